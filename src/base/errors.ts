@@ -1,0 +1,60 @@
+/**
+ * Every refusal a client can meet, by its stable name. `api/problem.ts` gives each its status, number and title; the
+ * meaning never depends on the human-readable detail.
+ */
+export type ErrorCode =
+  | "AUTH_REQUIRED"
+  | "INVALID_API_KEY"
+  | "INVALID_TOKEN"
+  | "TOKEN_EXPIRED"
+  | "INSUFFICIENT_PERMISSIONS"
+  | "RATE_LIMIT_EXCEEDED"
+  | "OVERLOADED"
+  | "TOO_MANY_SUBSCRIBERS"
+  | "INVALID_REQUEST_BODY"
+  | "UNPROCESSABLE_BODY"
+  | "MISSING_REQUIRED_FIELD"
+  | "INVALID_FIELD_VALUE"
+  | "PAYLOAD_TOO_LARGE"
+  | "BATCH_TOO_LARGE"
+  | "UNSUPPORTED_MEDIA_TYPE"
+  | "ROUTE_NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "UPGRADE_REQUIRED"
+  | "RESOURCE_NOT_FOUND"
+  | "EVENT_NOT_FOUND"
+  | "AGENT_KEY_NOT_FOUND"
+  | "ALREADY_EXISTS"
+  | "INVALID_PUBLIC_KEY"
+  | "INVALID_PROOF_OF_POSSESSION"
+  | "CURSOR_IN_FUTURE"
+  | "CURSOR_TOO_OLD"
+  | "CURSOR_MALFORMED"
+  | "LOG_MISMATCH"
+  | "STORAGE_FULL"
+  | "SHUTTING_DOWN"
+  | "SERVICE_UNAVAILABLE"
+  | "TIMEOUT"
+  | "INTERNAL_ERROR";
+
+export interface CodedErrorExtras {
+  /** RFC 6901 pointer to the offending place in the request body. */
+  readonly pointer?: string;
+  /** Sent as `Retry-After`, whole seconds. */
+  readonly retryAfterSeconds?: number;
+  /** Extra problem members, shown to the client as they are: never put a secret here. */
+  readonly members?: Readonly<Record<string, string | number>>;
+}
+
+/** A refusal with a stable code. Its message is written for the client and carries nothing internal. */
+export class CodedError extends Error {
+  override readonly name = "CodedError";
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    readonly extras: CodedErrorExtras = {},
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,44 @@
+import { fromHex, toHex } from "./bytes.js";
+
+/**
+ * UUID text as this service writes it: lower case, hyphenated. The brand keeps unparsed text out of places that compare
+ * or hash ids.
+ */
+export type Uuid = string & { readonly __brand: "Uuid" };
+
+export const NIL_UUID = "00000000-0000-0000-0000-000000000000" as Uuid;
+
+const CANONICAL = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const HYPHENATED = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
+const SIMPLE = /^[0-9a-fA-F]{32}$/;
+
+/**
+ * Reads any accepted spelling: hyphenated, 32 hex digits, `urn:uuid:…`, `{…}`, any case, any version, nil (spec
+ * ves-protocol §1). Returns null for anything else.
+ */
+export function parseUuid(text: string): Uuid | null {
+  if (CANONICAL.test(text)) return text as Uuid;
+  let body = text;
+  if (/^urn:uuid:/i.test(body)) body = body.slice(9);
+  else if (body.startsWith("{") && body.endsWith("}")) body = body.slice(1, -1);
+  if (HYPHENATED.test(body)) return body.toLowerCase() as Uuid;
+  return SIMPLE.test(body) ? hyphenate(body.toLowerCase()) : null;
+}
+
+/** The 16 bytes in textual order. */
+export function uuidToBytes(uuid: Uuid): Uint8Array {
+  return fromHex(uuid.replaceAll("-", ""), 16)!;
+}
+
+export function uuidFromBytes(bytes: Uint8Array): Uuid {
+  return hyphenate(toHex(bytes));
+}
+
+/** Source of fresh random ids; an argument so that simulations can seed it. */
+export type UuidSource = () => Uuid;
+
+export const randomUuid: UuidSource = () => globalThis.crypto.randomUUID() as Uuid;
+
+function hyphenate(hex: string): Uuid {
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as Uuid;
+}
