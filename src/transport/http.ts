@@ -1,0 +1,86 @@
+/**
+ * What the rest of the service sees of HTTP and WebSocket: plain values and callbacks, nothing of the native library.
+ * Handlers get copies they may keep; whatever they throw becomes a problem reply.
+ */
+
+export interface HttpRequest {
+  /** Upper case. A HEAD request that a GET route answers says "HEAD" here. */
+  readonly method: string;
+  /** Raw path without the query, never decoded. */
+  readonly path: string;
+  /** Percent-decoded values of the `{name}` segments of the route. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Parsed on first use. */
+  readonly query: URLSearchParams;
+  /** Case does not matter. A header sent several times is joined with ", ". Usable after the handler has awaited. */
+  header(name: string): string | undefined;
+  /** Peer address as text: dotted IPv4 (also for IPv4-mapped IPv6), otherwise IPv6 as eight groups. */
+  readonly remoteAddress: string;
+  readonly requestId: string;
+  /** The whole body, owned by the handler. Empty on a route that declares none. */
+  readonly body: Uint8Array;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** Names in lower case. A reply without `content-type` is sent as `application/json`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as it is; text as UTF-8. Must not change after it was returned. */
+  readonly body: string | Uint8Array;
+}
+
+export interface Route {
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** `/api/v1/agent-keys/{key_id}`: a parameter is always a whole segment. */
+  readonly path: string;
+  /** "json": the request must say so in its content type, and the handler is called with the complete body. */
+  readonly body?: "json";
+  handle(request: HttpRequest): HttpReply | Promise<HttpReply>;
+}
+
+export interface UpgradeRequest {
+  readonly path: string;
+  readonly query: URLSearchParams;
+  header(name: string): string | undefined;
+  readonly remoteAddress: string;
+  readonly requestId: string;
+  /** Subprotocols the client offers, in its order of preference. */
+  readonly protocols: readonly string[];
+}
+
+export interface SocketRoute {
+  /** Static path, no parameters. */
+  readonly path: string;
+  /** Called before the upgrade. A `CodedError` thrown here is answered as a problem reply; no socket comes into being. */
+  accept(request: UpgradeRequest): SocketHandler | Promise<SocketHandler>;
+}
+
+/**
+ * One subscriber as the transport sees it. `closed` is called exactly once for every handler that `accept` returned, also
+ * when the client went away before the socket opened (then `opened` is never called): release there what `accept` took.
+ */
+export interface SocketHandler {
+  /** Subprotocol to answer with: one of those offered. */
+  readonly protocol?: string;
+  opened(socket: Socket): void;
+  /** Buffered bytes went down: send more if `bufferedBytes()` allows. */
+  drained(): void;
+  /** 1006 when the peer vanished without a close frame. */
+  closed(code: number, reason: string): void;
+}
+
+export interface Socket {
+  /**
+   * Sends one binary message; the bytes are copied before it returns. False when the frame was not taken: the socket is
+   * gone, or its backlog is at `socketBufferBytesMax`. Nothing of a refused frame is ever sent.
+   */
+  send(frame: Uint8Array): boolean;
+  /** Runs several sends as one write. */
+  corked(work: () => void): void;
+  /** Bytes accepted but not yet taken by the kernel; 0 once the socket is gone. */
+  bufferedBytes(): number;
+  /** Sends a close frame and closes. `reason`: at most 123 bytes of UTF-8. */
+  end(code: number, reason: string): void;
+  /** Closes without a close frame. */
+  terminate(): void;
+}
