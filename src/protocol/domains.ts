@@ -1,0 +1,11 @@
+/**
+ * Domain strings of the protocol (spec §1.1): each is the ASCII start of one kind of SHA-256 preimage, without length or
+ * terminator, so that a hash made for one purpose can never be read as another.
+ */
+export const DOMAIN_PAYLOAD_PLAIN = "VES_PAYLOAD_PLAIN_V1";
+export const DOMAIN_PAYLOAD_AAD = "VES_PAYLOAD_AAD_V1";
+export const DOMAIN_PAYLOAD_CIPHER = "VES_PAYLOAD_CIPHER_V1";
+export const DOMAIN_RECIPIENTS = "VES_RECIPIENTS_V1";
+export const DOMAIN_EVENTSIG = "VES_EVENTSIG_V1";
+export const DOMAIN_RECEIPT = "VES_RECEIPT_V1";
+export const DOMAIN_POP = "VES_POP_V1";

@@ -1,0 +1,51 @@
+import type { Uuid } from "../base/ids.js";
+import { ByteWriter } from "./byte-writer.js";
+import { DOMAIN_EVENTSIG } from "./domains.js";
+import type { PayloadKind } from "./envelope.js";
+import { sha256 } from "./sha256.js";
+
+/**
+ * The message an agent signs (spec §3.1). Not covered, and so changeable by whoever relays the event: command_id,
+ * base_version, and the algorithm names inside payload_encrypted.
+ */
+export interface SigningFields {
+  readonly vesVersion: number;
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly eventId: Uuid;
+  readonly sourceAgentId: Uuid;
+  readonly agentKeyId: number;
+  readonly entityType: string;
+  readonly entityId: string;
+  readonly eventType: string;
+  /** Exact RFC 3339 text as received; never re-rendered. */
+  readonly createdAt: string;
+  readonly payloadKind: PayloadKind;
+  /** 32 bytes. */
+  readonly payloadPlainHash: Uint8Array;
+  /** 32 bytes, zero for kind 0. */
+  readonly payloadCipherHash: Uint8Array;
+}
+
+const writer = new ByteWriter();
+
+/** `event_signing_hash`, 32 bytes: the Ed25519 message is this digest itself. */
+export function eventSigningHash(fields: SigningFields): Uint8Array {
+  writer
+    .reset()
+    .ascii(DOMAIN_EVENTSIG)
+    .u32(fields.vesVersion)
+    .uuid(fields.tenantId)
+    .uuid(fields.storeId)
+    .uuid(fields.eventId)
+    .uuid(fields.sourceAgentId)
+    .u32(fields.agentKeyId)
+    .str(fields.entityType)
+    .str(fields.entityId)
+    .str(fields.eventType)
+    .str(fields.createdAt)
+    .u32(fields.payloadKind)
+    .bytes(fields.payloadPlainHash)
+    .bytes(fields.payloadCipherHash);
+  return sha256(writer.view());
+}

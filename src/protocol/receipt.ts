@@ -1,0 +1,82 @@
+import { bytesEqual, fromHex } from "../base/bytes.js";
+import type { Uuid } from "../base/ids.js";
+import { ByteWriter } from "./byte-writer.js";
+import { DOMAIN_RECEIPT } from "./domains.js";
+import { type Ed25519, nobleEd25519 } from "./ed25519.js";
+import { sha256 } from "./sha256.js";
+
+/**
+ * The sequencer's signed answer to one event (spec §7). The hash binds stream, event, number and signing hash;
+ * sequencerId, sequencedAt and the key version are NOT covered by it.
+ */
+export interface ReceiptFields {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly eventId: Uuid;
+  /** From 1, gap-free in its stream. */
+  readonly sequenceNumber: number | bigint;
+  /** 32 bytes. */
+  readonly eventSigningHash: Uint8Array;
+}
+
+/** Members and names as they travel over REST. Hex is lower case WITHOUT `0x` (spec §1.2). */
+export interface Receipt {
+  readonly sequencerId: string;
+  readonly eventId: Uuid;
+  readonly sequenceNumber: number;
+  /** RFC 3339; the stored text, so that a replayed receipt has the same bytes. */
+  readonly sequencedAt: string;
+  readonly receiptHash: string;
+  readonly signatureAlg: "ed25519" | "none";
+  /** 64 bytes of hex, or empty when signatureAlg is "none". */
+  readonly sequencerSignature: string;
+  readonly sequencerKeyVersion: number;
+  /** 1 for Ed25519; omitted when 0. */
+  readonly receiptSignatureScheme?: number;
+}
+
+const writer = new ByteWriter(128);
+
+/** `receipt_hash`, 32 bytes over a 102-byte preimage. */
+export function receiptHash(fields: ReceiptFields): Uint8Array {
+  writer
+    .reset()
+    .ascii(DOMAIN_RECEIPT)
+    .uuid(fields.tenantId)
+    .uuid(fields.storeId)
+    .uuid(fields.eventId)
+    .u64(fields.sequenceNumber)
+    .bytes(fields.eventSigningHash);
+  return sha256(writer.view());
+}
+
+/**
+ * The receipt's one JSON form. Only `sequencerId` comes from configuration and may need escapes; every other string is made
+ * here from hex digits, a UUID or digits and punctuation.
+ */
+export function receiptJson(receipt: Receipt): string {
+  const scheme = receipt.receiptSignatureScheme ? `,"receiptSignatureScheme":${receipt.receiptSignatureScheme}` : "";
+  return `{"sequencerId":${JSON.stringify(receipt.sequencerId)},"eventId":"${receipt.eventId}","sequenceNumber":${
+    receipt.sequenceNumber
+  },"sequencedAt":"${receipt.sequencedAt}","receiptHash":"${receipt.receiptHash}","signatureAlg":"${
+    receipt.signatureAlg
+  }","sequencerSignature":"${receipt.sequencerSignature}","sequencerKeyVersion":${receipt.sequencerKeyVersion}${scheme}}`;
+}
+
+/**
+ * True when the receipt's hash recomputes for this stream and event AND the signature over it is the sequencer's. An
+ * unsigned receipt is never verified. Never throws on receipts that came from JSON of the right types.
+ */
+export function verifyReceipt(
+  receipt: Receipt,
+  event: Pick<ReceiptFields, "tenantId" | "storeId" | "eventSigningHash">,
+  sequencerPublicKey: Uint8Array,
+  ed25519: Ed25519 = nobleEd25519,
+): boolean {
+  if (!Number.isSafeInteger(receipt.sequenceNumber) || receipt.sequenceNumber < 1) return false;
+  const hash = receiptHash({ ...event, eventId: receipt.eventId, sequenceNumber: receipt.sequenceNumber });
+  const claimedHash = fromHex(receipt.receiptHash, 32);
+  const signature = fromHex(receipt.sequencerSignature, 64);
+  if (receipt.signatureAlg !== "ed25519" || claimedHash === null || signature === null) return false;
+  return bytesEqual(hash, claimedHash) && ed25519.verify(signature, hash, sequencerPublicKey);
+}

@@ -1,0 +1,276 @@
+import { assert } from "../base/assert.js";
+import { JSON_DEPTH_MAX, type JsonValue } from "./canonical-json.js";
+import { JsonDataError, JsonSyntaxError } from "./json-errors.js";
+import { scanNumber, scanString, scanValue, skipBlanks } from "./json-scanner.js";
+
+/**
+ * A strict cursor over one JSON document, for request bodies where `JSON.parse` loses facts: duplicate members, 64-bit
+ * integers, `1.0` for an integer, lone surrogates, nesting (spec §2.1, §17). Linear in the text; throws nothing but
+ * `JsonSyntaxError` and `JsonDataError`. After a throw the cursor is spent.
+ */
+const U32_MAX = 0xffff_ffff;
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
+const U64_DIGITS_MAX = 20;
+/** Integers of this many digits are exact as doubles. */
+const SAFE_DIGITS_MAX = 15;
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const COLON = 0x3a;
+
+/** A slice of the document: code unit positions, end exclusive. */
+export interface JsonRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The members an object may have. At most 31 names: one bit each. */
+export class JsonFields {
+  readonly bits: ReadonlyMap<string, number>;
+  readonly requiredMask: number;
+  readonly required: readonly string[];
+
+  constructor(required: readonly string[], optional: readonly string[] = []) {
+    const names = [...required, ...optional];
+    assert(names.length <= 31 && new Set(names).size === names.length, "JsonFields takes up to 31 distinct names");
+    this.bits = new Map(names.map((name, index) => [name, 1 << index]));
+    this.required = required;
+    this.requiredMask = required.length === 31 ? 0x7fff_ffff : (1 << required.length) - 1;
+  }
+}
+
+export class JsonCursor {
+  readonly #text: string;
+  #at = 0;
+  /** Open arrays and objects; `#path[i]` is the member or index being read at level i. */
+  #level = 0;
+  readonly #path: (string | number)[] = [];
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** RFC 6901 pointer to the value being read. */
+  get pointer(): string {
+    let pointer = "";
+    for (let i = 0; i < this.#level; i++) {
+      const step = this.#path[i]!;
+      if (step === -1) break;
+      pointer += `/${typeof step === "number" ? step : step.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    }
+    return pointer;
+  }
+
+  /** Refuses the value being read: well-formed, but not what the caller can take. */
+  fail(message: string): never {
+    throw new JsonDataError(message, this.pointer);
+  }
+
+  /**
+   * Calls `onKey` at each member's value; it reads exactly one value, or nothing to have the value skipped. Repeated keys
+   * are reported each time.
+   */
+  readObject(onKey: (key: string) => void): void {
+    this.#expectOpen("{", "an object");
+    const level = this.#open();
+    if (!this.#takeIf("}")) {
+      do {
+        const key = this.#readKey();
+        this.#path[level] = key;
+        const before = this.#at;
+        onKey(key);
+        if (this.#at === before) this.skipValue();
+        this.#path[level] = -1;
+      } while (this.#hasNext("}"));
+    }
+    this.#level = level;
+  }
+
+  /**
+   * Reads an object with known members: `onField` must read one value. Unknown members are skipped, a repeated known one
+   * is refused, and so is a missing required one.
+   */
+  readFields(fields: JsonFields, onField: (name: string) => void): void {
+    let seen = 0;
+    this.readObject((key) => {
+      const bit = fields.bits.get(key);
+      if (bit === undefined) return;
+      if ((seen & bit) !== 0) throw new JsonDataError(`duplicate field \`${key}\``, this.pointer);
+      seen |= bit;
+      const before = this.#at;
+      onField(key);
+      assert(this.#at > before, "a known field was not read");
+    });
+    if ((seen & fields.requiredMask) === fields.requiredMask) return;
+    const missing = fields.required.find((_, index) => (seen & (1 << index)) === 0);
+    this.fail(`missing field \`${missing}\``);
+  }
+
+  /** Calls `onItem` at each item's value; it reads exactly one value, or nothing to have it skipped. */
+  readArray(onItem: (index: number) => void): void {
+    this.#expectOpen("[", "an array");
+    const level = this.#open();
+    if (!this.#takeIf("]")) {
+      let index = 0;
+      do {
+        this.#path[level] = index;
+        this.#at = skipBlanks(this.#text, this.#at);
+        const before = this.#at;
+        onItem(index++);
+        if (this.#at === before) this.skipValue();
+        this.#path[level] = -1;
+      } while (this.#hasNext("]"));
+    }
+    this.#level = level;
+  }
+
+  readString(): string {
+    const start = this.#valueStart();
+    if (this.#text.charCodeAt(start) !== QUOTE) this.#wrongType("a string");
+    return this.#takeString(start);
+  }
+
+  readBoolean(): boolean {
+    const start = this.#valueStart();
+    const value = this.#text.startsWith("true", start);
+    if (!value && !this.#text.startsWith("false", start)) this.#wrongType("a boolean");
+    this.skipValue();
+    return value;
+  }
+
+  /** An integer 0..2^32-1. `1.0`, `1e2`, `-0` and anything out of range are refused. */
+  readU32(): number {
+    const digits = this.#readInteger("an integer from 0 to 4294967295", false);
+    const value = digits.length <= SAFE_DIGITS_MAX ? Number(digits) : Number.POSITIVE_INFINITY;
+    return value <= U32_MAX ? value : this.fail("expected an integer from 0 to 4294967295");
+  }
+
+  /** An integer -2^31..2^31-1. */
+  readI32(): number {
+    const expected = "an integer from -2147483648 to 2147483647";
+    const digits = this.#readInteger(expected, true);
+    const value = digits.length <= SAFE_DIGITS_MAX ? Number(digits) : Number.POSITIVE_INFINITY;
+    return value === (value | 0) && digits !== "-0" ? value | 0 : this.fail(`expected ${expected}`);
+  }
+
+  /** An integer 0..2^64-1, always as bigint. */
+  readU64(): bigint {
+    const expected = "an integer from 0 to 18446744073709551615";
+    const digits = this.#readInteger(expected, false);
+    const value = digits.length <= U64_DIGITS_MAX ? BigInt(digits) : U64_MAX + 1n;
+    return value <= U64_MAX ? value : this.fail(`expected ${expected}`);
+  }
+
+  /** Any value, as `JSON.parse` reads it (a repeated key: the last one wins), after the strict check of `skipValue`. */
+  readValue(): JsonValue {
+    const { start, end } = this.readRawValue();
+    return JSON.parse(this.#text.slice(start, end)) as JsonValue;
+  }
+
+  /** Where a value stands in the text, without blanks around it. */
+  readRawValue(): JsonRange {
+    const start = this.#valueStart();
+    this.skipValue();
+    return { start, end: this.#at };
+  }
+
+  /** Checks the whole grammar of a value, its nesting, surrogates and number ranges, and steps over it. */
+  skipValue(): void {
+    const end = scanValue(this.#text, this.#at, this.#level);
+    if (end < 0) this.#malformed();
+    this.#at = end;
+  }
+
+  /** Is the next value `null`? Reads nothing. */
+  peekNull(): boolean {
+    return this.#text.startsWith("null", this.#valueStart());
+  }
+
+  /** Reads a `null`, or else what `read` reads. */
+  readNullOr<T>(read: () => T): T | null {
+    if (!this.peekNull()) return read();
+    this.skipValue();
+    return null;
+  }
+
+  /** The document must end here. */
+  end(): void {
+    if (skipBlanks(this.#text, this.#at) !== this.#text.length) throw new JsonSyntaxError("trailing characters", "");
+  }
+
+  #valueStart(): number {
+    this.#at = skipBlanks(this.#text, this.#at);
+    return this.#at;
+  }
+
+  #expectOpen(bracket: "{" | "[", expected: string): void {
+    const start = this.#valueStart();
+    if (this.#text[start] !== bracket) this.#wrongType(expected);
+    if (this.#level >= JSON_DEPTH_MAX) this.#malformed();
+    this.#at = start + 1;
+  }
+
+  #open(): number {
+    const level = this.#level++;
+    this.#path[level] = -1;
+    return level;
+  }
+
+  #takeIf(bracket: "}" | "]"): boolean {
+    this.#at = skipBlanks(this.#text, this.#at);
+    if (this.#text[this.#at] !== bracket) return false;
+    this.#at++;
+    return true;
+  }
+
+  /** After a member or item: true at a comma, false at the closing bracket. */
+  #hasNext(bracket: "}" | "]"): boolean {
+    if (this.#takeIf(bracket)) return false;
+    if (this.#text.charCodeAt(this.#at) !== COMMA) this.#malformed();
+    this.#at++;
+    return true;
+  }
+
+  #readKey(): string {
+    const start = this.#valueStart();
+    if (this.#text.charCodeAt(start) !== QUOTE) this.#malformed();
+    const key = this.#takeString(start);
+    const colon = this.#valueStart();
+    if (this.#text.charCodeAt(colon) !== COLON) this.#malformed();
+    this.#at = skipBlanks(this.#text, colon + 1);
+    return key;
+  }
+
+  #takeString(start: number): string {
+    const end = scanString(this.#text, start);
+    if (end < 0) this.#malformed();
+    this.#at = end;
+    const body = this.#text.slice(start + 1, end - 1);
+    return body.includes("\\") ? (JSON.parse(this.#text.slice(start, end)) as string) : body;
+  }
+
+  /** The text of a number that is written as an integer. */
+  #readInteger(expected: string, isSigned: boolean): string {
+    const start = this.#valueStart();
+    const first = this.#text.charCodeAt(start);
+    const isNumber = (first >= 0x30 && first <= 0x39) || first === MINUS;
+    if (!isNumber || (first === MINUS && !isSigned)) this.#wrongType(expected);
+    const end = scanNumber(this.#text, start);
+    if (end < 0) this.#malformed();
+    const digits = this.#text.slice(start, end);
+    if (digits.includes(".") || digits.includes("e") || digits.includes("E")) this.fail(`expected ${expected}`);
+    this.#at = end;
+    return digits;
+  }
+
+  /** A value of another type is a data error, but broken JSON stays a syntax error. */
+  #wrongType(expected: string): never {
+    this.skipValue();
+    this.fail(`expected ${expected}`);
+  }
+
+  #malformed(): never {
+    throw new JsonSyntaxError("invalid JSON", this.pointer);
+  }
+}
