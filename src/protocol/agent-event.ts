@@ -1,5 +1,5 @@
 import { bytesEqual, fromHex, toHex } from "../base/bytes.js";
-import type { Uuid } from "../base/ids.js";
+import { parseUuid, type Uuid } from "../base/ids.js";
 import { canonicalJson, type JsonValue } from "./canonical-json.js";
 import { checkEncryptedPayload } from "./check-encrypted-payload.js";
 import type { Ed25519 } from "./ed25519.js";
@@ -61,23 +61,30 @@ export function signEvent(
   };
 }
 
-/** The signed fields of an envelope, or null when a hash in it is not 32 bytes of hex. */
+/**
+ * The signed fields of an envelope that came from outside, or null when it could not have been signed: an id that is not
+ * canonical, a hash that is not 32 bytes of hex, a key id that is no u32, another payload kind.
+ */
 export function signingFieldsOf(envelope: EventEnvelope): SigningFields | null {
+  const { event_id, tenant_id, store_id, source_agent_id, agent_key_id, payload_kind } = envelope;
+  for (const id of [event_id, tenant_id, store_id, source_agent_id]) if (parseUuid(id) !== id) return null;
+  if (agent_key_id !== agent_key_id >>> 0 || envelope.ves_version !== envelope.ves_version >>> 0) return null;
+  if (payload_kind !== PAYLOAD_PLAIN && payload_kind !== PAYLOAD_ENCRYPTED) return null;
   const plainHash = fromHex(envelope.payload_plain_hash, 32);
   const cipherHash = fromHex(envelope.payload_cipher_hash, 32);
   if (plainHash === null || cipherHash === null) return null;
   return {
     vesVersion: envelope.ves_version,
-    tenantId: envelope.tenant_id,
-    storeId: envelope.store_id,
-    eventId: envelope.event_id,
-    sourceAgentId: envelope.source_agent_id,
-    agentKeyId: envelope.agent_key_id,
+    tenantId: tenant_id,
+    storeId: store_id,
+    eventId: event_id,
+    sourceAgentId: source_agent_id,
+    agentKeyId: agent_key_id,
     entityType: envelope.entity_type,
     entityId: envelope.entity_id,
     eventType: envelope.event_type,
     createdAt: envelope.created_at,
-    payloadKind: envelope.payload_kind,
+    payloadKind: payload_kind,
     payloadPlainHash: plainHash,
     payloadCipherHash: cipherHash,
   };
@@ -85,7 +92,7 @@ export function signingFieldsOf(envelope: EventEnvelope): SigningFields | null {
 
 /**
  * True when the payload matches its hash and the signature is by this key. The plain hash of an encrypted payload cannot be
- * recomputed without opening it: `decryptPayload` does that.
+ * recomputed without opening it: `decryptPayload` does that. Throws `CanonicalJsonError` for a payload that is not JSON.
  */
 export function verifyEvent(envelope: EventEnvelope, publicKey: Uint8Array, ed25519: Ed25519): boolean {
   const fields = signingFieldsOf(envelope);

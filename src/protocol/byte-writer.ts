@@ -64,14 +64,20 @@ export class ByteWriter {
     return this;
   }
 
-  /** The 16 bytes of a canonical UUID in textual order. */
+  /** The 16 bytes of a canonical UUID in textual order. Anything else under the brand would alias another id: a bug. */
   uuid(uuid: Uuid): this {
     const at = this.#reserve(16);
+    const buffer = this.#buffer;
     let from = 0;
+    let all = 0;
     for (let i = 0; i < 16; i++, from += 2) {
       if (i === 4 || i === 6 || i === 8 || i === 10) from++;
-      this.#buffer[at + i] = (hexDigit(uuid.charCodeAt(from)) << 4) | hexDigit(uuid.charCodeAt(from + 1));
+      const high = hexDigit(uuid.charCodeAt(from));
+      const low = hexDigit(uuid.charCodeAt(from + 1));
+      buffer[at + i] = (high << 4) | low;
+      all |= high | low;
     }
+    assert(all < 16 && uuid.length === 36, "uuid is not in canonical form");
     return this;
   }
 
@@ -133,7 +139,8 @@ export class ByteWriter {
   }
 }
 
-/** Value of a lower-case hex digit; the `Uuid` brand guarantees that it is one. */
+/** Value of a lower-case hex digit, 16 for anything else. */
 function hexDigit(unit: number): number {
-  return unit <= 0x39 ? unit - 0x30 : unit - 0x57;
+  if (unit >= 0x30 && unit <= 0x39) return unit - 0x30;
+  return unit >= 0x61 && unit <= 0x66 ? unit - 0x57 : 16;
 }

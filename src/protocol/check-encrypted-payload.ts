@@ -17,6 +17,8 @@ export const TAG_BYTES = 16;
 export const HPKE_ENC_BYTES = 32;
 export const HPKE_CT_BYTES = 48;
 
+const NOT_BASE64URL = "must be base64url";
+
 /** `field` and `message` are the exact texts a rejection carries. */
 export interface EncryptedPayloadProblem {
   readonly field: string;
@@ -28,14 +30,14 @@ export function checkEncryptedPayload(encrypted: EncryptedPayload): CipherParts 
   const suite = checkSuite(encrypted);
   if (suite !== null) return suite;
   const nonce = decodeBase64Url(encrypted.nonce_b64u);
-  if (nonce === null) return problem("nonce_b64u", "nonce_b64u must be base64url");
-  if (nonce.length !== NONCE_BYTES) return problem("nonce_b64u", "nonce must be 12 bytes");
+  if (nonce === null) return problem("nonce_b64u", NOT_BASE64URL);
+  if (nonce.length !== NONCE_BYTES) return problem("nonce_b64u", "nonce_b64u must decode to 12 bytes");
   const ciphertext = decodeBase64Url(encrypted.ciphertext_b64u);
-  if (ciphertext === null) return problem("ciphertext_b64u", "ciphertext_b64u must be base64url");
-  if (ciphertext.length === 0) return problem("ciphertext_b64u", "ciphertext must not be empty");
+  if (ciphertext === null) return problem("ciphertext_b64u", NOT_BASE64URL);
+  if (ciphertext.length === 0) return problem("ciphertext_b64u", "ciphertext_b64u must not be empty");
   const tag = decodeBase64Url(encrypted.tag_b64u);
-  if (tag === null) return problem("tag_b64u", "tag_b64u must be base64url");
-  if (tag.length !== TAG_BYTES) return problem("tag_b64u", "tag must be 16 bytes");
+  if (tag === null) return problem("tag_b64u", NOT_BASE64URL);
+  if (tag.length !== TAG_BYTES) return problem("tag_b64u", "tag_b64u must decode to 16 bytes");
   const recipients = checkRecipients(encrypted);
   return "field" in recipients ? recipients : { nonce, ciphertext, tag, recipients };
 }
@@ -58,11 +60,11 @@ function checkRecipients(encrypted: EncryptedPayload): DecodedRecipient[] | Encr
     if (kid <= previousKid) return problem("recipients", "recipients must be sorted by recipient_kid and unique");
     previousKid = kid;
     const enc = decodeBase64Url(enc_b64u);
-    if (enc === null) return problem("recipients.enc_b64u", "enc_b64u must be base64url");
-    if (enc.length !== HPKE_ENC_BYTES) return problem("recipients.enc_b64u", "enc must be 32 bytes");
+    if (enc === null) return problem("recipients.enc_b64u", NOT_BASE64URL);
+    if (enc.length !== HPKE_ENC_BYTES) return problem("recipients.enc_b64u", "enc_b64u must decode to 32 bytes");
     const ct = decodeBase64Url(ct_b64u);
-    if (ct === null) return problem("recipients.ct_b64u", "ct_b64u must be base64url");
-    if (ct.length !== HPKE_CT_BYTES) return problem("recipients.ct_b64u", "ct must be 48 bytes");
+    if (ct === null) return problem("recipients.ct_b64u", NOT_BASE64URL);
+    if (ct.length !== HPKE_CT_BYTES) return problem("recipients.ct_b64u", "ct_b64u must decode to 48 bytes");
     decoded.push({ kid, enc, ct });
   }
   return decoded;

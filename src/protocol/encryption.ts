@@ -35,7 +35,7 @@ export type EncryptionErrorCode =
   | "KeyUnwrapFailed"
   | "DecryptionFailed"
   | "InvalidPlaintext"
-  | "PlainHashMismatch";
+  | "PayloadHashMismatch";
 
 export class EncryptionError extends Error {
   override readonly name = "EncryptionError";
@@ -146,7 +146,7 @@ export async function decryptPayload(request: DecryptRequest): Promise<JsonValue
     throw new EncryptionError("InvalidPlaintext", "plaintext is shorter than its salt");
   const { payload, canonical } = parsePlaintext(plaintext.subarray(SALT_BYTES));
   if (!bytesEqual(payloadPlainHash(canonical, plaintext.subarray(0, SALT_BYTES)), request.plainHash)) {
-    throw new EncryptionError("PlainHashMismatch", "payload does not match payload_plain_hash");
+    throw new EncryptionError("PayloadHashMismatch", "payload does not match payload_plain_hash");
   }
   return payload;
 }

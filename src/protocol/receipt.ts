@@ -1,5 +1,5 @@
 import { bytesEqual, fromHex } from "../base/bytes.js";
-import type { Uuid } from "../base/ids.js";
+import { parseUuid, type Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_RECEIPT } from "./domains.js";
 import { type Ed25519, nobleEd25519 } from "./ed25519.js";
@@ -74,6 +74,7 @@ export function verifyReceipt(
   ed25519: Ed25519 = nobleEd25519,
 ): boolean {
   if (!Number.isSafeInteger(receipt.sequenceNumber) || receipt.sequenceNumber < 1) return false;
+  if (parseUuid(receipt.eventId) !== receipt.eventId) return false;
   const hash = receiptHash({ ...event, eventId: receipt.eventId, sequenceNumber: receipt.sequenceNumber });
   const claimedHash = fromHex(receipt.receiptHash, 32);
   const signature = fromHex(receipt.sequencerSignature, 64);

@@ -25,18 +25,38 @@ export interface JsonRange {
   readonly end: number;
 }
 
-/** The members an object may have. At most 31 names: one bit each. */
+/**
+ * The members an object may have: at most 31 names of plain ASCII, one bit each. It also learns the order in which senders
+ * write them, so that a name in its usual place costs one comparison instead of a substring, a hash and a lookup.
+ */
 export class JsonFields {
-  readonly bits: ReadonlyMap<string, number>;
+  readonly names: readonly string[];
+  readonly quoted: readonly string[];
   readonly requiredMask: number;
-  readonly required: readonly string[];
+  readonly #indexes: ReadonlyMap<string, number>;
+  /** `#successor[i + 1]` is the field last seen after field i; entry 0 the one seen first. */
+  readonly #successor: Uint8Array;
 
   constructor(required: readonly string[], optional: readonly string[] = []) {
-    const names = [...required, ...optional];
-    assert(names.length <= 31 && new Set(names).size === names.length, "JsonFields takes up to 31 distinct names");
-    this.bits = new Map(names.map((name, index) => [name, 1 << index]));
-    this.required = required;
-    this.requiredMask = required.length === 31 ? 0x7fff_ffff : (1 << required.length) - 1;
+    this.names = [...required, ...optional];
+    this.quoted = this.names.map((name) => JSON.stringify(name));
+    this.#indexes = new Map(this.names.map((name, index) => [name, index]));
+    assert(this.names.length <= 31 && this.#indexes.size === this.names.length, "up to 31 distinct field names");
+    this.requiredMask = 2 ** required.length - 1;
+    this.#successor = Uint8Array.from({ length: this.names.length + 1 }, (_, i) => Math.min(i, this.names.length - 1));
+  }
+
+  /** Which field probably follows `previous` (-1 at the start). */
+  guess(previous: number): number {
+    return this.#successor[previous + 1]!;
+  }
+
+  /** Index of a name, or -1; remembers that it followed `previous`. */
+  find(name: string, previous: number): number {
+    const index = this.#indexes.get(name);
+    if (index === undefined) return -1;
+    this.#successor[previous + 1] = index;
+    return index;
   }
 }
 
@@ -92,19 +112,29 @@ export class JsonCursor {
    * is refused, and so is a missing required one.
    */
   readFields(fields: JsonFields, onField: (name: string) => void): void {
+    this.#expectOpen("{", "an object");
+    const level = this.#open();
     let seen = 0;
-    this.readObject((key) => {
-      const bit = fields.bits.get(key);
-      if (bit === undefined) return;
-      if ((seen & bit) !== 0) throw new JsonDataError(`duplicate field \`${key}\``, this.pointer);
-      seen |= bit;
-      const before = this.#at;
-      onField(key);
-      assert(this.#at > before, "a known field was not read");
-    });
-    if ((seen & fields.requiredMask) === fields.requiredMask) return;
-    const missing = fields.required.find((_, index) => (seen & (1 << index)) === 0);
-    this.fail(`missing field \`${missing}\``);
+    if (!this.#takeIf("}")) {
+      let previous = -1;
+      do {
+        const index = this.#readFieldName(fields, previous, level);
+        if (index < 0) this.skipValue();
+        else {
+          const bit = 1 << index;
+          if ((seen & bit) !== 0) this.fail(`duplicate field \`${fields.names[index]}\``);
+          seen |= bit;
+          previous = index;
+          const before = this.#at;
+          onField(fields.names[index]!);
+          assert(this.#at > before, "a known field was not read");
+        }
+        this.#path[level] = -1;
+      } while (this.#hasNext("}"));
+    }
+    const missing = fields.requiredMask & ~seen;
+    if (missing !== 0) this.fail(`missing field \`${fields.names[31 - Math.clz32(missing & -missing)]}\``);
+    this.#level = level;
   }
 
   /** Calls `onItem` at each item's value; it reads exactly one value, or nothing to have it skipped. */
@@ -232,14 +262,34 @@ export class JsonCursor {
     return true;
   }
 
+  /** Index of the member name that starts here, -1 when unknown. */
+  #readFieldName(fields: JsonFields, previous: number, level: number): number {
+    const start = this.#valueStart();
+    const guess = fields.guess(previous);
+    const quoted = fields.quoted[guess]!;
+    if (this.#text.startsWith(quoted, start)) {
+      this.#path[level] = fields.names[guess]!;
+      this.#at = start + quoted.length;
+      this.#takeColon();
+      return guess;
+    }
+    const name = this.#readKey();
+    this.#path[level] = name;
+    return fields.find(name, previous);
+  }
+
   #readKey(): string {
     const start = this.#valueStart();
     if (this.#text.charCodeAt(start) !== QUOTE) this.#malformed();
     const key = this.#takeString(start);
+    this.#takeColon();
+    return key;
+  }
+
+  #takeColon(): void {
     const colon = this.#valueStart();
     if (this.#text.charCodeAt(colon) !== COLON) this.#malformed();
     this.#at = skipBlanks(this.#text, colon + 1);
-    return key;
   }
 
   #takeString(start: number): string {
