@@ -84,3 +84,13 @@ export interface Socket {
   /** Closes without a close frame. */
   terminate(): void;
 }
+
+/** What metrics and access logs learn of one request. */
+export interface RequestRecord {
+  readonly method: string;
+  /** Route pattern, "unmatched" where there is none: never the raw path. */
+  readonly route: string;
+  /** 101 after an upgrade, 499 when the client left before the whole reply was taken. */
+  readonly status: number;
+  readonly durationMs: number;
+}

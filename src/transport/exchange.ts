@@ -1,0 +1,90 @@
+import { CodedError } from "../base/errors.js";
+import type { HttpReply, RequestRecord } from "./http.js";
+import type { NativeRequest, NativeResponse } from "./native.js";
+import { replyHeaders, sendReply } from "./reply.js";
+import { RequestHead } from "./request-head.js";
+
+/** What an exchange needs of its server. */
+export interface ExchangeContext {
+  renderProblem(error: unknown, requestId: string): HttpReply;
+  onRequest?(record: RequestRecord): void;
+  logError(error: unknown, requestId: string): void;
+  readonly openExchanges: Set<Exchange>;
+  /** Set while the server drains: each reply then closes its connection. */
+  isClosingAfterReplies: boolean;
+}
+
+/** Status under which a request counts whose client left before the reply was complete. Never sent. */
+export const CLIENT_CLOSED_STATUS = 499;
+
+export interface RefusalOptions {
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The rest of the body is not wanted. */
+  readonly closeConnection?: boolean;
+}
+
+/**
+ * One request and its single reply. Guards the native response: after the reply was handed over or the client left,
+ * nothing reaches it any more, so a handler may return whenever it likes.
+ */
+export class Exchange {
+  readonly head: RequestHead;
+  /** Route pattern, never the raw path: metric labels must stay few. */
+  route = "unmatched";
+  /** Runs once when the exchange ends, however it ends. */
+  onOver: (() => void) | undefined;
+  private readonly startedMs = performance.now();
+  private state: "open" | "replying" | "over" = "open";
+
+  constructor(
+    readonly res: NativeResponse,
+    req: NativeRequest,
+    private readonly context: ExchangeContext,
+  ) {
+    this.head = new RequestHead(res, req);
+    context.openExchanges.add(this);
+    res.onAborted(() => this.finish(CLIENT_CLOSED_STATUS));
+  }
+
+  /** False once a reply began or the client left: the native response must not be touched then. */
+  get isOpen(): boolean {
+    return this.state === "open";
+  }
+
+  /** Throws on headers that cannot be sent; the exchange is still open then. */
+  reply(reply: HttpReply, closeConnection = false): void {
+    if (!this.isOpen) return;
+    const headers = replyHeaders(reply, this.head.requestId);
+    this.state = "replying";
+    sendReply(this.res, reply, headers, {
+      isHead: this.head.method === "HEAD",
+      closeConnection: closeConnection || this.context.isClosingAfterReplies,
+      sent: () => this.finish(reply.status),
+    });
+  }
+
+  /** Answers with the problem reply of `error`. Errors without a code are also logged. */
+  refuse(error: unknown, options: RefusalOptions = {}): void {
+    const { requestId } = this.head;
+    if (!(error instanceof CodedError)) this.context.logError(error, requestId);
+    if (!this.isOpen) return;
+    const problem = this.context.renderProblem(error, requestId);
+    const reply =
+      options.headers === undefined ? problem : { ...problem, headers: { ...problem.headers, ...options.headers } };
+    this.reply(reply, options.closeConnection);
+  }
+
+  /** Turns the native response over to an upgrade: no reply follows. */
+  upgraded(): void {
+    this.finish(101);
+  }
+
+  private finish(status: number): void {
+    if (this.state === "over") return;
+    this.state = "over";
+    this.context.openExchanges.delete(this);
+    this.onOver?.();
+    const durationMs = performance.now() - this.startedMs;
+    this.context.onRequest?.({ method: this.head.method, route: this.route, status, durationMs });
+  }
+}

@@ -1,0 +1,147 @@
+import { CodedError } from "../base/errors.js";
+import { type BodyBudget, type BodyLimits, BodyReader, tooLarge } from "./body-reader.js";
+import { Exchange, type ExchangeContext } from "./exchange.js";
+import type { HttpReply, HttpRequest } from "./http.js";
+import type { NativeRequest, NativeResponse } from "./native.js";
+import type { BodyFraming, RequestHead } from "./request-head.js";
+import type { RouteMatch, Router } from "./router.js";
+
+/**
+ * From a native request to a handler and back: framing, route, media type and size are decided on the head; the handler
+ * runs when the body is complete, at once where there is none.
+ */
+export interface HttpContext extends ExchangeContext {
+  readonly router: Router;
+  readonly socketPaths: ReadonlySet<string>;
+  readonly limits: BodyLimits;
+  readonly budget: BodyBudget;
+}
+
+type Matched = Extract<RouteMatch, { kind: "found" }>;
+
+const EMPTY_BODY = new Uint8Array(0);
+const JSON_MEDIA_TYPE = /^application\/(?:[a-z0-9!#$&^_.-]+\+)?json\s*(?:;|$)/i;
+
+export function handleHttp(context: HttpContext, res: NativeResponse, req: NativeRequest): void {
+  const exchange = new Exchange(res, req, context);
+  // Until its length is known to be bearable, a body is not read past for the sake of a refusal: the connection closes.
+  let closeConnection = true;
+  try {
+    const framing = exchange.head.bodyFraming();
+    closeConnection =
+      framing.kind === "chunked" || (framing.kind === "sized" && framing.bytes > context.limits.bodyBytesMax);
+    const match = context.router.match(exchange.head.method, exchange.head.path);
+    if (match.kind !== "found") {
+      const { error, headers } = unrouted(context, exchange, match);
+      exchange.refuse(error, { headers, closeConnection });
+      return;
+    }
+    exchange.route = match.route.path;
+    if (framing.kind === "sized" && closeConnection) throw tooLarge(context.limits.bodyBytesMax);
+    if (match.route.body === "json") requireJson(exchange.head);
+    if (framing.kind === "none") run(exchange, match, EMPTY_BODY);
+    else readThenRun(context, exchange, match, framing);
+  } catch (error) {
+    exchange.refuse(error, { closeConnection });
+  }
+}
+
+interface Refusal {
+  readonly error: CodedError;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+function unrouted(context: HttpContext, exchange: Exchange, match: Exclude<RouteMatch, Matched>): Refusal {
+  const { method, path } = exchange.head;
+  if (context.socketPaths.has(path)) {
+    exchange.route = path;
+    return method === "GET" || method === "HEAD" ? upgradeRequired() : methodNotAllowed("GET");
+  }
+  if (match.kind === "method-not-allowed") return methodNotAllowed(match.allow);
+  return { error: new CodedError("ROUTE_NOT_FOUND", "No such route") };
+}
+
+function methodNotAllowed(allow: string): Refusal {
+  return { error: new CodedError("METHOD_NOT_ALLOWED", `Allowed here: ${allow}`), headers: { allow } };
+}
+
+/** For requests to a socket path without an upgrade, or with a WebSocket version this server does not speak. */
+export function upgradeRequired(): Refusal {
+  return {
+    error: new CodedError("UPGRADE_REQUIRED", "This path speaks WebSocket version 13 only"),
+    headers: { upgrade: "websocket", "sec-websocket-version": "13" },
+  };
+}
+
+function requireJson(head: RequestHead): void {
+  if (!JSON_MEDIA_TYPE.test(head.header("content-type") ?? "")) {
+    throw new CodedError("UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json");
+  }
+  const coding = head.header("content-encoding");
+  if (coding !== undefined && coding.toLowerCase() !== "identity") {
+    throw new CodedError("UNSUPPORTED_MEDIA_TYPE", "Content-Encoding is not supported for requests");
+  }
+}
+
+/** A body on a route that declares none is read within the same bounds and dropped. */
+function readThenRun(context: HttpContext, exchange: Exchange, matched: Matched, framing: BodyFraming): void {
+  const reader = new BodyReader(
+    exchange.res,
+    framing,
+    context.limits,
+    context.budget,
+    (body) => run(exchange, matched, matched.route.body === undefined ? EMPTY_BODY : body),
+    (error) => exchange.refuse(error, { closeConnection: true }),
+  );
+  exchange.onOver = () => reader.abandon();
+}
+
+function run(exchange: Exchange, { route, params }: Matched, body: Uint8Array): void {
+  try {
+    const reply = route.handle(new RequestView(exchange.head, params, body));
+    if (reply instanceof Promise) void answerLater(exchange, reply);
+    else exchange.reply(reply);
+  } catch (error) {
+    exchange.refuse(error);
+  }
+}
+
+async function answerLater(exchange: Exchange, reply: Promise<HttpReply>): Promise<void> {
+  try {
+    exchange.reply(await reply);
+  } catch (error) {
+    exchange.refuse(error);
+  }
+}
+
+class RequestView implements HttpRequest {
+  constructor(
+    private readonly head: RequestHead,
+    readonly params: Readonly<Record<string, string>>,
+    readonly body: Uint8Array,
+  ) {}
+
+  get method(): string {
+    return this.head.method;
+  }
+
+  get path(): string {
+    return this.head.path;
+  }
+
+  get query(): URLSearchParams {
+    return this.head.query;
+  }
+
+  get remoteAddress(): string {
+    return this.head.remoteAddress;
+  }
+
+  get requestId(): string {
+    return this.head.requestId;
+  }
+
+  header(name: string): string | undefined {
+    return this.head.header(name);
+  }
+}

@@ -1,0 +1,99 @@
+import uWS from "uWebSockets.js";
+import { createNodeApp } from "./node-app.js";
+
+/**
+ * The part of uWebSockets.js this folder uses, and whether the machine code of it loaded. The package's own JavaScript
+ * stand-in lacks most of these calls, so where no binary fits (other Node versions) `node-app.ts` serves them instead.
+ */
+
+/** Valid only until the callback it was passed to returns. */
+export interface NativeRequest {
+  getUrl(): string;
+  getQuery(): string | undefined;
+  /** Lower case. */
+  getMethod(): string;
+  /** Names in lower case, in wire order, duplicates included. */
+  forEach(visit: (name: string, value: string) => void): void;
+}
+
+/** Valid until the reply ended or the abort handler ran; any later call throws or crashes. */
+export interface NativeResponse {
+  writeStatus(line: string): NativeResponse;
+  writeHeader(name: string, value: string): NativeResponse;
+  end(body: string | Uint8Array, closeConnection?: boolean): unknown;
+  endWithoutBody(contentLength: number, closeConnection?: boolean): unknown;
+  /** [all of it taken, reply complete]. What was not taken is not kept: send it again from the write offset. */
+  tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean];
+  onWritable(handler: (offset: number) => boolean): unknown;
+  onAborted(handler: () => void): unknown;
+  /** The chunk is detached when the handler returns. */
+  onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
+  cork(work: () => void): unknown;
+  /** 4 or 16 bytes. */
+  getRemoteAddress(): ArrayBuffer;
+  getRemoteAddressAsText(): ArrayBuffer;
+  upgrade<T>(userData: T, key: string, protocol: string, extensions: string, context: unknown): void;
+}
+
+/** Valid until its close callback; any later call throws. */
+export interface NativeSocket<T> {
+  /** 0 taken with backlog, 1 sent, 2 dropped. */
+  send(message: Uint8Array, isBinary: boolean): number;
+  getBufferedAmount(): number;
+  cork(work: () => void): unknown;
+  end(code: number, reason: string): void;
+  close(): void;
+  getUserData(): T;
+}
+
+export interface NativeSocketBehavior<T> {
+  readonly compression: number;
+  readonly maxPayloadLength: number;
+  readonly maxBackpressure: number;
+  /** Seconds, 0 or 8 to 960: the library ends the process on other values. */
+  readonly idleTimeout: number;
+  readonly sendPingsAutomatically: boolean;
+  upgrade(res: NativeResponse, req: NativeRequest, context: unknown): void;
+  open(socket: NativeSocket<T>): void;
+  drain(socket: NativeSocket<T>): void;
+  close(socket: NativeSocket<T>, code: number, message: ArrayBuffer): void;
+}
+
+export interface NativeApp {
+  any(pattern: string, handler: (res: NativeResponse, req: NativeRequest) => void): unknown;
+  ws<T>(pattern: string, behavior: NativeSocketBehavior<T>): unknown;
+  /** Calls back with null when the address cannot be had. Never shares a port with another listener. */
+  listenExclusively(host: string, port: number, listening: (listener: NativeListener | null) => void): void;
+  /** Closes every connection and listener at once; pending requests see an abort, sockets a close. */
+  close(): void;
+}
+
+export interface NativeListener {
+  readonly port: number;
+  /** Stops accepting; open connections stay. Once only. */
+  close(): void;
+}
+
+/** The fallback of the package exports a few names only; `getParts` exists in the machine code alone. */
+export const hasNativeTransport: boolean = "getParts" in uWS;
+
+export function createApp(): NativeApp {
+  return hasNativeTransport ? createNativeApp() : createNodeApp();
+}
+
+type Listening = (token: object | false) => void;
+
+function createNativeApp(): NativeApp {
+  const app = uWS.App();
+  // The published types know neither this overload nor the members of the option enum as values.
+  const { LIBUS_LISTEN_EXCLUSIVE_PORT } = uWS as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
+  const listen = app.listen.bind(app) as unknown as (h: string, p: number, o: number, listening: Listening) => void;
+  return Object.assign(app as unknown as Omit<NativeApp, "listenExclusively">, {
+    listenExclusively(host: string, port: number, listening: (listener: NativeListener | null) => void): void {
+      listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (token) => {
+        if (token === false) return listening(null);
+        listening({ port: uWS.us_socket_local_port(token), close: () => uWS.us_listen_socket_close(token) });
+      });
+    },
+  });
+}

@@ -1,0 +1,80 @@
+import { STATUS_CODES } from "node:http";
+import type { HttpReply } from "./http.js";
+import type { NativeResponse } from "./native.js";
+
+/**
+ * Writes one reply. Small bodies go out in one write; larger ones are offered to the kernel as the client reads, so that a
+ * slow reader costs one body in memory and never a second copy.
+ */
+export interface SendOptions {
+  /** Headers and content length only. */
+  readonly isHead: boolean;
+  readonly closeConnection: boolean;
+  /** Runs once the whole reply was taken; not when the client leaves first. */
+  sent(): void;
+}
+
+/** What the native side may have to copy and keep for a client that does not read. */
+const SINGLE_WRITE_BYTES_MAX = 64 * 1024;
+
+const DEFAULT_HEADERS = {
+  "content-type": "application/json",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "cache-control": "no-store",
+};
+
+/** All headers of a reply. Throws when one could break out of its line: a fault of the handler, found before any write. */
+export function replyHeaders(reply: HttpReply, requestId: string): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = { ...DEFAULT_HEADERS, ...reply.headers, "x-request-id": requestId };
+  for (const name in headers) {
+    if (!HEADER_VALUE.test(headers[name]!)) throw new Error(`Reply header ${name} has characters no header can carry`);
+  }
+  return headers;
+}
+
+export function sendReply(
+  res: NativeResponse,
+  { status, body }: HttpReply,
+  headers: Readonly<Record<string, string>>,
+  options: SendOptions,
+): void {
+  const bodyBytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+  const isSingleWrite = bodyBytes <= SINGLE_WRITE_BYTES_MAX;
+  let isSent = true;
+  res.cork(() => {
+    res.writeStatus(statusLine(status));
+    for (const name in headers) res.writeHeader(name, headers[name]!);
+    if (options.isHead) res.endWithoutBody(bodyBytes, options.closeConnection);
+    else if (isSingleWrite) res.end(body, options.closeConnection);
+    else {
+      if (options.closeConnection) res.writeHeader("connection", "close");
+      isSent = streamBody(res, typeof body === "string" ? Buffer.from(body) : body, options.sent);
+    }
+  });
+  if (isSent) options.sent();
+}
+
+/** Returns whether all of it was taken at once; if not, `sent` runs later. */
+function streamBody(res: NativeResponse, body: Uint8Array, sent: () => void): boolean {
+  const [, isComplete] = res.tryEnd(body, body.byteLength);
+  if (isComplete) return true;
+  res.onWritable((offset) => {
+    const [isTaken, isDone] = res.tryEnd(body.subarray(offset), body.byteLength);
+    if (isDone) sent();
+    return isTaken;
+  });
+  return false;
+}
+
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
+
+const statusLines = new Map<number, string>();
+
+function statusLine(status: number): string {
+  const known = statusLines.get(status);
+  if (known !== undefined) return known;
+  const line = `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
+  statusLines.set(status, line);
+  return line;
+}

@@ -1,0 +1,154 @@
+import { Exchange, type ExchangeContext } from "./exchange.js";
+import type { Socket, SocketHandler, SocketRoute, UpgradeRequest } from "./http.js";
+import { upgradeRequired } from "./http-routes.js";
+import type { NativeApp, NativeRequest, NativeResponse, NativeSocket } from "./native.js";
+
+/**
+ * WebSocket routes: the handler accepts or refuses before the upgrade, then sends binary frames. Client messages are not
+ * part of any protocol here: they are bounded, ignored, and only prove that the peer lives.
+ */
+export interface SocketLimits {
+  readonly socketMessageBytesMax: number;
+  readonly socketBufferBytesMax: number;
+  readonly pingIntervalS: number;
+}
+
+export interface SocketContext extends ExchangeContext {
+  readonly limits: SocketLimits;
+  readonly openSockets: Set<OpenSocket>;
+}
+
+interface Attachment {
+  readonly socket: OpenSocket;
+}
+
+const NO_COMPRESSION = 0;
+const ABNORMAL_CLOSURE = 1006;
+const INTERNAL_FAILURE = 1011;
+
+export function mountSocketRoute(app: NativeApp, route: SocketRoute, context: SocketContext): void {
+  app.ws<Attachment>(route.path, {
+    compression: NO_COMPRESSION,
+    maxPayloadLength: context.limits.socketMessageBytesMax,
+    maxBackpressure: context.limits.socketBufferBytesMax,
+    idleTimeout: context.limits.pingIntervalS,
+    sendPingsAutomatically: true,
+    upgrade: (res, req, nativeContext) => void upgrade(context, route, res, req, nativeContext),
+    open: (native) => native.getUserData().socket.attach(native),
+    drain: (native) => native.getUserData().socket.drained(),
+    close: (native, code, reason) => native.getUserData().socket.detach(code, Buffer.from(reason).toString()),
+  });
+}
+
+async function upgrade(
+  context: SocketContext,
+  route: SocketRoute,
+  res: NativeResponse,
+  req: NativeRequest,
+  nativeContext: unknown,
+): Promise<void> {
+  const exchange = new Exchange(res, req, context);
+  exchange.route = route.path;
+  const { head } = exchange;
+  if (head.header("sec-websocket-version") !== "13") {
+    const { error, headers } = upgradeRequired();
+    exchange.refuse(error, { headers });
+    return;
+  }
+  const request = upgradeRequest(head);
+  let handler: SocketHandler;
+  try {
+    handler = await route.accept(request);
+  } catch (error) {
+    return exchange.refuse(error);
+  }
+  const socket = new OpenSocket(handler, head.requestId, context);
+  if (!exchange.isOpen) return socket.detach(ABNORMAL_CLOSURE, "The client left before the upgrade");
+  const protocol = handler.protocol ?? "";
+  if (protocol !== "" && !request.protocols.includes(protocol)) {
+    socket.detach(ABNORMAL_CLOSURE, "Refused before the upgrade");
+    return exchange.refuse(new Error(`Subprotocol ${protocol} was not offered by the client`));
+  }
+  const key = head.header("sec-websocket-key") ?? "";
+  exchange.upgraded();
+  res.cork(() => {
+    res.writeStatus("101 Switching Protocols").writeHeader("x-request-id", head.requestId);
+    res.upgrade<Attachment>({ socket }, key, protocol, "", nativeContext);
+  });
+}
+
+function upgradeRequest(head: Exchange["head"]): UpgradeRequest {
+  const offered = head.header("sec-websocket-protocol") ?? "";
+  return {
+    path: head.path,
+    query: head.query,
+    header: (name) => head.header(name),
+    remoteAddress: head.remoteAddress,
+    requestId: head.requestId,
+    protocols: offered
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  };
+}
+
+/** A handler's socket, before, during and after the native one exists. Faults of the handler end only this socket. */
+export class OpenSocket implements Socket {
+  private native: NativeSocket<Attachment> | null = null;
+
+  constructor(
+    private readonly handler: SocketHandler,
+    private readonly requestId: string,
+    private readonly context: SocketContext,
+  ) {}
+
+  send(frame: Uint8Array): boolean {
+    return this.native !== null && this.native.send(frame, true) !== DROPPED;
+  }
+
+  corked(work: () => void): void {
+    if (this.native === null) work();
+    else this.native.cork(work);
+  }
+
+  bufferedBytes(): number {
+    return this.native === null ? 0 : this.native.getBufferedAmount();
+  }
+
+  end(code: number, reason: string): void {
+    this.native?.end(code, reason);
+  }
+
+  terminate(): void {
+    this.native?.close();
+  }
+
+  attach(native: NativeSocket<Attachment>): void {
+    this.native = native;
+    this.context.openSockets.add(this);
+    this.guarded(() => this.handler.opened(this));
+  }
+
+  drained(): void {
+    this.guarded(() => this.handler.drained());
+  }
+
+  /** The native socket is gone; also called for a handler whose socket never came to be. */
+  detach(code: number, reason: string): void {
+    this.native = null;
+    this.context.openSockets.delete(this);
+    this.guarded(() => this.handler.closed(code, reason));
+  }
+
+  private guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.context.logError(error, this.requestId);
+      this.end(INTERNAL_FAILURE, "Internal server error");
+    }
+  }
+}
+
+/** What the native send returns for a frame over the backlog bound. */
+const DROPPED = 2;
