@@ -1,0 +1,204 @@
+/**
+ * Admission rules that depend on order (ves-protocol §5-6): exact replays, duplicate ids, command ids, entity versions,
+ * numbers. A rule failure drops its event only; refused, replayed and colliding events consume no number.
+ */
+import { bytesEqual } from "../base/bytes.js";
+import { uuidFromBytes } from "../base/ids.js";
+import { agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../store/chunk-key.js";
+import type { EntityState, StoredEvent, StreamState } from "../store/contract.js";
+import { encodeFrame, encodeReceipt, receiptHashOf } from "../store/entry-frame.js";
+import type { Rejection, UnprovenEvent, VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
+import { signingKeyRef } from "./chunk-query.js";
+import type { Chunk } from "./decide-chunk.js";
+import { type EventRejection, encodeIngestAnswer } from "./ingest-answer.js";
+
+/** Order of the phases in which the protocol reports rejections (§6). */
+const PHASE_IDENTITY = 0;
+const PHASE_VALIDITY = 1;
+const PHASE_COMMAND = 2;
+const PHASE_VERSION = 3;
+
+/** One request being decided. */
+interface Batch {
+  readonly chunk: Chunk;
+  readonly request: VerifiedRequest;
+  readonly rejections: { readonly phase: number; readonly rejection: EventRejection }[];
+  readonly replayedReceipts: string[];
+  readonly newReceipts: string[];
+  readonly commandsSeen: Set<string>;
+  sequenceStart: number | null;
+  sequenceEnd: number | null;
+}
+
+export function decideIngest(chunk: Chunk, request: VerifiedRequest): void {
+  const batch: Batch = {
+    chunk,
+    request,
+    rejections: [],
+    replayedReceipts: [],
+    newReceipts: [],
+    commandsSeen: new Set(),
+    sequenceStart: null,
+    sequenceEnd: null,
+  };
+  for (const event of request.events) {
+    if (event.stage === "refused")
+      reject(batch, event.repeated ? PHASE_IDENTITY : PHASE_VALIDITY, event.eventId, event);
+    else decideEvent(batch, event);
+  }
+  answer(batch);
+}
+
+function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
+  const stored = batch.chunk.state.events.get(idKey(event.eventId));
+  if (stored !== undefined && bytesEqual(stored.envelope, event.envelope)) {
+    batch.replayedReceipts.push(encodeReceipt({ ...stored, eventId: event.eventId }));
+    return;
+  }
+  const refusal =
+    event.stage === "unproven" ? { phase: PHASE_VALIDITY, rejection: event } : findRefusal(batch, event, stored);
+  if (refusal !== null) reject(batch, refusal.phase, event.eventId, refusal.rejection);
+  else sequence(batch, event as VerifiedEvent);
+}
+
+interface Refusal {
+  readonly phase: number;
+  readonly rejection: Rejection;
+}
+
+/** The rules in the protocol's order; null = the event may be sequenced. */
+function findRefusal(batch: Batch, event: VerifiedEvent, stored: StoredEvent | undefined): Refusal | null {
+  if (stored !== undefined) return { phase: PHASE_IDENTITY, rejection: duplicateEvent(batch.request, stored) };
+  if (isRevoked(batch, event)) return { phase: PHASE_VALIDITY, rejection: REVOKED };
+  const badCommand = event.commandId === null ? null : commandRefusal(batch, event.commandId);
+  if (badCommand !== null) return badCommand;
+  const actual = String(findEntity(batch, event)?.version ?? 0);
+  if (event.baseVersion === null || event.baseVersion === actual) return null;
+  return { phase: PHASE_VERSION, rejection: versionConflict(event.baseVersion, actual) };
+}
+
+const REVOKED: Rejection = {
+  reason: "agent_key_invalid: Agent key has been revoked",
+  message: "Agent key has been revoked",
+};
+
+function duplicateEvent(request: VerifiedRequest, stored: StoredEvent): Rejection {
+  const sameStream = stored.tenantId === request.tenantId && stored.storeId === request.storeId;
+  return {
+    reason: "duplicate_event_id",
+    message: sameStream ? "Event ID already exists with different contents" : "Event ID already exists",
+  };
+}
+
+/** Only keys whose revocation the verify stage may not have seen are in the chunk's rows. */
+function isRevoked(batch: Batch, event: VerifiedEvent): boolean {
+  const key = batch.chunk.state.agentKeys.get(agentKeyKey(signingKeyRef(batch.request, event)));
+  return key !== undefined && key.revokedAtMs !== null;
+}
+
+function commandRefusal(batch: Batch, commandId: Uint8Array): Refusal | null {
+  const { tenantId, storeId } = batch.request;
+  const key = commandKey(tenantId, storeId, commandId);
+  const id = uuidFromBytes(commandId);
+  if (batch.commandsSeen.has(key)) {
+    const message = `Command ${id} duplicated in batch`;
+    return { phase: PHASE_VALIDITY, rejection: { reason: "duplicate_command_id", message } };
+  }
+  batch.commandsSeen.add(key);
+  if (!batch.chunk.state.commands.has(key)) return null;
+  const message = `Command ${id} already processed`;
+  return { phase: PHASE_COMMAND, rejection: { reason: "duplicate_command_id", message } };
+}
+
+function versionConflict(expected: string, actual: string): Rejection {
+  return {
+    reason: `version_conflict: expected ${expected}, actual ${actual}`,
+    message: `Version conflict: expected ${expected}, actual ${actual}`,
+  };
+}
+
+function findEntity(batch: Batch, event: VerifiedEvent): EntityState | undefined {
+  const { tenantId, storeId } = batch.request;
+  return batch.chunk.state.entities.get(entityKey(tenantId, storeId, event.entityType, event.entityId));
+}
+
+function newEntity(batch: Batch, event: VerifiedEvent): EntityState {
+  const { tenantId, storeId } = batch.request;
+  const { entityType, entityId } = event;
+  const entity: EntityState = { stream: streamOf(batch), entityType, entityId, version: 0 };
+  batch.chunk.state.entities.set(entityKey(tenantId, storeId, entityType, entityId), entity);
+  return entity;
+}
+
+/** A stream comes into being with its first accepted event. */
+function streamOf(batch: Batch): StreamState {
+  const { tenantId, storeId } = batch.request;
+  const { streams } = batch.chunk.state;
+  const key = streamKey(tenantId, storeId);
+  let stream = streams.get(key);
+  if (stream === undefined) {
+    stream = { tenantId, storeId, head: 0 };
+    streams.set(key, stream);
+  }
+  return stream;
+}
+
+/** Gives the event its numbers and its receipt. */
+function sequence(batch: Batch, event: VerifiedEvent): void {
+  const { chunk, request } = batch;
+  const entity = findEntity(batch, event) ?? newEntity(batch, event);
+  const { stream } = entity;
+  const { sequencedAtMs, context } = chunk;
+  const { tenantId, storeId } = request;
+  const offset = chunk.nextOffset++;
+  const sequenceNumber = ++stream.head;
+  entity.version += 1;
+
+  const facts = { tenantId, storeId, eventId: event.eventId, sequenceNumber, signingHash: event.signingHash };
+  const hash = receiptHashOf(facts);
+  const sequenced = { ...facts, sequencedAtMs, sequencer: context.sequencer, receiptSignature: context.sign(hash) };
+  const receipt = encodeReceipt(sequenced, hash);
+
+  const { eventType, commandId, agentSignature, envelope } = event;
+  chunk.writes.entries.push({ ...sequenced, offset, stream, entity, eventType, commandId, agentSignature, envelope });
+  chunk.entries.push({
+    kind: "ves_event",
+    offset,
+    tenantId,
+    storeId,
+    sequenceNumber,
+    entityType: event.entityType,
+    entityId: event.entityId,
+    frame: encodeFrame(offset, sequenced, envelope, receipt),
+  });
+  chunk.state.events.set(idKey(event.eventId), { ...sequenced, envelope });
+  if (commandId !== null) chunk.state.commands.add(commandKey(tenantId, storeId, commandId));
+  batch.newReceipts.push(receipt);
+  batch.sequenceStart ??= sequenceNumber;
+  batch.sequenceEnd = sequenceNumber;
+}
+
+function reject(batch: Batch, phase: number, eventId: Uint8Array, { reason, message }: Rejection): void {
+  const { chunk, request } = batch;
+  const { tenantId, storeId } = request;
+  batch.rejections.push({ phase, rejection: { eventId: uuidFromBytes(eventId), reason, message } });
+  chunk.writes.rejections.push({ tenantId, storeId, eventId, reason, message });
+  const name = reason.split(":", 1)[0]!;
+  chunk.rejectedByReason.set(name, (chunk.rejectedByReason.get(name) ?? 0) + 1);
+}
+
+function answer(batch: Batch): void {
+  const { chunk, request } = batch;
+  const { tenantId, storeId } = request;
+  batch.rejections.sort((a, b) => a.phase - b.phase);
+  const body = encodeIngestAnswer({
+    batchId: request.batchId,
+    eventsAccepted: batch.newReceipts.length,
+    sequenceStart: batch.sequenceStart,
+    sequenceEnd: batch.sequenceEnd,
+    headSequence: chunk.state.streams.get(streamKey(tenantId, storeId))?.head ?? 0,
+    rejections: batch.rejections.map(({ rejection }) => rejection),
+    receipts: [...batch.replayedReceipts, ...batch.newReceipts],
+  });
+  chunk.answers.push({ requestId: request.requestId, ok: true, body });
+}

@@ -1,0 +1,45 @@
+import type { ErrorCode } from "../base/errors.js";
+import type { AgentKey, AgentKeyRef, ApiKey } from "../store/contract.js";
+import type { VerifiedRequest } from "../verify/verified-request.js";
+
+/**
+ * What the lane orders: verified ingest requests, and the commands that change who may do what. Commands go through the
+ * lane because it is the only writer, and so that a revocation has a place in the order: nothing signed by the key comes
+ * after it.
+ */
+export type LaneItem = { readonly kind: "ingest"; readonly request: VerifiedRequest } | LaneCommand;
+
+export type LaneCommand =
+  /** `keyId` null = the agent's highest + 1, the first being 1. */
+  | { readonly kind: "register_agent_key"; readonly requestId: number; readonly key: AgentKeyRegistration }
+  | {
+      readonly kind: "revoke_agent_key";
+      readonly requestId: number;
+      readonly ref: AgentKeyRef;
+      readonly reason: string | null;
+    }
+  | {
+      readonly kind: "create_api_key";
+      readonly requestId: number;
+      readonly key: Omit<ApiKey, "createdAtMs" | "revokedAtMs">;
+    }
+  | { readonly kind: "revoke_api_key"; readonly requestId: number; readonly keyHash: string };
+
+export type AgentKeyRegistration = Omit<AgentKey, "keyId" | "createdAtMs" | "revokedAtMs" | "revokeReason"> & {
+  readonly keyId: number | null;
+};
+
+/** A command before the lane's handle numbers it. */
+export type LaneCommandBody = LaneCommand extends infer C
+  ? C extends LaneCommand
+    ? Omit<C, "requestId">
+    : never
+  : never;
+
+/** What a command leaves behind, by its kind. */
+export type CommandResult = AgentKey | ApiKey;
+
+/** The one answer an item gets, after the chunk that holds it is durable. */
+export type LaneAnswer =
+  | { readonly requestId: number; readonly ok: true; readonly body: Uint8Array | CommandResult }
+  | { readonly requestId: number; readonly ok: false; readonly code: ErrorCode; readonly message: string };

@@ -1,0 +1,29 @@
+import type { Uuid } from "../base/ids.js";
+import type { AgentKeyRef } from "./contract.js";
+
+/** Map keys of a chunk's rows. NUL cannot occur in a UUID, so the parts cannot run into each other. */
+
+export function idKey(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString("latin1");
+}
+
+export function streamKey(tenantId: Uuid, storeId: Uuid): string {
+  return tenantId + storeId;
+}
+
+export function commandKey(tenantId: Uuid, storeId: Uuid, commandId: Uint8Array): string {
+  return streamKey(tenantId, storeId) + idKey(commandId);
+}
+
+/** The type's length keeps `("ab","c")` and `("a","bc")` apart. */
+export function entityKey(tenantId: Uuid, storeId: Uuid, entityType: string, entityId: string): string {
+  return `${streamKey(tenantId, storeId)}${entityType.length}:${entityType}${entityId}`;
+}
+
+export function agentKey(ref: Omit<AgentKeyRef, "keyId">): string {
+  return `${ref.tenantId}${ref.agentId}${ref.purpose}`;
+}
+
+export function agentKeyKey(ref: AgentKeyRef): string {
+  return `${agentKey(ref)}:${ref.keyId}`;
+}

@@ -1,0 +1,250 @@
+import type { Uuid } from "../base/ids.js";
+
+/**
+ * What the service asks of a store, one small contract per role. `sqlite/` and `postgres/` implement them with the same
+ * file names. Every method may be asynchronous; success means what its comment says, nothing less.
+ */
+export type Awaitable<T> = T | Promise<T>;
+
+/** Which log this is. Offsets of another log, or of an earlier epoch of this one, mean nothing here. */
+export interface LogIdentity {
+  readonly logId: Uuid;
+  /** Starts at 1; a restore from backup raises it. */
+  readonly epoch: number;
+}
+
+/** Who signs receipts. */
+export interface SequencerIdentity {
+  readonly sequencerId: Uuid;
+  /** Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+// ---------------------------------------------------------------------------------------------------------- agent keys
+
+export const KEY_PURPOSE_SIGNING = 1;
+export const KEY_PURPOSE_ENCRYPTION = 2;
+export type KeyPurpose = typeof KEY_PURPOSE_SIGNING | typeof KEY_PURPOSE_ENCRYPTION;
+
+export interface AgentKeyRef {
+  readonly tenantId: Uuid;
+  readonly agentId: Uuid;
+  readonly purpose: KeyPurpose;
+  readonly keyId: number;
+}
+
+/** A registered key. Immutable but for its revocation. Times are Unix milliseconds, both window ends inclusive. */
+export interface AgentKey extends AgentKeyRef {
+  readonly publicKey: Uint8Array;
+  readonly validFromMs: number | null;
+  readonly validToMs: number | null;
+  readonly createdAtMs: number;
+  readonly revokedAtMs: number | null;
+  readonly revokeReason: string | null;
+}
+
+// ------------------------------------------------------------------------------------------------------------ API keys
+
+/** A stored API key: never its text, only the SHA-256 of it (lower-case hex). */
+export interface ApiKey {
+  readonly keyHash: string;
+  readonly tenantId: Uuid;
+  /** Empty = every store of the tenant. */
+  readonly storeIds: readonly Uuid[];
+  /** Set = the key may ingest for this agent only. */
+  readonly agentId: Uuid | null;
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+  readonly canAdmin: boolean;
+  readonly label: string | null;
+  readonly createdAtMs: number;
+  readonly revokedAtMs: number | null;
+}
+
+// ------------------------------------------------------------------------------------------------------- the lane's role
+
+/** A stream's row as the lane works on it: `head` moves while a chunk is decided. */
+export interface StreamState {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  /** Last VES sequence number given out; 0 = none yet. */
+  head: number;
+}
+
+/** An entity's row as the lane works on it: `version` counts its accepted events. */
+export interface EntityState {
+  readonly stream: StreamState;
+  readonly entityType: string;
+  readonly entityId: string;
+  version: number;
+}
+
+/** A stored event, as far as an exact replay needs it. */
+export interface StoredEvent {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly sequenceNumber: number;
+  readonly sequencedAtMs: number;
+  readonly sequencer: SequencerIdentity;
+  readonly signingHash: Uint8Array;
+  readonly receiptSignature: Uint8Array;
+  readonly envelope: Uint8Array;
+}
+
+/** Everything a chunk may touch. Ids are keyed by text: `latin1` of 16 bytes for events and commands, see `chunk-key.ts`. */
+export interface ChunkQuery {
+  readonly streams: readonly { readonly tenantId: Uuid; readonly storeId: Uuid }[];
+  readonly eventIds: readonly Uint8Array[];
+  readonly entities: readonly {
+    readonly tenantId: Uuid;
+    readonly storeId: Uuid;
+    readonly entityType: string;
+    readonly entityId: string;
+  }[];
+  readonly commands: readonly { readonly tenantId: Uuid; readonly storeId: Uuid; readonly commandId: Uint8Array }[];
+  readonly agentKeys: readonly AgentKeyRef[];
+  /** Agents whose highest key id is wanted. */
+  readonly agentsForNextKey: readonly Omit<AgentKeyRef, "keyId">[];
+  readonly apiKeyHashes: readonly string[];
+}
+
+/** The rows a chunk is decided on. The maps hold what exists; an absent key means an absent row. */
+export interface ChunkState {
+  readonly nextOffset: number;
+  /** sequenced_at of the last entry; 0 for an empty log. */
+  readonly lastSequencedAtMs: number;
+  readonly streams: Map<string, StreamState>;
+  readonly events: Map<string, StoredEvent>;
+  readonly entities: Map<string, EntityState>;
+  readonly commands: Set<string>;
+  readonly agentKeys: Map<string, AgentKey>;
+  readonly highestKeyIds: Map<string, number>;
+  readonly apiKeys: Map<string, ApiKey>;
+}
+
+export interface NewEntry {
+  readonly offset: number;
+  readonly stream: StreamState;
+  readonly sequenceNumber: number;
+  readonly eventId: Uint8Array;
+  readonly entity: EntityState;
+  readonly eventType: string;
+  readonly commandId: Uint8Array | null;
+  readonly sequencedAtMs: number;
+  readonly signingHash: Uint8Array;
+  readonly agentSignature: Uint8Array;
+  readonly receiptSignature: Uint8Array;
+  readonly envelope: Uint8Array;
+}
+
+export interface NewRejection {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly eventId: Uint8Array;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a chunk decided. Entries are in offset order, without a gap, from the state's `nextOffset`. */
+export interface ChunkWrites {
+  readonly nowMs: number;
+  readonly entries: NewEntry[];
+  readonly rejections: NewRejection[];
+  readonly agentKeys: AgentKey[];
+  readonly agentKeyRevocations: {
+    readonly ref: AgentKeyRef;
+    readonly revokedAtMs: number;
+    readonly reason: string | null;
+  }[];
+  readonly apiKeys: ApiKey[];
+  readonly apiKeyRevocations: { readonly keyHash: string; readonly revokedAtMs: number }[];
+}
+
+/**
+ * The write side, owned by the lane alone. One chunk = one `begin` then exactly one of `commit` and `rollback`.
+ */
+export interface LaneStore extends AsyncDisposable {
+  readonly identity: LogIdentity;
+
+  /** Opens the chunk's transaction and reads every row it may touch. */
+  begin(query: ChunkQuery): Awaitable<ChunkState>;
+
+  /**
+   * Writes and makes durable. Returned: on disk, for ever. Thrown `StorageFullError`: nothing was written, the store is
+   * usable. Thrown anything else: unknown, the process must stop (design rule 2).
+   */
+  commit(writes: ChunkWrites): Awaitable<void>;
+
+  /** Ends the transaction without a trace. */
+  rollback(): Awaitable<void>;
+}
+
+/** The disk took nothing of the chunk. The lane refuses its work with STORAGE_FULL and goes on. */
+export class StorageFullError extends Error {
+  override readonly name = "StorageFullError";
+}
+
+// ------------------------------------------------------------------------------------------------------- the readers' role
+
+/** An entry as readers pass it on: its frame is the wire form, encoded once. */
+export interface LogEntry {
+  readonly offset: number;
+  readonly kind: EntryKind;
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly sequenceNumber: number;
+  readonly entityType: string;
+  readonly entityId: string;
+  /** One JSON object, UTF-8 (spec wire: `kind, offset, tenant_id, store_id, …, event, receipt`). */
+  readonly frame: Uint8Array;
+}
+
+export type EntryKind = "ves_event";
+
+/** Which entries a reader wants. Absent members match everything; `storeIds` limits a credential to its stores. */
+export interface EntryFilter {
+  readonly tenantId?: Uuid;
+  readonly storeIds?: readonly Uuid[];
+  readonly entityType?: string;
+  readonly entityId?: string;
+  readonly kind?: EntryKind;
+}
+
+export interface Page {
+  readonly entries: readonly LogEntry[];
+  /** Where to go on: every entry below it was in this page or did not match. */
+  readonly nextOffset: number;
+}
+
+export interface LogHead extends LogIdentity {
+  /** Offset the next entry will get = number of entries. */
+  readonly nextOffset: number;
+}
+
+export interface StreamRange {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  /** First sequence number wanted, inclusive. */
+  readonly fromSequence: number;
+  readonly limit: number;
+  readonly entityType?: string;
+  readonly entityId?: string;
+  readonly eventType?: string;
+}
+
+/** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
+export interface LogReader extends AsyncDisposable {
+  head(): Promise<LogHead>;
+  /** Entries with offset >= `fromOffset` that match, in order. */
+  page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<Page>;
+  /** Entries of one stream by sequence number. */
+  streamPage(range: StreamRange): Promise<readonly LogEntry[]>;
+  /** Last VES sequence number of a stream, 0 if it has none. */
+  streamHead(tenantId: Uuid, storeId: Uuid): Promise<number>;
+  entryByEventId(eventId: Uuid): Promise<LogEntry | null>;
+  agentKey(ref: AgentKeyRef): Promise<AgentKey | null>;
+  agentKeys(tenantId: Uuid, agentId: Uuid): Promise<readonly AgentKey[]>;
+  apiKey(keyHash: string): Promise<ApiKey | null>;
+  /** Keys of one tenant, or of all when null. */
+  apiKeys(tenantId: Uuid | null): Promise<readonly ApiKey[]>;
+}

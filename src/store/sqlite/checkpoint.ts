@@ -1,0 +1,35 @@
+/**
+ * Moves the write-ahead log into the database file, from its own connection and thread, never inside a lane commit.
+ * A PASSIVE checkpoint does the bulk without blocking anyone. Under steady load it never catches up with the writer, so
+ * the file could grow without end: from `walBytesMax` a RESTART checkpoint holds the writer back for the short rest.
+ * Bound on the WAL: `walBytesMax` plus what the lane writes in one interval.
+ */
+import { statSync } from "node:fs";
+import { type Connection, databasePath } from "./connection.js";
+
+export interface CheckpointPolicy {
+  /** WAL size from which a PASSIVE checkpoint runs. */
+  readonly walBytesTarget: number;
+  /** WAL content from which the writer is made to wait. */
+  readonly walBytesMax: number;
+  readonly intervalMs: number;
+}
+
+export type CheckpointMode = "none" | "passive" | "restart";
+
+/** A page of 4,096 bytes and its frame header. */
+const WAL_FRAME_BYTES = 4096 + 24;
+
+export function checkpointIfDue(db: Connection, folder: string, policy: CheckpointPolicy): CheckpointMode {
+  if (walSize(folder) < policy.walBytesTarget) return "none";
+  const passive = db.pragma("wal_checkpoint(PASSIVE)") as { log: number; checkpointed: number }[];
+  const { log, checkpointed } = passive[0]!;
+  // Everything is in the database file: the next commit starts the WAL over by itself.
+  if (log === checkpointed || log * WAL_FRAME_BYTES < policy.walBytesMax) return "passive";
+  db.pragma("wal_checkpoint(RESTART)");
+  return "restart";
+}
+
+export function walSize(folder: string): number {
+  return statSync(`${databasePath(folder)}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+}

@@ -1,0 +1,57 @@
+/**
+ * SQLite connections, and the only place that opens them. One writer per data folder (the lane); every other connection
+ * is read-only or, for checkpoints, writes nothing of its own.
+ */
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { assert } from "../../base/assert.js";
+
+export type Connection = Database.Database;
+
+const FULL = 2;
+
+/** A WAL that a burst made larger shrinks to this when it starts over. */
+const JOURNAL_BYTES_KEPT = 64 * 1024 * 1024;
+
+/** How long a connection waits for a checkpoint that holds the write lock before it gives up. */
+const BUSY_TIMEOUT_MS = 10_000;
+
+export function databasePath(folder: string): string {
+  return join(folder, "sequencer.db");
+}
+
+/**
+ * Opens the writer: WAL, every commit flushed (FULL), no automatic checkpoints (they run elsewhere, design rule 7).
+ * Foreign keys are declared but not enforced per insert: the lane assigns every reference itself.
+ */
+export function openWriter(folder: string): Connection {
+  const db = new Database(databasePath(folder), { timeout: BUSY_TIMEOUT_MS });
+  db.pragma("journal_mode = WAL");
+  // After journal_mode: this build of SQLite falls back to NORMAL when WAL is set.
+  db.pragma("synchronous = FULL");
+  db.pragma("wal_autocheckpoint = 0");
+  db.pragma(`journal_size_limit = ${JOURNAL_BYTES_KEPT}`);
+  db.pragma("foreign_keys = OFF");
+  db.pragma("cache_size = -65536");
+  return db;
+}
+
+/** Fails loud if commits are not flushed. Call after a first write: before it SQLite may report a value it drops later. */
+export function assertDurable(db: Connection): void {
+  assert(db.pragma("journal_mode", { simple: true }) === "wal", "SQLite is not in WAL mode");
+  assert(db.pragma("synchronous", { simple: true }) === FULL, "SQLite is not running synchronous=FULL");
+}
+
+export function openReader(folder: string): Connection {
+  const db = new Database(databasePath(folder), { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  db.pragma("query_only = ON");
+  db.pragma("cache_size = -16384");
+  return db;
+}
+
+/** A connection for checkpoints only. */
+export function openCheckpointer(folder: string): Connection {
+  const db = new Database(databasePath(folder), { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  db.pragma("wal_autocheckpoint = 0");
+  return db;
+}

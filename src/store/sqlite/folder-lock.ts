@@ -1,0 +1,31 @@
+/**
+ * One writer per data folder. The lock is SQLite's own exclusive file lock on a small database beside the log: the
+ * operating system drops it with the process, so a crash never leaves a stale lock behind.
+ */
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+
+export class FolderLockedError extends Error {
+  override readonly name = "FolderLockedError";
+}
+
+/** Creates the folder (0700) if needed and locks it until disposed. Throws FolderLockedError when another process has it. */
+export function lockFolder(folder: string): Disposable {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const path = join(folder, "lock.db");
+  const db = new Database(path, { timeout: 0 });
+  try {
+    db.pragma("journal_mode = DELETE");
+    db.pragma("locking_mode = EXCLUSIVE");
+    db.exec("BEGIN EXCLUSIVE");
+    chmodSync(path, 0o600);
+  } catch (error) {
+    db.close();
+    if (error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY")) {
+      throw new FolderLockedError(`the data folder ${folder} is in use by another process`);
+    }
+    throw error;
+  }
+  return { [Symbol.dispose]: () => db.close() };
+}

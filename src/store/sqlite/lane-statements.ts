@@ -1,0 +1,82 @@
+import type { Statement } from "better-sqlite3";
+import type { Connection } from "./connection.js";
+
+/** The lane's prepared statements. Every value is a parameter. */
+export interface LaneStatements {
+  readonly begin: Statement;
+  readonly commit: Statement;
+  readonly rollback: Statement;
+  readonly lastEntry: Statement;
+  readonly stream: Statement;
+  readonly event: Statement;
+  readonly entity: Statement;
+  readonly command: Statement;
+  readonly agentKey: Statement;
+  readonly highestKeyId: Statement;
+  readonly apiKey: Statement;
+  readonly sequencer: Statement;
+  readonly sequencerRef: Statement;
+  readonly eventType: Statement;
+  readonly insertSequencer: Statement;
+  readonly insertStream: Statement;
+  readonly updateStream: Statement;
+  readonly insertEntity: Statement;
+  readonly updateEntity: Statement;
+  readonly insertEventType: Statement;
+  readonly insertEntry: Statement;
+  readonly insertCommand: Statement;
+  readonly insertRejection: Statement;
+  readonly pruneRejections: Statement;
+  readonly insertAgentKey: Statement;
+  readonly revokeAgentKey: Statement;
+  readonly insertApiKey: Statement;
+  readonly revokeApiKey: Statement;
+}
+
+export function prepareLaneStatements(db: Connection): LaneStatements {
+  return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
+    rollback: db.prepare("ROLLBACK"),
+    lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`),
+    stream: db.prepare("SELECT ref, ves_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+    event: db.prepare(
+      `SELECT s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
+              e.receipt_signature, e.envelope
+         FROM entries e JOIN streams s ON s.ref = e.stream_ref WHERE e.event_id = ?`,
+    ),
+    entity: db.prepare("SELECT ref, version FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?"),
+    command: db.prepare("SELECT 1 FROM commands WHERE stream_ref = ? AND command_id = ?"),
+    agentKey: db.prepare(
+      "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
+    ),
+    highestKeyId: db
+      .prepare("SELECT max(key_id) FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ?")
+      .pluck(),
+    apiKey: db.prepare("SELECT * FROM api_keys WHERE key_hash = ?"),
+    sequencer: db.prepare("SELECT sequencer_id, public_key FROM sequencers WHERE ref = ?"),
+    sequencerRef: db.prepare("SELECT ref FROM sequencers WHERE sequencer_id = ? AND public_key = ?"),
+    eventType: db.prepare("SELECT ref FROM event_types WHERE event_type = ?").pluck(),
+    insertSequencer: db.prepare(
+      "INSERT INTO sequencers (sequencer_id, public_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    ),
+    insertStream: db.prepare("INSERT INTO streams (tenant_id, store_id, ves_head) VALUES (?, ?, ?)"),
+    updateStream: db.prepare("UPDATE streams SET ves_head = ? WHERE ref = ?"),
+    insertEntity: db.prepare("INSERT INTO entities (stream_ref, entity_type, entity_id, version) VALUES (?, ?, ?, ?)"),
+    updateEntity: db.prepare("UPDATE entities SET version = ? WHERE ref = ?"),
+    insertEventType: db.prepare("INSERT INTO event_types (event_type) VALUES (?)"),
+    insertEntry: db.prepare("INSERT INTO entries VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    insertCommand: db.prepare("INSERT INTO commands (stream_ref, command_id) VALUES (?, ?)"),
+    insertRejection: db.prepare(
+      "INSERT INTO ves_rejections (event_id, tenant_id, store_id, reason, message, rejected_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    ),
+    pruneRejections: db.prepare("DELETE FROM ves_rejections WHERE id <= ?"),
+    insertAgentKey: db.prepare("INSERT INTO agent_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)"),
+    revokeAgentKey: db.prepare(
+      `UPDATE agent_keys SET revoked_at_ms = ?, revoke_reason = ?
+        WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ? AND revoked_at_ms IS NULL`,
+    ),
+    insertApiKey: db.prepare("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"),
+    revokeApiKey: db.prepare("UPDATE api_keys SET revoked_at_ms = ? WHERE key_hash = ? AND revoked_at_ms IS NULL"),
+  };
+}

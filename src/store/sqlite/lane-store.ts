@@ -1,0 +1,309 @@
+/**
+ * The lane's store on SQLite. It keeps nothing between chunks but prepared statements: every decision is made on rows
+ * read inside the chunk's own transaction, so a failed chunk or a crash leaves no memory to repair.
+ */
+import { assert } from "../../base/assert.js";
+import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
+import { agentKey, agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../chunk-key.js";
+import {
+  type ChunkQuery,
+  type ChunkState,
+  type ChunkWrites,
+  type EntityState,
+  type LaneStore,
+  type LogIdentity,
+  type NewEntry,
+  type SequencerIdentity,
+  StorageFullError,
+  type StreamState,
+} from "../contract.js";
+import type { Connection } from "./connection.js";
+import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
+import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
+
+export interface SqliteLaneStoreOptions {
+  readonly db: Connection;
+  readonly identity: LogIdentity;
+  readonly sequencer: SequencerIdentity;
+  /** Rejection records kept; the oldest go first. */
+  readonly rejectionsKeptMax: number;
+}
+
+export class SqliteLaneStore implements LaneStore {
+  readonly identity: LogIdentity;
+  readonly #db: Connection;
+  readonly #sql: LaneStatements;
+  readonly #sequencerRef: number;
+  readonly #rejectionsKeptMax: number;
+  readonly #sequencers = new Map<number, SequencerIdentity>();
+  /** Row references of the chunk's streams and entities. */
+  readonly #refs = new Map<StreamState | EntityState, number>();
+
+  constructor(options: SqliteLaneStoreOptions) {
+    this.identity = options.identity;
+    this.#db = options.db;
+    this.#sql = prepareLaneStatements(options.db);
+    this.#rejectionsKeptMax = options.rejectionsKeptMax;
+    this.#sequencerRef = this.#registerSequencer(options.sequencer);
+  }
+
+  begin(query: ChunkQuery): ChunkState {
+    this.#sql.begin.run();
+    this.#refs.clear();
+    const last = this.#sql.lastEntry.get() as { offset: number; sequenced_at_ms: number } | undefined;
+    const state: ChunkState = {
+      nextOffset: last === undefined ? 0 : last.offset + 1,
+      lastSequencedAtMs: last?.sequenced_at_ms ?? 0,
+      streams: new Map(),
+      events: new Map(),
+      entities: new Map(),
+      commands: new Set(),
+      agentKeys: new Map(),
+      highestKeyIds: new Map(),
+      apiKeys: new Map(),
+    };
+    this.#readStreams(query, state);
+    this.#readEvents(query, state);
+    this.#readEntities(query, state);
+    this.#readCommands(query, state);
+    this.#readKeys(query, state);
+    return state;
+  }
+
+  commit(writes: ChunkWrites): void {
+    try {
+      this.#write(writes);
+      this.#sql.commit.run();
+    } catch (error) {
+      if (isStorageFull(error)) {
+        this.rollback();
+        throw new StorageFullError("the disk is full", { cause: error });
+      }
+      throw error;
+    }
+  }
+
+  rollback(): void {
+    // SQLite has already rolled back by itself after some errors (SQLITE_FULL among them).
+    if (this.#db.inTransaction) this.#sql.rollback.run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#db.close();
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- reads
+
+  #readStreams(query: ChunkQuery, state: ChunkState): void {
+    for (const { tenantId, storeId } of query.streams) {
+      const row = this.#sql.stream.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as
+        | { ref: number; ves_head: number }
+        | undefined;
+      if (row === undefined) continue;
+      const stream: StreamState = { tenantId, storeId, head: row.ves_head };
+      state.streams.set(streamKey(tenantId, storeId), stream);
+      this.#refs.set(stream, row.ref);
+    }
+  }
+
+  #readEvents(query: ChunkQuery, state: ChunkState): void {
+    for (const eventId of query.eventIds) {
+      const row = this.#sql.event.get(eventId) as StoredEventRow | undefined;
+      if (row === undefined) continue;
+      state.events.set(idKey(eventId), {
+        tenantId: uuidFromBytes(row.tenant_id),
+        storeId: uuidFromBytes(row.store_id),
+        sequenceNumber: row.sequence_number,
+        sequencedAtMs: row.sequenced_at_ms,
+        sequencer: this.#sequencerByRef(row.sequencer_ref),
+        signingHash: row.signing_hash,
+        receiptSignature: row.receipt_signature,
+        envelope: row.envelope,
+      });
+    }
+  }
+
+  #readEntities(query: ChunkQuery, state: ChunkState): void {
+    for (const { tenantId, storeId, entityType, entityId } of query.entities) {
+      const stream = state.streams.get(streamKey(tenantId, storeId));
+      if (stream === undefined) continue;
+      const row = this.#sql.entity.get(this.#refs.get(stream), entityType, entityId) as
+        | { ref: number; version: number }
+        | undefined;
+      if (row === undefined) continue;
+      const entity: EntityState = { stream, entityType, entityId, version: row.version };
+      state.entities.set(entityKey(tenantId, storeId, entityType, entityId), entity);
+      this.#refs.set(entity, row.ref);
+    }
+  }
+
+  #readCommands(query: ChunkQuery, state: ChunkState): void {
+    for (const { tenantId, storeId, commandId } of query.commands) {
+      const stream = state.streams.get(streamKey(tenantId, storeId));
+      if (stream === undefined) continue;
+      if (this.#sql.command.get(this.#refs.get(stream), commandId) !== undefined) {
+        state.commands.add(commandKey(tenantId, storeId, commandId));
+      }
+    }
+  }
+
+  #readKeys(query: ChunkQuery, state: ChunkState): void {
+    for (const ref of query.agentKeys) {
+      const row = this.#sql.agentKey.get(uuidToBytes(ref.tenantId), uuidToBytes(ref.agentId), ref.purpose, ref.keyId);
+      if (row !== undefined) state.agentKeys.set(agentKeyKey(ref), agentKeyFromRow(row as AgentKeyRow));
+    }
+    for (const agent of query.agentsForNextKey) {
+      const highest = this.#sql.highestKeyId.get(
+        uuidToBytes(agent.tenantId),
+        uuidToBytes(agent.agentId),
+        agent.purpose,
+      );
+      if (typeof highest === "number") state.highestKeyIds.set(agentKey(agent), highest);
+    }
+    for (const keyHash of query.apiKeyHashes) {
+      const row = this.#sql.apiKey.get(keyHash);
+      if (row !== undefined) state.apiKeys.set(keyHash, apiKeyFromRow(row as ApiKeyRow));
+    }
+  }
+
+  #sequencerByRef(ref: number): SequencerIdentity {
+    const known = this.#sequencers.get(ref);
+    if (known !== undefined) return known;
+    const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
+    assert(row !== undefined, `entry names sequencer ${ref}, which is not stored`);
+    const sequencer = { sequencerId: uuidFromBytes(row.sequencer_id), publicKey: row.public_key };
+    this.#sequencers.set(ref, sequencer);
+    return sequencer;
+  }
+
+  #registerSequencer(sequencer: SequencerIdentity): number {
+    const id = uuidToBytes(sequencer.sequencerId);
+    this.#sql.insertSequencer.run(id, sequencer.publicKey);
+    const row = this.#sql.sequencerRef.get(id, sequencer.publicKey) as { ref: number };
+    return row.ref;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ writes
+
+  #write(writes: ChunkWrites): void {
+    const streams = new Set<StreamState>();
+    const entities = new Set<EntityState>();
+    for (const entry of writes.entries) {
+      streams.add(entry.stream);
+      entities.add(entry.entity);
+    }
+    // The states already carry their final values: one row write per stream and entity, however many entries.
+    for (const stream of streams) this.#writeStream(stream);
+    for (const entity of entities) this.#writeEntity(entity);
+    for (const entry of writes.entries) this.#writeEntry(entry);
+    this.#writeRejections(writes);
+    this.#writeKeys(writes);
+  }
+
+  #writeStream(stream: StreamState): void {
+    const ref = this.#refs.get(stream);
+    if (ref !== undefined) {
+      this.#sql.updateStream.run(stream.head, ref);
+      return;
+    }
+    const inserted = this.#sql.insertStream.run(uuidToBytes(stream.tenantId), uuidToBytes(stream.storeId), stream.head);
+    this.#refs.set(stream, Number(inserted.lastInsertRowid));
+  }
+
+  #writeEntity(entity: EntityState): void {
+    const ref = this.#refs.get(entity);
+    if (ref !== undefined) {
+      this.#sql.updateEntity.run(entity.version, ref);
+      return;
+    }
+    const streamRef = this.#refs.get(entity.stream);
+    const inserted = this.#sql.insertEntity.run(streamRef, entity.entityType, entity.entityId, entity.version);
+    this.#refs.set(entity, Number(inserted.lastInsertRowid));
+  }
+
+  #writeEntry(entry: NewEntry): void {
+    const streamRef = this.#refs.get(entry.stream);
+    this.#sql.insertEntry.run(
+      entry.offset,
+      streamRef,
+      entry.sequenceNumber,
+      entry.eventId,
+      this.#refs.get(entry.entity),
+      this.#eventTypeRef(entry.eventType),
+      entry.sequencedAtMs,
+      this.#sequencerRef,
+      entry.signingHash,
+      entry.agentSignature,
+      entry.receiptSignature,
+      entry.envelope,
+    );
+    if (entry.commandId !== null) this.#sql.insertCommand.run(streamRef, entry.commandId);
+  }
+
+  #eventTypeRef(eventType: string): number {
+    const known = this.#sql.eventType.get(eventType);
+    if (typeof known === "number") return known;
+    return Number(this.#sql.insertEventType.run(eventType).lastInsertRowid);
+  }
+
+  #writeRejections(writes: ChunkWrites): void {
+    if (writes.rejections.length === 0) return;
+    let lastId = 0;
+    for (const { eventId, tenantId, storeId, reason, message } of writes.rejections) {
+      const tenant = uuidToBytes(tenantId);
+      const store = uuidToBytes(storeId);
+      lastId = Number(
+        this.#sql.insertRejection.run(eventId, tenant, store, reason, message, writes.nowMs).lastInsertRowid,
+      );
+    }
+    this.#sql.pruneRejections.run(lastId - this.#rejectionsKeptMax);
+  }
+
+  #writeKeys(writes: ChunkWrites): void {
+    for (const key of writes.agentKeys) {
+      this.#sql.insertAgentKey.run(
+        uuidToBytes(key.tenantId),
+        uuidToBytes(key.agentId),
+        key.purpose,
+        key.keyId,
+        key.publicKey,
+        key.validFromMs,
+        key.validToMs,
+        key.createdAtMs,
+      );
+    }
+    for (const { ref, revokedAtMs, reason } of writes.agentKeyRevocations) {
+      const agent = [uuidToBytes(ref.tenantId), uuidToBytes(ref.agentId), ref.purpose, ref.keyId];
+      this.#sql.revokeAgentKey.run(revokedAtMs, reason, ...agent);
+    }
+    for (const key of writes.apiKeys) {
+      this.#sql.insertApiKey.run(
+        key.keyHash,
+        uuidToBytes(key.tenantId),
+        JSON.stringify(key.storeIds),
+        key.agentId === null ? null : uuidToBytes(key.agentId as Uuid),
+        Number(key.canRead),
+        Number(key.canWrite),
+        Number(key.canAdmin),
+        key.label,
+        key.createdAtMs,
+      );
+    }
+    for (const { keyHash, revokedAtMs } of writes.apiKeyRevocations) this.#sql.revokeApiKey.run(revokedAtMs, keyHash);
+  }
+}
+
+interface StoredEventRow {
+  readonly tenant_id: Buffer;
+  readonly store_id: Buffer;
+  readonly sequence_number: number;
+  readonly sequenced_at_ms: number;
+  readonly sequencer_ref: number;
+  readonly signing_hash: Buffer;
+  readonly receipt_signature: Buffer;
+  readonly envelope: Buffer;
+}
+
+function isStorageFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
+}

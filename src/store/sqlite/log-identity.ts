@@ -1,0 +1,18 @@
+import type { Uuid } from "../../base/ids.js";
+import type { LogIdentity } from "../contract.js";
+import { assertDurable, type Connection } from "./connection.js";
+
+/** Reads the log's identity, or founds the log with the given id. Its write is the one `synchronous` is asserted after. */
+export function openLogIdentity(db: Connection, freshLogId: Uuid, nowMs: number): LogIdentity {
+  db.prepare("INSERT INTO log (id, log_id, epoch, created_at_ms) VALUES (1, ?, 1, ?) ON CONFLICT DO NOTHING").run(
+    freshLogId,
+    nowMs,
+  );
+  assertDurable(db);
+  return readLogIdentity(db);
+}
+
+export function readLogIdentity(db: Connection): LogIdentity {
+  const row = db.prepare("SELECT log_id, epoch FROM log WHERE id = 1").get() as { log_id: string; epoch: number };
+  return { logId: row.log_id as Uuid, epoch: row.epoch };
+}

@@ -1,0 +1,207 @@
+/**
+ * Reads of durable rows on a read-only connection. Synchronous: it runs inside a reader thread (`workers/read.ts`).
+ * Bounds: a page scans at most `SCAN_ROWS_MAX` rows and stops at `bytesMax` frame bytes, so no read holds a snapshot for
+ * long and no reply is larger than a page.
+ */
+import { assert } from "../../base/assert.js";
+import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
+import type {
+  AgentKey,
+  AgentKeyRef,
+  ApiKey,
+  EntryFilter,
+  LogEntry,
+  LogHead,
+  Page,
+  SequencerIdentity,
+  StreamRange,
+} from "../contract.js";
+import { compileFilter, matchAll } from "../entry-filter.js";
+import { encodeFrame, encodeReceipt } from "../entry-frame.js";
+import type { Connection } from "./connection.js";
+import { readLogIdentity } from "./log-identity.js";
+import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
+
+/** Rows one page may look at when a filter matches few of them. */
+const SCAN_ROWS_MAX = 4096;
+
+const ENTRY_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.event_id, e.sequenced_at_ms, e.sequencer_ref,
+  e.signing_hash, e.receipt_signature, e.envelope, n.entity_type, n.entity_id`;
+
+type EntryRow = readonly [
+  offset: number,
+  streamRef: number,
+  sequenceNumber: number,
+  eventId: Buffer,
+  sequencedAtMs: number,
+  sequencerRef: number,
+  signingHash: Buffer,
+  receiptSignature: Buffer,
+  envelope: Buffer,
+  entityType: string,
+  entityId: string,
+];
+
+interface Stream {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+}
+
+export class SqliteLogReader {
+  readonly #db: Connection;
+  readonly #bytesMax: number;
+  readonly #streams = new Map<number, Stream>();
+  readonly #sequencers = new Map<number, SequencerIdentity>();
+  readonly #sql;
+
+  constructor(db: Connection, bytesMax: number) {
+    this.#db = db;
+    this.#bytesMax = bytesMax;
+    this.#sql = {
+      last: db.prepare(`SELECT max("offset") FROM entries`).pluck(),
+      scan: db
+        .prepare(
+          `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
+            WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
+        )
+        .raw(),
+      byEventId: db
+        .prepare(`SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref WHERE e.event_id = ?`)
+        .raw(),
+      stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
+      streamRef: db.prepare("SELECT ref, ves_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+      sequencer: db.prepare("SELECT sequencer_id, public_key FROM sequencers WHERE ref = ?"),
+      agentKey: db.prepare(
+        "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
+      ),
+      agentKeys: db.prepare("SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? ORDER BY purpose, key_id"),
+      apiKey: db.prepare("SELECT * FROM api_keys WHERE key_hash = ?"),
+      apiKeys: db.prepare("SELECT * FROM api_keys WHERE ?1 IS NULL OR tenant_id = ?1 ORDER BY created_at_ms, key_hash"),
+    };
+  }
+
+  head(): LogHead {
+    const last = this.#sql.last.get() as number | null;
+    return { ...readLogIdentity(this.#db), nextOffset: last === null ? 0 : last + 1 };
+  }
+
+  page(fromOffset: number, filter: EntryFilter, entriesMax: number): Page {
+    const matches = compileFilter(filter);
+    const entries: LogEntry[] = [];
+    let nextOffset = fromOffset;
+    let bytes = 0;
+    // Unfiltered pages need no more rows than entries.
+    const rowsMax = matches === matchAll ? Math.min(entriesMax, SCAN_ROWS_MAX) : SCAN_ROWS_MAX;
+    for (const row of this.#sql.scan.iterate(fromOffset, rowsMax) as IterableIterator<EntryRow>) {
+      if (entries.length === entriesMax || bytes >= this.#bytesMax) break;
+      nextOffset = row[0] + 1;
+      const stream = this.#stream(row[1]);
+      if (!matches(stream, row[9], row[10])) continue;
+      const entry = this.#entry(row, stream);
+      bytes += entry.frame.length;
+      entries.push(entry);
+    }
+    return { entries, nextOffset };
+  }
+
+  streamPage(range: StreamRange): LogEntry[] {
+    const stream = this.#sql.streamRef.get(uuidToBytes(range.tenantId), uuidToBytes(range.storeId)) as
+      | { ref: number }
+      | undefined;
+    if (stream === undefined) return [];
+    const conditions = ["e.stream_ref = ?", "e.sequence_number >= ?"];
+    const values: (number | string)[] = [stream.ref, range.fromSequence];
+    const narrow = (condition: string, value: string | undefined): void => {
+      if (value === undefined) return;
+      conditions.push(condition);
+      values.push(value);
+    };
+    narrow("n.entity_type = ?", range.entityType);
+    narrow("n.entity_id = ?", range.entityId);
+    narrow("e.event_type_ref = (SELECT ref FROM event_types WHERE event_type = ?)", range.eventType);
+    const rows = this.#db
+      .prepare(
+        `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
+          WHERE ${conditions.join(" AND ")} ORDER BY e.sequence_number LIMIT ?`,
+      )
+      .raw()
+      .iterate(...values, range.limit) as IterableIterator<EntryRow>;
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      if (bytes >= this.#bytesMax) break;
+      const entry = this.#entry(row, this.#stream(row[1]));
+      bytes += entry.frame.length;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  streamHead(tenantId: Uuid, storeId: Uuid): number {
+    const row = this.#sql.streamRef.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as
+      | { ves_head: number }
+      | undefined;
+    return row?.ves_head ?? 0;
+  }
+
+  entryByEventId(eventId: Uuid): LogEntry | null {
+    const row = this.#sql.byEventId.get(uuidToBytes(eventId)) as EntryRow | undefined;
+    return row === undefined ? null : this.#entry(row, this.#stream(row[1]));
+  }
+
+  agentKey(ref: AgentKeyRef): AgentKey | null {
+    const row = this.#sql.agentKey.get(uuidToBytes(ref.tenantId), uuidToBytes(ref.agentId), ref.purpose, ref.keyId);
+    return row === undefined ? null : agentKeyFromRow(row as AgentKeyRow);
+  }
+
+  agentKeys(tenantId: Uuid, agentId: Uuid): AgentKey[] {
+    const rows = this.#sql.agentKeys.all(uuidToBytes(tenantId), uuidToBytes(agentId)) as AgentKeyRow[];
+    return rows.map(agentKeyFromRow);
+  }
+
+  apiKey(keyHash: string): ApiKey | null {
+    const row = this.#sql.apiKey.get(keyHash) as ApiKeyRow | undefined;
+    return row === undefined ? null : apiKeyFromRow(row);
+  }
+
+  apiKeys(tenantId: Uuid | null): ApiKey[] {
+    const rows = this.#sql.apiKeys.all(tenantId === null ? null : uuidToBytes(tenantId)) as ApiKeyRow[];
+    return rows.map(apiKeyFromRow);
+  }
+
+  #entry(row: EntryRow, stream: Stream): LogEntry {
+    const [offset, , sequenceNumber, eventId, sequencedAtMs, sequencerRef, signingHash, receiptSignature, envelope] =
+      row;
+    const event = {
+      ...stream,
+      eventId,
+      sequenceNumber,
+      sequencedAtMs,
+      sequencer: this.#sequencer(sequencerRef),
+      signingHash,
+      receiptSignature,
+    };
+    const frame = encodeFrame(offset, event, envelope, encodeReceipt(event));
+    return { ...stream, kind: "ves_event", offset, sequenceNumber, entityType: row[9], entityId: row[10], frame };
+  }
+
+  #stream(ref: number): Stream {
+    const known = this.#streams.get(ref);
+    if (known !== undefined) return known;
+    const row = this.#sql.stream.get(ref) as { tenant_id: Buffer; store_id: Buffer } | undefined;
+    assert(row !== undefined, `entry names stream ${ref}, which is not stored`);
+    const stream = { tenantId: uuidFromBytes(row.tenant_id), storeId: uuidFromBytes(row.store_id) };
+    this.#streams.set(ref, stream);
+    return stream;
+  }
+
+  #sequencer(ref: number): SequencerIdentity {
+    const known = this.#sequencers.get(ref);
+    if (known !== undefined) return known;
+    const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
+    assert(row !== undefined, `entry names sequencer ${ref}, which is not stored`);
+    const sequencer = { sequencerId: uuidFromBytes(row.sequencer_id), publicKey: row.public_key };
+    this.#sequencers.set(ref, sequencer);
+    return sequencer;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The readers' side of SQLite: read-only connections in their own threads, so that a cold page never blocks a socket.
+ * Requests are tasks of a Piscina pool; entries come back as one packed, transferred buffer.
+ */
+import { Piscina } from "piscina";
+import { workerPath } from "../../base/asset-paths.js";
+import type { Uuid } from "../../base/ids.js";
+import type {
+  AgentKey,
+  AgentKeyRef,
+  ApiKey,
+  EntryFilter,
+  LogEntry,
+  LogHead,
+  LogReader,
+  Page,
+  StreamRange,
+} from "../contract.js";
+import { unpackPage } from "../entry-frame.js";
+import type { SqliteLogReader } from "./log-reader.js";
+
+export interface ReadWorkerData {
+  readonly folder: string;
+  readonly pageBytesMax: number;
+}
+
+/** Entries travel packed; everything else is small and cloned. */
+export type ReadTask = {
+  [M in ReadMethod]: { readonly method: M; readonly args: Parameters<SqliteLogReader[M]> };
+}[ReadMethod];
+export type ReadMethod = Exclude<keyof SqliteLogReader, "constructor">;
+
+export class SqliteReaderPool implements LogReader {
+  readonly #pool: Piscina;
+
+  constructor(options: ReadWorkerData & { readonly threads: number }) {
+    this.#pool = new Piscina({
+      filename: workerPath("read"),
+      workerData: { folder: options.folder, pageBytesMax: options.pageBytesMax } satisfies ReadWorkerData,
+      minThreads: options.threads,
+      maxThreads: options.threads,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  head(): Promise<LogHead> {
+    return this.#run("head");
+  }
+
+  async page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<Page> {
+    return unpackPage(await this.#run<Uint8Array>("page", fromOffset, filter, entriesMax));
+  }
+
+  async streamPage(range: StreamRange): Promise<readonly LogEntry[]> {
+    return unpackPage(await this.#run<Uint8Array>("streamPage", range)).entries;
+  }
+
+  streamHead(tenantId: Uuid, storeId: Uuid): Promise<number> {
+    return this.#run("streamHead", tenantId, storeId);
+  }
+
+  async entryByEventId(eventId: Uuid): Promise<LogEntry | null> {
+    return unpackPage(await this.#run<Uint8Array>("entryByEventId", eventId)).entries[0] ?? null;
+  }
+
+  agentKey(ref: AgentKeyRef): Promise<AgentKey | null> {
+    return this.#run("agentKey", ref);
+  }
+
+  agentKeys(tenantId: Uuid, agentId: Uuid): Promise<readonly AgentKey[]> {
+    return this.#run("agentKeys", tenantId, agentId);
+  }
+
+  apiKey(keyHash: string): Promise<ApiKey | null> {
+    return this.#run("apiKey", keyHash);
+  }
+
+  apiKeys(tenantId: Uuid | null): Promise<readonly ApiKey[]> {
+    return this.#run("apiKeys", tenantId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  #run<T>(method: ReadMethod, ...args: unknown[]): Promise<T> {
+    return this.#pool.run({ method, args }) as Promise<T>;
+  }
+}

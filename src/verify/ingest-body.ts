@@ -1,0 +1,135 @@
+/**
+ * The request-level half of verification (ves-protocol §4.3), in the protocol's order: any failure refuses the whole
+ * request with one coded error and leaves no trace.
+ */
+import { isAscii, isUtf8 } from "node:buffer";
+import { utf8Length } from "../base/bytes.js";
+import { CodedError } from "../base/errors.js";
+import { parseUuid, type Uuid } from "../base/ids.js";
+import { canonicalJson } from "../protocol/canonical-json.js";
+import {
+  ENTITY_ID_BYTES_MAX,
+  ENTITY_TYPE_BYTES_MAX,
+  EVENT_TYPE_BYTES_MAX,
+  PAYLOAD_PLAIN,
+} from "../protocol/envelope.js";
+import { JsonDataError, JsonReadError } from "../protocol/json-errors.js";
+import { JsonCursor, JsonFields } from "../protocol/strict-json.js";
+import { type EventFields, readEventFields } from "./event-fields.js";
+import { authorizeWrite, type Scope } from "./scope.js";
+
+export interface IngestLimits {
+  readonly eventsPerBatchMax: number;
+  /** Bytes of one payload, in its compact serialisation. */
+  readonly eventPayloadBytesMax: number;
+}
+
+export interface IngestBody {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly agentId: Uuid;
+  readonly events: readonly IngestEvent[];
+}
+
+export interface IngestEvent {
+  readonly fields: EventFields;
+  /** Canonical payload, or the JSON of payload_encrypted. */
+  readonly payloadText: string;
+}
+
+const BODY_FIELDS = new JsonFields(["agentId", "events"]);
+
+/** Parses and judges a body. Throws CodedError. */
+export function readIngestBody(body: Uint8Array, scope: Scope, limits: IngestLimits): IngestBody {
+  const { agentId, events } = parseBody(body, limits.eventsPerBatchMax);
+  const first = events[0];
+  if (first === undefined)
+    throw new CodedError("INVALID_FIELD_VALUE", "events must not be empty", { pointer: "/events" });
+  const { tenantId, storeId } = first;
+  if (!events.every((event) => event.tenantId === tenantId && event.storeId === storeId)) {
+    throw invalid("All events in a batch must share the same tenantId and storeId");
+  }
+  if (scope.agentId !== null && scope.agentId !== agentId) {
+    throw new CodedError("INSUFFICIENT_PERMISSIONS", "Agent mismatch");
+  }
+  if (!events.every((event) => event.sourceAgentId === agentId)) {
+    throw invalid("event source_agent_id must match request agent_id");
+  }
+  authorizeWrite(scope, tenantId, storeId);
+  if (events.length > limits.eventsPerBatchMax) throw batchTooLarge(events.length, limits.eventsPerBatchMax);
+  return { tenantId, storeId, agentId, events: events.map((fields, index) => checkShape(fields, index, limits)) };
+}
+
+function parseBody(body: Uint8Array, eventsMax: number): { agentId: Uuid; events: EventFields[] } {
+  if (!isUtf8(body)) throw new CodedError("INVALID_REQUEST_BODY", "the body is not UTF-8");
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const cursor = new JsonCursor(bytes.toString(isAscii(body) ? "latin1" : "utf8"));
+  let agentId = "" as Uuid;
+  const events: EventFields[] = [];
+  try {
+    cursor.readFields(BODY_FIELDS, (name) => {
+      if (name === "agentId") agentId = parseUuid(cursor.readString()) ?? cursor.fail("expected a UUID");
+      else {
+        cursor.readArray((index) => {
+          events.push(readEventFields(cursor));
+          // Reading on would only cost time: the count alone refuses the request.
+          if (index >= eventsMax * 2) throw batchTooLarge(index + 1, eventsMax);
+        });
+      }
+    });
+    cursor.end();
+  } catch (error) {
+    if (!(error instanceof JsonReadError)) throw error;
+    const code = error instanceof JsonDataError ? "UNPROCESSABLE_BODY" : "INVALID_REQUEST_BODY";
+    throw new CodedError(code, error.message, error.pointer === "" ? {} : { pointer: error.pointer });
+  }
+  return { agentId, events };
+}
+
+function checkShape(fields: EventFields, index: number, limits: IngestLimits): IngestEvent {
+  const { eventId } = fields;
+  const pointer = `/events/${index}`;
+  checkLength(fields.entityType, ENTITY_TYPE_BYTES_MAX, eventId, "entity_type", pointer);
+  checkLength(fields.entityId, ENTITY_ID_BYTES_MAX, eventId, "entity_id", pointer);
+  checkLength(fields.eventType, EVENT_TYPE_BYTES_MAX, eventId, "event_type", pointer);
+  const payloadText = payloadTextOf(fields, pointer);
+  const payloadBytes = utf8Length(payloadText);
+  if (payloadBytes > limits.eventPayloadBytesMax) {
+    throw new CodedError(
+      "PAYLOAD_TOO_LARGE",
+      `Event ${eventId} payload exceeds max_event_payload_size (${payloadBytes} > ${limits.eventPayloadBytesMax})`,
+      { pointer },
+    );
+  }
+  return { fields, payloadText };
+}
+
+function payloadTextOf(fields: EventFields, pointer: string): string {
+  const { eventId, payload, payloadEncrypted } = fields;
+  if (fields.payloadKind === PAYLOAD_PLAIN) {
+    if (payload === undefined) throw invalid(`Event ${eventId} missing payload for plaintext payload_kind`, pointer);
+    return canonicalJson(payload);
+  }
+  if (payloadEncrypted === undefined) {
+    throw invalid(`Event ${eventId} missing payload_encrypted for encrypted payload_kind`, pointer);
+  }
+  return JSON.stringify(payloadEncrypted);
+}
+
+/** Limits count UTF-8 bytes, whatever the message says (ves-protocol §16.6). */
+function checkLength(text: string, bytesMax: number, eventId: Uuid, field: string, pointer: string): void {
+  // A UTF-16 unit is at most 3 bytes: short texts need no count.
+  const isShort = text.length > 0 && text.length * 3 <= bytesMax;
+  if (isShort || (text.length > 0 && utf8Length(text) <= bytesMax)) return;
+  throw invalid(`Event ${eventId} ${field} must be between 1 and ${bytesMax} characters`, `${pointer}/${field}`);
+}
+
+function invalid(message: string, pointer?: string): CodedError {
+  return new CodedError("INVALID_FIELD_VALUE", message, pointer === undefined ? {} : { pointer });
+}
+
+function batchTooLarge(count: number, max: number): CodedError {
+  return new CodedError("BATCH_TOO_LARGE", `Batch exceeds max_events_per_batch (${count} > ${max})`, {
+    pointer: "/events",
+  });
+}

@@ -1,0 +1,39 @@
+/** Reader thread: one read-only connection, one task per read. Entries go back packed and moved, the rest is cloned. */
+import { move, workerData } from "piscina";
+import type { LogEntry } from "../src/store/contract.js";
+import { packPage } from "../src/store/entry-frame.js";
+import { openReader } from "../src/store/sqlite/connection.js";
+import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
+import type { ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
+
+const { folder, pageBytesMax } = workerData as ReadWorkerData;
+const reader = new SqliteLogReader(openReader(folder), pageBytesMax);
+
+export default function read(task: ReadTask): unknown {
+  switch (task.method) {
+    case "page":
+      return move(packPage(reader.page(...task.args)));
+    case "streamPage":
+      return moveEntries(reader.streamPage(...task.args));
+    case "entryByEventId": {
+      const entry = reader.entryByEventId(...task.args);
+      return moveEntries(entry === null ? [] : [entry]);
+    }
+    case "head":
+      return reader.head();
+    case "streamHead":
+      return reader.streamHead(...task.args);
+    case "agentKey":
+      return reader.agentKey(...task.args);
+    case "agentKeys":
+      return reader.agentKeys(...task.args);
+    case "apiKey":
+      return reader.apiKey(...task.args);
+    case "apiKeys":
+      return reader.apiKeys(...task.args);
+  }
+}
+
+function moveEntries(entries: readonly LogEntry[]): unknown {
+  return move(packPage({ entries, nextOffset: 0 }));
+}
