@@ -45,7 +45,7 @@ export function sendReply(
   res.cork(() => {
     res.writeStatus(statusLine(status));
     for (const name in headers) res.writeHeader(name, headers[name]!);
-    if (options.isHead) res.endWithoutBody(bodyBytes, options.closeConnection);
+    if (options.isHead || status === 204) endWithoutBody(res, options.isHead ? bodyBytes : null, options);
     else if (isSingleWrite) res.end(body, options.closeConnection);
     else {
       if (options.closeConnection) res.writeHeader("connection", "close");
@@ -53,6 +53,15 @@ export function sendReply(
     }
   });
   if (isSent) options.sent();
+}
+
+/**
+ * The library's own way to report a length leaves the response pending for ever when that length is not zero, so the
+ * header is written by hand. A 204 has none.
+ */
+function endWithoutBody(res: NativeResponse, reportedBytes: number | null, options: SendOptions): void {
+  if (reportedBytes !== null) res.writeHeader("content-length", String(reportedBytes));
+  res.endWithoutBody(undefined, options.closeConnection);
 }
 
 /** Returns whether all of it was taken at once; if not, `sent` runs later. */

@@ -1,0 +1,112 @@
+import { connect, type Socket as TcpSocket } from "node:net";
+import { problemReply } from "../../../src/api/problem.js";
+import type { RequestRecord, Route, SocketRoute } from "../../../src/transport/http.js";
+import { type Server, type ServerLimits, startServer } from "../../../src/transport/server.js";
+
+export const LIMITS: ServerLimits = { bodyBytesMax: 1_000_000 };
+
+export interface TestServer extends AsyncDisposable {
+  readonly server: Server;
+  readonly url: string;
+  readonly records: RequestRecord[];
+  readonly errors: unknown[];
+}
+
+export async function startTestServer(
+  routes: readonly Route[],
+  socketRoutes: readonly SocketRoute[] = [],
+  limits: Partial<ServerLimits> = {},
+): Promise<TestServer> {
+  const records: RequestRecord[] = [];
+  const errors: unknown[] = [];
+  const server = await startServer({
+    host: "127.0.0.1",
+    port: 0,
+    routes,
+    socketRoutes,
+    limits: { ...LIMITS, ...limits },
+    renderProblem: problemReply,
+    onRequest: (record) => records.push(record),
+    logError: (error) => errors.push(error),
+  });
+  return {
+    server,
+    url: `http://${server.address}`,
+    records,
+    errors,
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+/** A raw TCP connection that keeps what it receives. */
+export class RawClient {
+  readonly socket: TcpSocket;
+  received = "";
+  isClosed = false;
+  private changed: () => void = () => {};
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: "127.0.0.1" });
+    this.socket.on("data", (chunk) => {
+      this.received += chunk.toString("latin1");
+      this.changed();
+    });
+    this.socket.on("error", () => {});
+    this.socket.on("close", () => {
+      this.isClosed = true;
+      this.changed();
+    });
+  }
+
+  write(payload: string | Uint8Array): this {
+    this.socket.write(payload);
+    return this;
+  }
+
+  /** Resolves once `condition` holds over what was received; rejects with it after `timeoutMs`. */
+  until(condition: (received: string) => boolean, timeoutMs = 5_000): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`received only: ${this.received.slice(0, 500)}`)), timeoutMs);
+      this.changed = () => {
+        if (!condition(this.received)) return;
+        clearTimeout(timer);
+        resolve(this.received);
+      };
+      this.changed();
+    });
+  }
+
+  closed(timeoutMs = 5_000): Promise<string> {
+    return this.until(() => this.isClosed, timeoutMs);
+  }
+
+  [Symbol.dispose](): void {
+    this.socket.destroy();
+  }
+}
+
+export function head(method: string, path: string, headers: Readonly<Record<string, string>> = {}): string {
+  const lines = Object.entries({ host: "test", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+}
+
+export async function eventually(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`never held: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A promise and the function that settles it (Node 20 has no `Promise.withResolvers`). */
+export function gate<T>(): { readonly promise: Promise<T>; open(value: T): void } {
+  let open: (value: T) => void = () => {};
+  const promise = new Promise<T>((resolve) => {
+    open = resolve;
+  });
+  return { promise, open };
+}
