@@ -21,8 +21,8 @@ export interface NativeResponse {
   writeStatus(line: string): NativeResponse;
   writeHeader(name: string, value: string): NativeResponse;
   end(body: string | Uint8Array, closeConnection?: boolean): unknown;
-  /** With a length other than 0 the response would never end. */
-  endWithoutBody(contentLength: undefined, closeConnection?: boolean): unknown;
+  /** Its optional parameters are left out here: with any of them the response may never end. */
+  endWithoutBody(): unknown;
   /** [all of it taken, reply complete]. What was not taken is not kept: send it again from the write offset. */
   tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean];
   onWritable(handler: (offset: number) => boolean): unknown;

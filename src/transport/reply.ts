@@ -17,6 +17,8 @@ export interface SendOptions {
 /** What the native side may have to copy and keep for a client that does not read. */
 const SINGLE_WRITE_BYTES_MAX = 64 * 1024;
 
+const NO_CONTENT = 204;
+
 const DEFAULT_HEADERS = {
   "content-type": "application/json",
   "x-content-type-options": "nosniff",
@@ -45,7 +47,8 @@ export function sendReply(
   res.cork(() => {
     res.writeStatus(statusLine(status));
     for (const name in headers) res.writeHeader(name, headers[name]!);
-    if (options.isHead || status === 204) endWithoutBody(res, options.isHead ? bodyBytes : null, options);
+    if (options.isHead || status === NO_CONTENT)
+      endWithoutBody(res, options.isHead ? bodyBytes : null, options.closeConnection);
     else if (isSingleWrite) res.end(body, options.closeConnection);
     else {
       if (options.closeConnection) res.writeHeader("connection", "close");
@@ -56,12 +59,16 @@ export function sendReply(
 }
 
 /**
- * The library's own way to report a length leaves the response pending for ever when that length is not zero, so the
- * header is written by hand. A 204 has none.
+ * The library never ends a response whose length it reports without a body, and cannot close after one: so the header is
+ * written by hand, and a closing reply reports no length but 0. A 204 has none at all.
  */
-function endWithoutBody(res: NativeResponse, reportedBytes: number | null, options: SendOptions): void {
+function endWithoutBody(res: NativeResponse, reportedBytes: number | null, closeConnection: boolean): void {
+  if (closeConnection) {
+    res.end("", true);
+    return;
+  }
   if (reportedBytes !== null) res.writeHeader("content-length", String(reportedBytes));
-  res.endWithoutBody(undefined, options.closeConnection);
+  res.endWithoutBody();
 }
 
 /** Returns whether all of it was taken at once; if not, `sent` runs later. */
