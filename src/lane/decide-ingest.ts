@@ -55,10 +55,13 @@ function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
     batch.replayedReceipts.push(encodeReceipt({ ...stored, eventId: event.eventId }));
     return;
   }
-  const refusal =
-    event.stage === "unproven" ? { phase: PHASE_VALIDITY, rejection: event } : findRefusal(batch, event, stored);
-  if (refusal !== null) reject(batch, refusal.phase, event.eventId, refusal.rejection);
-  else sequence(batch, event as VerifiedEvent);
+  if (event.stage === "unproven") {
+    reject(batch, PHASE_VALIDITY, event.eventId, event);
+    return;
+  }
+  const refusal = findRefusal(batch, event, stored);
+  if (refusal === null) sequence(batch, event);
+  else reject(batch, refusal.phase, event.eventId, refusal.rejection);
 }
 
 interface Refusal {

@@ -1,0 +1,111 @@
+/**
+ * The lane as the main thread holds it: verified requests and commands go in, durable chunks come out. A lane that fails
+ * takes the process with it (`onFailure`): what it holds in memory may be ahead of the disk.
+ */
+import { Worker } from "node:worker_threads";
+import { workerPath } from "../base/asset-paths.js";
+import { CodedError } from "../base/errors.js";
+import type { Submissions } from "../base/submissions.js";
+import type { LogHead, Page } from "../store/contract.js";
+import { unpackPage } from "../store/entry-frame.js";
+import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
+import {
+  type ChunkMessage,
+  type FromLane,
+  type LaneWorkerData,
+  type ToLane,
+  unpackIngestAnswers,
+} from "./lane-message.js";
+
+export interface LaneOptions {
+  readonly worker: LaneWorkerData;
+  readonly submissions: Submissions;
+  /** Events that may be handed to the lane and not yet be committed. */
+  readonly queueEventsMax: number;
+  /** After a chunk is durable, before its answers are given. */
+  onChunk(chunk: ChunkMessage, page: Page | null): void;
+  /** Room was made in the queue. */
+  onRoom(): void;
+  onFailure(error: Error): void;
+}
+
+export class Lane implements AsyncDisposable {
+  readonly #worker: Worker;
+  readonly #options: LaneOptions;
+  readonly #exited: Promise<void>;
+  #queuedEvents = 0;
+  #isStopping = false;
+
+  private constructor(worker: Worker, options: LaneOptions) {
+    this.#worker = worker;
+    this.#options = options;
+    this.#exited = new Promise((resolve) => {
+      worker.once("exit", (code) => {
+        if (!this.#isStopping) options.onFailure(new Error(`the lane's thread ended with code ${code}`));
+        resolve();
+      });
+    });
+    worker.on("error", (error) => options.onFailure(error as Error));
+    worker.on("message", (message: FromLane) => {
+      if (message.kind === "chunk") this.#deliver(message);
+    });
+  }
+
+  /** Starts the thread, brings the store up to date and tells where the log ends. */
+  static async start(options: LaneOptions): Promise<{ lane: Lane; head: LogHead }> {
+    const worker = new Worker(workerPath("lane"), { workerData: options.worker, name: "lane" });
+    const head = await new Promise<LogHead>((resolve, reject) => {
+      worker.once("error", reject);
+      worker.once("message", (message: FromLane) => {
+        if (message.kind === "ready") resolve(message.head);
+      });
+    });
+    worker.removeAllListeners("error");
+    return { lane: new Lane(worker, options), head };
+  }
+
+  get queuedEvents(): number {
+    return this.#queuedEvents;
+  }
+
+  hasRoom(): boolean {
+    return this.#queuedEvents < this.#options.queueEventsMax;
+  }
+
+  /** Hands over packed verified requests; their submissions are answered when their chunk is durable. */
+  submit(packed: Uint8Array<ArrayBuffer>, events: number): void {
+    this.#queuedEvents += events;
+    this.#post({ kind: "ingest", packed }, [packed.buffer]);
+  }
+
+  /** Orders a command. Rejects with the CodedError of its refusal. */
+  command<R extends CommandResult>(body: LaneCommandBody): Promise<R> {
+    const { requestId, answer } = this.#options.submissions.open<R>(0);
+    this.#queuedEvents += 1;
+    this.#post({ kind: "command", command: { ...body, requestId } as LaneCommand }, []);
+    return answer;
+  }
+
+  /** Commits what is queued, closes the store, ends the thread. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isStopping = true;
+    this.#post({ kind: "stop" }, []);
+    await this.#exited;
+  }
+
+  #deliver(chunk: ChunkMessage): void {
+    const { submissions } = this.#options;
+    this.#queuedEvents -= chunk.events;
+    this.#options.onChunk(chunk, chunk.page === null ? null : unpackPage(chunk.page));
+    for (const { requestId, body } of unpackIngestAnswers(chunk.ingestAnswers)) submissions.answer(requestId, body);
+    for (const answer of chunk.otherAnswers) {
+      if (answer.ok) submissions.answer(answer.requestId, answer.body);
+      else submissions.refuse(answer.requestId, new CodedError(answer.code, answer.message));
+    }
+    this.#options.onRoom();
+  }
+
+  #post(message: ToLane, transfer: ArrayBuffer[]): void {
+    this.#worker.postMessage(message, transfer);
+  }
+}

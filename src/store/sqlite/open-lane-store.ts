@@ -1,0 +1,28 @@
+import type { Uuid } from "../../base/ids.js";
+import type { LaneStore, LogHead, SequencerIdentity } from "../contract.js";
+import { openWriter } from "./connection.js";
+import { SqliteLaneStore } from "./lane-store.js";
+import { openLogIdentity } from "./log-identity.js";
+import { migrate } from "./migrate.js";
+
+export interface OpenLaneStoreOptions {
+  readonly folder: string;
+  readonly migrationsFolder: string;
+  readonly freshLogId: Uuid;
+  readonly sequencer: SequencerIdentity;
+  readonly rejectionsKeptMax: number;
+  readonly nowMs: number;
+}
+
+/** Opens the write side: schema up to date, log founded or found, durability asserted. The folder's lock must be held. */
+export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore; head: LogHead } {
+  const db = openWriter(options.folder);
+  migrate(db, options.migrationsFolder, options.nowMs);
+  const identity = openLogIdentity(db, options.freshLogId, options.nowMs);
+  const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
+  const { sequencer, rejectionsKeptMax } = options;
+  return {
+    store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax }),
+    head: { ...identity, nextOffset: last === null ? 0 : last + 1 },
+  };
+}

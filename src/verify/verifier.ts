@@ -1,0 +1,133 @@
+/**
+ * Feeds ingest requests to the verify workers in packed batches. A batch leaves as soon as a worker is free, with
+ * whatever has gathered by then: one request when idle, many when busy, never one task per event.
+ * Bounds: submissions in flight (Submissions), tasks = threads, and no task starts while the lane's queue is full.
+ */
+import { Piscina } from "piscina";
+import { workerPath } from "../base/asset-paths.js";
+import { CodedError } from "../base/errors.js";
+import type { Submissions } from "../base/submissions.js";
+import type { AgentKeyRef } from "../store/contract.js";
+import type { KeyDirectory, KeyRecord } from "./key-directory.js";
+import type { IngestRequest } from "./verify-request.js";
+import { packRequests, type VerifyResult, type VerifyTask, type VerifyWorkerData } from "./verify-task.js";
+
+/** A task takes requests until it holds this many body bytes or requests: about 10 ms of signatures. */
+const TASK_BYTES_MAX = 256 * 1024;
+const TASK_REQUESTS_MAX = 256;
+
+/** Times a request may come back for keys before it is given up: each time needs a revocation in between. */
+const KEY_ROUNDS_MAX = 8;
+
+interface PendingRequest extends IngestRequest {
+  readonly keys: readonly KeyRecord[];
+  readonly keyRounds: number;
+}
+
+/** Where verified requests go on: the lane. */
+export interface VerifiedSink {
+  hasRoom(): boolean;
+  submit(packed: Uint8Array<ArrayBuffer>, events: number): void;
+}
+
+export interface VerifierOptions {
+  readonly worker: VerifyWorkerData;
+  readonly threads: number;
+  readonly keys: KeyDirectory;
+  readonly lane: VerifiedSink;
+  readonly submissions: Submissions;
+  /** A worker failed on a batch; its requests were answered with INTERNAL_ERROR. */
+  onFailure(error: unknown): void;
+  onTask(result: VerifyResult): void;
+}
+
+export class Verifier implements AsyncDisposable {
+  readonly #options: VerifierOptions;
+  readonly #pool: Piscina;
+  readonly #pending: PendingRequest[] = [];
+  #tasks = 0;
+
+  constructor(options: VerifierOptions) {
+    this.#options = options;
+    this.#pool = new Piscina({
+      filename: workerPath("verify"),
+      workerData: options.worker,
+      minThreads: options.threads,
+      maxThreads: options.threads,
+      idleTimeout: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  /** Takes an admitted request; its submission gets the answer. */
+  verify(request: IngestRequest): void {
+    this.#pending.push({ ...request, keys: [], keyRounds: 0 });
+    this.pump();
+  }
+
+  /** Starts tasks while there is work, a free worker and room in the lane. */
+  pump(): void {
+    const { threads, lane } = this.#options;
+    while (this.#pending.length > 0 && this.#tasks < threads && lane.hasRoom()) {
+      // A share per free worker, so that a small backlog keeps all of them busy.
+      void this.#run(this.#takeBatch(Math.ceil(this.#pending.length / (threads - this.#tasks))));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  #takeBatch(share: number): PendingRequest[] {
+    let bytes = 0;
+    let count = 0;
+    for (const request of this.#pending) {
+      bytes += request.body.length;
+      if (count > 0 && (bytes > TASK_BYTES_MAX || count >= Math.min(share, TASK_REQUESTS_MAX))) break;
+      count++;
+    }
+    return this.#pending.splice(0, count);
+  }
+
+  async #run(batch: readonly PendingRequest[]): Promise<void> {
+    this.#tasks++;
+    try {
+      const { packed, scopes } = packRequests(batch);
+      const task: VerifyTask = { packed, scopes, keys: batch.flatMap((request) => request.keys) };
+      const result = (await this.#pool.run(task, { transferList: [packed.buffer] })) as VerifyResult;
+      this.#deliver(batch, result);
+    } catch (error) {
+      this.#options.onFailure(error);
+      const failure = new CodedError("INTERNAL_ERROR", "Internal server error");
+      for (const { requestId } of batch) this.#options.submissions.refuse(requestId, failure);
+    } finally {
+      this.#tasks--;
+      this.pump();
+    }
+  }
+
+  #deliver(batch: readonly PendingRequest[], result: VerifyResult): void {
+    const { lane, submissions, onTask } = this.#options;
+    onTask(result);
+    if (result.verified.length > 0) lane.submit(result.verified, result.verifiedEvents);
+    for (const { requestId, code, message, pointer } of result.refused) {
+      submissions.refuse(requestId, new CodedError(code, message, pointer === null ? {} : { pointer }));
+    }
+    for (const { requestId, refs } of result.missing) {
+      const request = batch.find((candidate) => candidate.requestId === requestId)!;
+      void this.#retryWithKeys(request, refs);
+    }
+  }
+
+  async #retryWithKeys(request: PendingRequest, refs: readonly AgentKeyRef[]): Promise<void> {
+    const { keys, submissions, onFailure } = this.#options;
+    try {
+      if (request.keyRounds === KEY_ROUNDS_MAX) throw new CodedError("SERVICE_UNAVAILABLE", "agent keys keep changing");
+      const found = await Promise.all(refs.map((ref) => keys.find(ref)));
+      this.#pending.unshift({ ...request, keys: found, keyRounds: request.keyRounds + 1 });
+      this.pump();
+    } catch (error) {
+      if (!(error instanceof CodedError)) onFailure(error);
+      submissions.refuse(request.requestId, error as Error);
+    }
+  }
+}

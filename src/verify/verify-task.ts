@@ -1,0 +1,71 @@
+import type { ErrorCode } from "../base/errors.js";
+import type { Uuid } from "../base/ids.js";
+import { PackReader, PackWriter } from "../base/pack.js";
+import type { AgentKeyRef } from "../store/contract.js";
+import type { EventRules } from "./check-event.js";
+import type { IngestLimits } from "./ingest-body.js";
+import type { KeyRecord } from "./key-directory.js";
+import type { Scope } from "./scope.js";
+import type { IngestRequest } from "./verify-request.js";
+
+/** What crosses between the main thread and a verify worker: many requests per task, bodies in one moved buffer. */
+
+export interface VerifyWorkerData {
+  readonly limits: IngestLimits;
+  readonly rules: EventRules;
+  readonly keyEpoch: SharedArrayBuffer;
+  readonly keyCacheEntriesMax: number;
+}
+
+export interface VerifyTask {
+  /** `packRequests` output. */
+  readonly packed: Uint8Array;
+  /** Credentials of the requests, each once. */
+  readonly scopes: readonly Scope[];
+  /** Answers to an earlier `missing`. */
+  readonly keys: readonly KeyRecord[];
+}
+
+export interface VerifyResult {
+  /** `packVerifiedRequest` of every verified request: goes to the lane as it is. */
+  readonly verified: Uint8Array<ArrayBuffer>;
+  readonly verifiedEvents: number;
+  readonly refused: readonly RefusedRequest[];
+  readonly missing: readonly { readonly requestId: number; readonly refs: readonly AgentKeyRef[] }[];
+  readonly workMs: number;
+}
+
+/** A CodedError in a form that survives the thread boundary. */
+export interface RefusedRequest {
+  readonly requestId: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly pointer: string | null;
+}
+
+export function packRequests(requests: readonly IngestRequest[]): { packed: Uint8Array<ArrayBuffer>; scopes: Scope[] } {
+  const scopes: Scope[] = [];
+  let bytes = 0;
+  for (const request of requests) bytes += request.body.length + 64;
+  const writer = new PackWriter(bytes);
+  for (const { requestId, batchId, scope, body } of requests) {
+    let index = scopes.indexOf(scope);
+    if (index < 0) index = scopes.push(scope) - 1;
+    writer.u32(requestId).text(batchId).u32(index).bytes(body);
+  }
+  return { packed: writer.take(), scopes };
+}
+
+export function unpackRequests(task: VerifyTask): IngestRequest[] {
+  const reader = new PackReader(task.packed);
+  const requests: IngestRequest[] = [];
+  while (!reader.done) {
+    requests.push({
+      requestId: reader.u32(),
+      batchId: reader.text() as Uuid,
+      scope: task.scopes[reader.u32()]!,
+      body: reader.bytes(),
+    });
+  }
+  return requests;
+}
