@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { toHex } from "../../../src/base/bytes.js";
+import type { Uuid } from "../../../src/base/ids.js";
+import { nobleEd25519 } from "../../../src/protocol/ed25519.js";
+import { type Receipt, receiptHash, receiptJson, verifyReceipt } from "../../../src/protocol/receipt.js";
+import { counting } from "./support.js";
+
+const seed = counting(32, 5);
+const publicKey = nobleEd25519.publicKey(seed);
+const event = {
+  tenantId: "aaaaaaaa-0000-4000-8000-000000000001" as Uuid,
+  storeId: "aaaaaaaa-0000-4000-8000-000000000002" as Uuid,
+  eventSigningHash: counting(32, 50),
+};
+const eventId = "aaaaaaaa-0000-4000-8000-000000000003" as Uuid;
+const hash = receiptHash({ ...event, eventId, sequenceNumber: 7 });
+const receipt: Receipt = {
+  sequencerId: "aaaaaaaa-0000-4000-8000-000000000009",
+  eventId,
+  sequenceNumber: 7,
+  sequencedAt: "2025-12-20T17:51:10.243+00:00",
+  receiptHash: toHex(hash),
+  signatureAlg: "ed25519",
+  sequencerSignature: toHex(nobleEd25519.sign(hash, seed)),
+  sequencerKeyVersion: 0,
+  receiptSignatureScheme: 1,
+};
+
+describe("receipt JSON", () => {
+  test("members in the order of spec §7, and equal to the object", () => {
+    expect(receiptJson(receipt)).toBe(JSON.stringify(receipt));
+    expect(Object.keys(JSON.parse(receiptJson(receipt)) as object)).toEqual([
+      "sequencerId",
+      "eventId",
+      "sequenceNumber",
+      "sequencedAt",
+      "receiptHash",
+      "signatureAlg",
+      "sequencerSignature",
+      "sequencerKeyVersion",
+      "receiptSignatureScheme",
+    ]);
+  });
+
+  test("an unsigned receipt has an empty signature and no scheme; a configured id is escaped", () => {
+    const { receiptSignatureScheme: _scheme, ...unsigned } = {
+      ...receipt,
+      sequencerId: 'a"\n',
+      signatureAlg: "none" as const,
+      sequencerSignature: "",
+    };
+    expect(receiptJson(unsigned)).toBe(JSON.stringify(unsigned));
+    expect(receiptJson({ ...unsigned, receiptSignatureScheme: 0 })).toBe(JSON.stringify(unsigned));
+  });
+});
+
+describe("receipt verification", () => {
+  test("the sequencer's receipt verifies, through JSON too", () => {
+    expect(verifyReceipt(receipt, event, publicKey)).toBe(true);
+    expect(verifyReceipt(JSON.parse(receiptJson(receipt)) as Receipt, event, publicKey)).toBe(true);
+  });
+
+  test("what the hash does not cover may change", () => {
+    const changed = { ...receipt, sequencerId: "x", sequencedAt: "y", sequencerKeyVersion: 9 };
+    expect(verifyReceipt(changed, event, publicKey)).toBe(true);
+  });
+
+  test.each<[string, Partial<Receipt>]>([
+    ["another number", { sequenceNumber: 8 }],
+    ["number zero", { sequenceNumber: 0 }],
+    ["a fraction", { sequenceNumber: 7.5 }],
+    ["an unsafe number", { sequenceNumber: 2 ** 53 }],
+    ["another event", { eventId: event.storeId }],
+    ["an id in another spelling", { eventId: eventId.toUpperCase() as Uuid }],
+    ["an id that would alias", { eventId: eventId.replace("a", "q") as Uuid }],
+    ["another hash", { receiptHash: toHex(counting(32)) }],
+    ["a short hash", { receiptHash: "00" }],
+    ["another signature", { sequencerSignature: "01".repeat(64) }],
+    ["no signature", { sequencerSignature: "" }],
+    ["signature declared absent", { signatureAlg: "none" }],
+  ])("refuses %s", (_name, change) => {
+    expect(verifyReceipt({ ...receipt, ...change }, event, publicKey)).toBe(false);
+  });
+
+  test("refuses another stream, another signing hash, another sequencer", () => {
+    expect(verifyReceipt(receipt, { ...event, tenantId: event.storeId }, publicKey)).toBe(false);
+    expect(verifyReceipt(receipt, { ...event, storeId: event.tenantId }, publicKey)).toBe(false);
+    expect(verifyReceipt(receipt, { ...event, eventSigningHash: counting(32) }, publicKey)).toBe(false);
+    expect(verifyReceipt(receipt, event, nobleEd25519.publicKey(counting(32)))).toBe(false);
+  });
+});
