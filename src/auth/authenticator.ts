@@ -1,0 +1,84 @@
+/**
+ * Turns a credential into a principal. API keys are known by their SHA-256 only and cached; a revocation drops the cached
+ * one, and a lookup that was under way meanwhile is not cached, so nothing revives a revoked key.
+ */
+import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import { CodedError } from "../base/errors.js";
+import type { LogReader } from "../store/contract.js";
+import { API_KEY_PREFIX, type CredentialHeaders, readCredential } from "./credential.js";
+import { type JwtOptions, verifyJwt } from "./jwt.js";
+import { BOOTSTRAP_SCOPE, type Principal, scopeOf } from "./principal.js";
+
+export interface AuthenticatorOptions {
+  readonly reader: LogReader;
+  /** SHA-256 (hex) of the bootstrap admin key. */
+  readonly bootstrapKeyHash: string;
+  readonly jwt: JwtOptions | null;
+  /** AUTH_MODE=disabled: whoever is not authenticated is the bootstrap admin. */
+  readonly isOpen: boolean;
+}
+
+/** API keys remembered between requests. */
+const CACHED_KEYS_MAX = 10_000;
+
+export class Authenticator {
+  readonly #options: AuthenticatorOptions;
+  readonly #cache = new LRUCache<string, Principal>({ max: CACHED_KEYS_MAX });
+  #revocations = 0;
+
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
+  }
+
+  /** Throws AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN, TOKEN_EXPIRED. */
+  async authenticate(request: CredentialHeaders): Promise<Principal> {
+    try {
+      const credential = readCredential(request);
+      return credential.kind === "api_key"
+        ? await this.#byApiKey(credential.text)
+        : await this.#byToken(credential.text);
+    } catch (error) {
+      if (this.#options.isOpen && error instanceof CodedError) return { scope: BOOTSTRAP_SCOPE, credential: null };
+      throw error;
+    }
+  }
+
+  /** Call when a revocation is durable, before it is answered. */
+  forget(keyHash: string): void {
+    this.#revocations += 1;
+    this.#cache.delete(keyHash);
+  }
+
+  async #byApiKey(text: string): Promise<Principal> {
+    if (!text.startsWith(API_KEY_PREFIX)) throw invalidApiKey();
+    const keyHash = hashApiKey(text);
+    const cached = this.#cache.get(keyHash);
+    if (cached !== undefined) return cached;
+    const revocations = this.#revocations;
+    const principal = await this.#lookUp(keyHash);
+    if (revocations === this.#revocations) this.#cache.set(keyHash, principal);
+    return principal;
+  }
+
+  async #lookUp(keyHash: string): Promise<Principal> {
+    if (keyHash === this.#options.bootstrapKeyHash) return { scope: BOOTSTRAP_SCOPE, credential: keyHash };
+    const key = await this.#options.reader.apiKey(keyHash);
+    if (key === null || key.revokedAtMs !== null) throw invalidApiKey();
+    return { scope: scopeOf(key), credential: keyHash };
+  }
+
+  async #byToken(token: string): Promise<Principal> {
+    const { jwt } = this.#options;
+    if (jwt === null) throw new CodedError("INVALID_TOKEN", "Invalid JWT");
+    return { scope: await verifyJwt(token, jwt), credential: null };
+  }
+}
+
+export function hashApiKey(text: string): string {
+  return createHash("sha256").update(text, "utf8").digest("hex");
+}
+
+function invalidApiKey(): CodedError {
+  return new CodedError("INVALID_API_KEY", "Invalid API key");
+}

@@ -1,0 +1,53 @@
+/**
+ * Cursor policy, the same for WebSocket and HTTP (design rule 4). A cursor is the offset of the next entry wanted; it may
+ * name the log it belongs to.
+ */
+import { CodedError } from "../base/errors.js";
+import type { LogHead } from "../store/contract.js";
+
+const U64 = /^(0|[1-9][0-9]{0,19})$/;
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * `from_offset` (default 0), checked against `log_id` and `epoch` where given and against the head. Throws
+ * CURSOR_MALFORMED, LOG_MISMATCH, CURSOR_IN_FUTURE. A cursor equal to the head is fine: it waits for the next entry.
+ */
+export function readCursor(query: URLSearchParams, head: LogHead): number {
+  const offset = parseOffset(query.get("from_offset") ?? "0");
+  checkLog(query, head);
+  if (offset > BigInt(head.nextOffset)) {
+    throw new CodedError("CURSOR_IN_FUTURE", `offset ${offset} is beyond the head ${head.nextOffset}`, {
+      members: { next_offset: head.nextOffset },
+    });
+  }
+  return Number(offset);
+}
+
+/** Refuses a catch-up longer than `catchUpMax` entries with CURSOR_TOO_OLD; 0 = no limit. */
+export function limitCatchUp(fromOffset: number, head: LogHead, catchUpMax: number): void {
+  const behind = head.nextOffset - fromOffset;
+  if (catchUpMax === 0 || behind <= catchUpMax) return;
+  throw new CodedError(
+    "CURSOR_TOO_OLD",
+    `offset ${fromOffset} is ${behind} entries behind, more than ${catchUpMax}: read GET /api/v1/log up to there first`,
+    { members: { next_offset: head.nextOffset, catch_up_max: catchUpMax } },
+  );
+}
+
+function parseOffset(text: string): bigint {
+  const offset = U64.test(text) ? BigInt(text) : U64_MAX + 1n;
+  if (offset <= U64_MAX) return offset;
+  throw new CodedError("CURSOR_MALFORMED", "from_offset must be an integer from 0 to 18446744073709551615");
+}
+
+function checkLog(query: URLSearchParams, head: LogHead): void {
+  const logId = query.get("log_id");
+  const epoch = query.get("epoch");
+  if (epoch !== null && !U64.test(epoch)) throw new CodedError("CURSOR_MALFORMED", "epoch must be an integer");
+  const isOther =
+    (logId !== null && logId.toLowerCase() !== head.logId) || (epoch !== null && epoch !== String(head.epoch));
+  if (!isOther) return;
+  throw new CodedError("LOG_MISMATCH", "this cursor belongs to another log or to an epoch before a restore", {
+    members: { log_id: head.logId, epoch: head.epoch },
+  });
+}

@@ -1,0 +1,137 @@
+/**
+ * One subscriber: a cursor that pulls. It reads the next page only when the socket has taken the last one, so a slow
+ * subscriber costs one page of memory and delays nobody; a wake is only a hint to look.
+ * Invariant: what was sent is exactly the matching entries below `#cursor`, each once, in order.
+ */
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Page } from "../store/contract.js";
+import type { Socket, SocketHandler } from "../transport/http.js";
+import type { EntryQuery, EntrySource } from "./entry-source.js";
+
+/** Bytes a socket may hold before the next frame waits. One frame may exceed it: the largest is a payload's limit. */
+const BUFFERED_BYTES_MAX = 32 * 1024;
+
+export interface SubscriptionOptions {
+  readonly source: EntrySource;
+  readonly query: EntryQuery;
+  readonly fromOffset: number;
+  /** One frame with a JSON array per page instead of one frame per entry. */
+  readonly isBatched: boolean;
+  readonly protocol: string | null;
+  onFrames(frames: number, bytes: number): void;
+  onError(error: unknown): void;
+  onClosed(subscription: Subscription): void;
+}
+
+export class Subscription implements SocketHandler {
+  readonly protocol?: string;
+  readonly #options: SubscriptionOptions;
+  #cursor: number;
+  #socket: Socket | null = null;
+  #isPulling = false;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+    this.#cursor = options.fromOffset;
+    if (options.protocol !== null) this.protocol = options.protocol;
+  }
+
+  /** Offset of the next entry to look at. */
+  get cursor(): number {
+    return this.#cursor;
+  }
+
+  opened(socket: Socket): void {
+    this.#socket = socket;
+    this.wake();
+  }
+
+  drained(): void {
+    this.wake();
+  }
+
+  closed(): void {
+    this.#socket = null;
+    this.#options.onClosed(this);
+  }
+
+  /** Something may have changed: new entries, room in the socket. */
+  wake(): void {
+    if (!this.#isPulling) void this.#pull();
+  }
+
+  end(code: number, reason: string): void {
+    this.#socket?.end(code, reason);
+  }
+
+  async #pull(): Promise<void> {
+    const { source, query, onError } = this.#options;
+    this.#isPulling = true;
+    try {
+      while (this.#canSend() && this.#cursor < source.nextOffset) {
+        const page = source.page(this.#cursor, query);
+        this.#send(page instanceof Promise ? await page : page);
+        // Other sockets get their turn between two pages.
+        if (this.#canSend() && this.#cursor < source.nextOffset) await nextTurn();
+      }
+    } catch (error) {
+      onError(error);
+      this.end(1011, "INTERNAL_ERROR");
+    } finally {
+      this.#isPulling = false;
+    }
+  }
+
+  #canSend(): boolean {
+    return this.#socket !== null && this.#socket.bufferedBytes() < BUFFERED_BYTES_MAX;
+  }
+
+  #send(page: Page): void {
+    this.#socket?.corked(() => {
+      if (this.#options.isBatched) this.#sendBatch(page);
+      else this.#sendEach(page);
+    });
+  }
+
+  #sendEach(page: Page): void {
+    let bytes = 0;
+    let frames = 0;
+    for (const { offset, frame } of page.entries) {
+      // Stopped in the middle of a page: the cursor stays at the first entry that was not taken.
+      if (!this.#canSend() || !this.#socket!.send(frame)) {
+        this.#cursor = offset;
+        break;
+      }
+      frames += 1;
+      bytes += frame.length;
+      this.#cursor = offset + 1;
+    }
+    if (frames === page.entries.length) this.#cursor = page.nextOffset;
+    this.#options.onFrames(frames, bytes);
+  }
+
+  #sendBatch(page: Page): void {
+    if (page.entries.length > 0) {
+      const frame = arrayFrame(page);
+      if (!this.#socket!.send(frame)) return;
+      this.#options.onFrames(page.entries.length, frame.length);
+    }
+    this.#cursor = page.nextOffset;
+  }
+}
+
+const COMMA = 0x2c;
+
+function arrayFrame(page: Page): Uint8Array {
+  let bytes = 2;
+  for (const { frame } of page.entries) bytes += frame.length + 1;
+  const array = Buffer.allocUnsafe(bytes - 1);
+  let at = array.write("[", 0, "latin1");
+  for (const { frame } of page.entries) {
+    if (at > 1) array[at++] = COMMA;
+    array.set(frame, at);
+    at += frame.length;
+  }
+  array.write("]", at, "latin1");
+  return array;
+}
