@@ -5,14 +5,17 @@ const ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const EURO = "€".repeat(1000);
 
 afterEach(() => {
-  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
   vi.resetModules();
 });
 
 test.each([
   ["the built-in one-shot hash", () => {}],
-  ["createHash, before Node 20.12", () => stubNodeCrypto((crypto) => ({ createHash: crypto.createHash }))],
-  ["@noble/hashes, in a browser", () => vi.stubGlobal("process", undefined)],
+  [
+    "createHash, before Node 20.12",
+    () => mockCrypto({ createHash: process.getBuiltinModule("node:crypto").createHash }),
+  ],
+  ["@noble/hashes, in a browser", () => mockCrypto(undefined)],
 ])("one answer through %s", async (_name, arrange) => {
   arrange();
   const { sha256, sha256Text } = await import("../../../src/protocol/sha256.js");
@@ -22,7 +25,6 @@ test.each([
   expect(Object.getPrototypeOf(sha256(utf8("abc")))).toBe(Uint8Array.prototype);
 });
 
-function stubNodeCrypto(replace: (crypto: typeof import("node:crypto")) => object): void {
-  const crypto = process.getBuiltinModule("node:crypto");
-  vi.stubGlobal("process", { ...process, getBuiltinModule: () => replace(crypto) });
+function mockCrypto(crypto: object | undefined): void {
+  vi.spyOn(process, "getBuiltinModule").mockReturnValue(crypto);
 }
