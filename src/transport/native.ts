@@ -63,8 +63,8 @@ export interface NativeSocketBehavior<T> {
 export interface NativeApp {
   any(pattern: string, handler: (res: NativeResponse, req: NativeRequest) => void): unknown;
   ws<T>(pattern: string, behavior: NativeSocketBehavior<T>): unknown;
-  /** Calls back with null when the address cannot be had. Never shares a port with another listener. */
-  listenExclusively(host: string, port: number, listening: (listener: NativeListener | null) => void): void;
+  /** Calls back with null when the address cannot be had. */
+  bind(host: string, port: number, bound: (listener: NativeListener | null) => void): void;
   /** Closes every connection and listener at once; pending requests see an abort, sockets a close. */
   close(): void;
 }
@@ -82,18 +82,13 @@ export function createApp(): NativeApp {
   return hasNativeTransport ? createNativeApp() : createNodeApp();
 }
 
-type Listening = (token: object | false) => void;
-
 function createNativeApp(): NativeApp {
   const app = uWS.App();
-  // The published types know neither this overload nor the members of the option enum as values.
-  const { LIBUS_LISTEN_EXCLUSIVE_PORT } = uWS as unknown as { LIBUS_LISTEN_EXCLUSIVE_PORT: number };
-  const listen = app.listen.bind(app) as unknown as (h: string, p: number, o: number, listening: Listening) => void;
-  return Object.assign(app as unknown as Omit<NativeApp, "listenExclusively">, {
-    listenExclusively(host: string, port: number, listening: (listener: NativeListener | null) => void): void {
-      listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (token) => {
-        if (token === false) return listening(null);
-        listening({ port: uWS.us_socket_local_port(token), close: () => uWS.us_listen_socket_close(token) });
+  return Object.assign(app as unknown as Omit<NativeApp, "bind">, {
+    bind(host: string, port: number, bound: (listener: NativeListener | null) => void): void {
+      app.listen(host, port, (token) => {
+        if (token === false) bound(null);
+        else bound({ port: uWS.us_socket_local_port(token), close: () => uWS.us_listen_socket_close(token) });
       });
     },
   });

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { BodyBudget } from "./body-reader.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
@@ -105,19 +105,29 @@ function createContext(options: ServerOptions): ServerContext {
 }
 
 async function listen(app: NativeApp, host: string, port: number): Promise<NativeListener> {
-  const listener = await new Promise<NativeListener | null>((listening) =>
-    app.listenExclusively(host, port, listening),
-  );
+  const available = await tryPort(host, port);
+  const listener =
+    typeof available === "string"
+      ? null
+      : await new Promise<NativeListener | null>((bound) => app.bind(host, available, bound));
   if (listener !== null) return listener;
-  throw new Error(`Cannot listen on ${addressText(host, port)}: ${await listenFailure(host, port)}`);
+  throw new Error(`Cannot listen on ${addressText(host, port)}: ${available}`);
 }
 
-/** The native library does not say why it could not listen: the same attempt through Node does. */
-function listenFailure(host: string, port: number): Promise<string> {
+/**
+ * The port to bind, or why there is none. The native library shares a port with any other program of the same user, or,
+ * asked not to, leaves it unusable for a minute after a restart: it then omits SO_REUSEADDR, as it does for port 0. So
+ * Node tries the address first, with that option and without sharing. Two servers starting in the same instant may both
+ * pass: the lock of their store keeps them apart.
+ */
+function tryPort(host: string, port: number): Promise<number | string> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve("the address was refused")));
+    probe.listen({ host, port, exclusive: true }, () => {
+      const { port: actual } = probe.address() as AddressInfo;
+      probe.close(() => resolve(actual));
+    });
   });
 }
 
