@@ -22,11 +22,6 @@ const CLOSE_BRACE = 0x7d;
 /** A decimal integer this short can never reach the largest double (about 1.8e308). */
 const FINITE_DIGITS_MAX = 308;
 
-/** Marks the ASCII characters that stand for themselves inside a string: no quote, backslash or control character. */
-const PLAIN = new Uint8Array(128).fill(1, 0x20);
-PLAIN[QUOTE] = 0;
-PLAIN[BACKSLASH] = 0;
-
 export function skipBlanks(text: string, start: number): number {
   let at = start;
   for (; at < text.length; at++) {
@@ -38,20 +33,19 @@ export function skipBlanks(text: string, start: number): number {
 
 /** `start` is at the opening quote. */
 export function scanString(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit < 128) {
-      if (PLAIN[unit] === 1) continue;
-      if (unit === QUOTE) return at + 1;
-      if (unit !== BACKSLASH) return -1;
+  let at = start;
+  for (;;) {
+    // Past the end the unit is NaN, which leaves the loop like any other unit that needs a decision.
+    let unit = text.charCodeAt(++at);
+    while (unit >= 0x20 && unit !== QUOTE && unit !== BACKSLASH && unit < 0xd800) unit = text.charCodeAt(++at);
+    if (unit === QUOTE) return at + 1;
+    if (unit === BACKSLASH) {
       at = scanEscape(text, at) - 1;
       if (at < 0) return -1;
-    } else if (unit >= 0xd800 && unit <= 0xdfff) {
-      if (unit > 0xdbff || !isLowSurrogate(text.charCodeAt(at + 1))) return -1;
-      at++;
-    }
+    } else if (unit >= 0xd800 && unit <= 0xdbff) {
+      if (!isLowSurrogate(text.charCodeAt(++at))) return -1;
+    } else if (!(unit >= 0xe000)) return -1;
   }
-  return -1;
 }
 
 function scanEscape(text: string, backslash: number): number {

@@ -67,7 +67,7 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
     let secretKey = secretKeys.get(id);
     if (secretKey === undefined) {
       secretKey = new Uint8Array(SEED_BYTES + PUBLIC_KEY_BYTES);
-      sodium.crypto_sign_seed_keypair(new Uint8Array(PUBLIC_KEY_BYTES), secretKey, seed);
+      sodium.crypto_sign_seed_keypair(new Uint8Array(PUBLIC_KEY_BYTES), secretKey, unshared(seed));
       secretKeys.set(id, secretKey);
     }
     return secretKey;
@@ -75,10 +75,11 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
   return {
     name: "sodium",
     verify: (signature, message, publicKey) =>
-      passesEncodingRule(signature, publicKey) && sodium.crypto_sign_verify_detached(signature, message, publicKey),
+      passesEncodingRule(signature, publicKey) &&
+      sodium.crypto_sign_verify_detached(unshared(signature), unshared(message), unshared(publicKey)),
     sign(message, seed) {
       const signature = new Uint8Array(SIGNATURE_BYTES);
-      sodium.crypto_sign_detached(signature, message, secretKeyOf(seed));
+      sodium.crypto_sign_detached(signature, unshared(message), secretKeyOf(seed));
       return signature;
     },
     publicKey: (seed) => secretKeyOf(seed).slice(SEED_BYTES),
@@ -115,6 +116,11 @@ function createNodeEd25519(): Ed25519 {
     sign: (message, seed) => plain(sign(null, message, privateKeyOf(seed))),
     publicKey: (seed) => decodeBase64Url(createPublicKey(privateKeyOf(seed)).export({ format: "jwk" }).x!)!,
   };
+}
+
+/** sodium-native silently answers nothing for bytes in shared memory, which would read as a bad signature: copy those. */
+function unshared(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
 }
 
 function bytesId(bytes: Uint8Array): string {

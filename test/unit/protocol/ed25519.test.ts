@@ -201,6 +201,23 @@ describe("agreement", () => {
     expectAll(true, signature, utf8("m"), publicKey);
   });
 
+  test("bytes in shared memory, at an offset", () => {
+    const shared = (bytes: Uint8Array) => {
+      const view = new Uint8Array(new SharedArrayBuffer(bytes.length + 3), 3);
+      view.set(bytes);
+      return view;
+    };
+    for (const ed of implementations) {
+      const signature = ed.sign(shared(utf8("m")), shared(keySeed));
+      expect(signature).toEqual(nodeEd25519.sign(utf8("m"), keySeed));
+      expect(ed.verify(shared(signature), shared(utf8("m")), shared(publicKey)), ed.name).toBe(true);
+      expect(ed.verify(shared(signature), shared(utf8("n")), shared(publicKey)), ed.name).toBe(false);
+    }
+    // A seed no cache has seen yet.
+    for (const ed of implementations)
+      expect(ed.publicKey(shared(counting(32, 77)))).toEqual(ed.publicKey(counting(32, 77)));
+  });
+
   test("thousands of damaged signatures, keys and messages", () => {
     const messages = fc.uint8Array({ minLength: 32, maxLength: 32 });
     const edits = fc.array(fc.tuple(fc.nat(127), fc.integer({ min: 0, max: 255 })), { maxLength: 2 });
