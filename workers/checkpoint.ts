@@ -1,12 +1,7 @@
 /** Checkpoint thread: looks at the WAL at a fixed interval until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type CheckpointPolicy, checkpointIfDue } from "../src/store/sqlite/checkpoint.js";
+import { type CheckpointWorkerData, checkpointIfDue } from "../src/store/sqlite/checkpoint.js";
 import { openCheckpointer } from "../src/store/sqlite/connection.js";
-
-export interface CheckpointWorkerData {
-  readonly folder: string;
-  readonly policy: CheckpointPolicy;
-}
 
 const { folder, policy } = workerData as CheckpointWorkerData;
 const db = openCheckpointer(folder);

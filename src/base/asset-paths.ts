@@ -1,10 +1,14 @@
 /** Where the files beside the code are, from sources under test and from `dist/` alike. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder that holds package.json. */
 export const packageRoot: string = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
+
+export const packageVersion: string = (
+  JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }
+).version;
 
 /** Workers are threads of compiled code, also when their caller runs from source. */
 export function workerPath(name: string): string {

@@ -29,6 +29,8 @@ export class Subscription implements SocketHandler {
   #cursor: number;
   #socket: Socket | null = null;
   #isPulling = false;
+  /** Ended before the socket opened: it is closed as soon as it does. */
+  #ending: { readonly code: number; readonly reason: string } | null = null;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
@@ -42,6 +44,10 @@ export class Subscription implements SocketHandler {
   }
 
   opened(socket: Socket): void {
+    if (this.#ending !== null) {
+      socket.end(this.#ending.code, this.#ending.reason);
+      return;
+    }
     this.#socket = socket;
     this.wake();
   }
@@ -61,6 +67,7 @@ export class Subscription implements SocketHandler {
   }
 
   end(code: number, reason: string): void {
+    this.#ending = { code, reason };
     this.#socket?.end(code, reason);
   }
 

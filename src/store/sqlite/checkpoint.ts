@@ -15,6 +15,12 @@ export interface CheckpointPolicy {
   readonly intervalMs: number;
 }
 
+/** What the checkpoint thread is started with. */
+export interface CheckpointWorkerData {
+  readonly folder: string;
+  readonly policy: CheckpointPolicy;
+}
+
 export type CheckpointMode = "none" | "passive" | "restart";
 
 /** A page of 4,096 bytes and its frame header. */

@@ -1,0 +1,14 @@
+import type { Authenticator } from "../auth/authenticator.js";
+import type { Principal } from "../auth/principal.js";
+import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
+
+export type AuthenticatedHandler = (request: HttpRequest, principal: Principal) => HttpReply | Promise<HttpReply>;
+
+/** A route behind a credential. What the credential may do is the handler's question. */
+export function authenticated(
+  authenticator: Authenticator,
+  route: Omit<Route, "handle">,
+  handle: AuthenticatedHandler,
+): Route {
+  return { ...route, handle: async (request) => handle(request, await authenticator.authenticate(request)) };
+}

@@ -1,0 +1,133 @@
+/** Admin routes for API keys (SEC-01). The key's text is in the answer that creates it and nowhere else. */
+import { type Authenticator, hashApiKey } from "../auth/authenticator.js";
+import { newApiKey } from "../auth/new-api-key.js";
+import { CodedError } from "../base/errors.js";
+import { NIL_UUID, type Uuid } from "../base/ids.js";
+import type { Broadcaster } from "../broadcast/broadcaster.js";
+import type { Lane } from "../lane/lane.js";
+import type { ApiKey, LogReader } from "../store/contract.js";
+import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
+import { authorizeAdmin, type Scope } from "../verify/scope.js";
+import { authenticated } from "./access.js";
+import { optional, readBody, required, text, uuid, uuids } from "./body.js";
+import { optionalUuid } from "./query.js";
+import { jsonReply } from "./reply.js";
+
+export interface ApiKeyRoutesOptions {
+  readonly authenticator: Authenticator;
+  readonly lane: Lane;
+  readonly reader: LogReader;
+  readonly broadcaster: Broadcaster;
+}
+
+const COLLECTION = "/api/v1/admin/api-keys";
+const PREFIX_CHARACTERS = 16;
+
+export function apiKeyRoutes(options: ApiKeyRoutesOptions): Route[] {
+  const { authenticator } = options;
+  return [
+    authenticated(authenticator, { method: "POST", path: COLLECTION, body: "json" }, (request, { scope }) =>
+      create(options, request, scope),
+    ),
+    authenticated(authenticator, { method: "GET", path: COLLECTION }, (request, { scope }) =>
+      list(options, request, scope),
+    ),
+    authenticated(
+      authenticator,
+      { method: "DELETE", path: `${COLLECTION}/{key_hash_prefix}` },
+      (request, { scope }) => {
+        return revoke(options, request, scope);
+      },
+    ),
+  ];
+}
+
+const PERMISSIONS = {
+  read: { canRead: true, canWrite: false, canAdmin: false },
+  read_write: { canRead: true, canWrite: true, canAdmin: false },
+  admin: { canRead: true, canWrite: true, canAdmin: true },
+} as const;
+
+type PermissionName = keyof typeof PERMISSIONS;
+
+const NEW_KEY = {
+  tenantId: required(uuid, "tenantId", "tenant_id"),
+  storeIds: optional(uuids, "storeIds", "store_ids"),
+  agentId: optional(uuid, "agentId", "agent_id"),
+  permissions: optional((cursor) => {
+    const name = cursor.readString();
+    return name in PERMISSIONS ? (name as PermissionName) : cursor.fail("expected read, read_write or admin");
+  }, "permissions"),
+  label: optional(text(128), "label"),
+};
+
+async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope: Scope): Promise<HttpReply> {
+  const { tenantId, storeIds, agentId, permissions, label } = readBody(body, NEW_KEY);
+  authorizeAdmin(scope, tenantId);
+  if (tenantId === NIL_UUID)
+    throw new CodedError("INVALID_FIELD_VALUE", "tenantId must not be nil", { pointer: "/tenantId" });
+  checkNotWider(scope, storeIds ?? [], agentId);
+  const apiKey = newApiKey(tenantId);
+  const key = await options.lane.command<ApiKey>({
+    kind: "create_api_key",
+    key: {
+      keyHash: hashApiKey(apiKey),
+      tenantId,
+      storeIds: storeIds ?? [],
+      agentId,
+      ...PERMISSIONS[permissions ?? "read_write"],
+      label,
+    },
+  });
+  return jsonReply({ success: true, apiKey, ...apiKeyView(key), message: "Keep this key: it is not shown again" });
+}
+
+/** A key never opens more than the one that made it. */
+function checkNotWider(scope: Scope, storeIds: readonly Uuid[], agentId: Uuid | null): void {
+  const isWithinStores =
+    scope.storeIds.length === 0 || (storeIds.length > 0 && storeIds.every((id) => scope.storeIds.includes(id)));
+  if (!isWithinStores)
+    throw new CodedError("INSUFFICIENT_PERMISSIONS", "Cannot widen store scope beyond the authenticating key");
+  if (scope.agentId !== null && scope.agentId !== agentId) {
+    throw new CodedError("INSUFFICIENT_PERMISSIONS", "Cannot widen agent scope beyond the authenticating key");
+  }
+}
+
+async function list({ reader }: ApiKeyRoutesOptions, { query }: HttpRequest, scope: Scope): Promise<HttpReply> {
+  const tenantId = optionalUuid(query, "tenant_id") ?? scope.tenantId;
+  authorizeAdmin(scope, tenantId);
+  const keys = await reader.apiKeys(tenantId);
+  return jsonReply({ keys: keys.map(apiKeyView), count: keys.length });
+}
+
+async function revoke(options: ApiKeyRoutesOptions, { params }: HttpRequest, scope: Scope): Promise<HttpReply> {
+  const { reader, lane, authenticator, broadcaster } = options;
+  const prefix = params.key_hash_prefix!;
+  authorizeAdmin(scope, scope.tenantId);
+  if (!/^[0-9a-f]{16,64}$/.test(prefix)) {
+    throw new CodedError(
+      "INVALID_FIELD_VALUE",
+      `the key's hash prefix is ${PREFIX_CHARACTERS} to 64 lower-case hex digits`,
+    );
+  }
+  const found = (await reader.apiKeys(scope.tenantId)).find((key) => key.keyHash.startsWith(prefix));
+  if (found === undefined) throw new CodedError("RESOURCE_NOT_FOUND", "API key not found");
+  const key = await lane.command<ApiKey>({ kind: "revoke_api_key", keyHash: found.keyHash });
+  authenticator.forget(key.keyHash);
+  broadcaster.endCredential(key.keyHash);
+  return jsonReply({ success: true, ...apiKeyView(key), message: "API key revoked successfully" });
+}
+
+function apiKeyView(key: ApiKey): Record<string, unknown> {
+  return {
+    keyHashPrefix: key.keyHash.slice(0, PREFIX_CHARACTERS),
+    tenantId: key.tenantId,
+    storeIds: key.storeIds,
+    agentId: key.agentId,
+    permissions: key.canAdmin ? "admin" : key.canWrite ? "read_write" : "read",
+    label: key.label,
+    active: key.revokedAtMs === null,
+    createdAt: new Date(key.createdAtMs).toISOString(),
+    revokedAt: key.revokedAtMs === null ? null : new Date(key.revokedAtMs).toISOString(),
+  };
+}

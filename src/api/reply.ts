@@ -1,0 +1,25 @@
+import type { LogEntry } from "../store/contract.js";
+import type { HttpReply } from "../transport/http.js";
+
+export function jsonReply(value: unknown, status = 200): HttpReply {
+  return { status, body: JSON.stringify(value) };
+}
+
+/** `{…members, "<name>":[frame,…]}` with the entries' frames copied as they are: an entry is never encoded twice. */
+export function entriesReply(
+  members: Readonly<Record<string, unknown>>,
+  name: string,
+  entries: readonly LogEntry[],
+): HttpReply {
+  const head = Buffer.from(`${JSON.stringify(members).slice(0, -1)},"${name}":[`, "utf8");
+  const parts: Uint8Array[] = [head];
+  entries.forEach(({ frame }, index) => {
+    if (index > 0) parts.push(COMMA);
+    parts.push(frame);
+  });
+  parts.push(END);
+  return { status: 200, body: Buffer.concat(parts) };
+}
+
+const COMMA = Buffer.from(",");
+const END = Buffer.from("]}");

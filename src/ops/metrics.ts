@@ -1,0 +1,131 @@
+/** The service's metrics (wire-api D). One place names them; modules report through the callbacks compose.ts ties to them. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { ChunkMessage } from "../lane/lane-message.js";
+import type { RequestRecord } from "../transport/http.js";
+import type { VerifyResult } from "../verify/verify-task.js";
+
+/** What gauges read when they are scraped. */
+export interface MetricSources {
+  queueRequests(): number;
+  queueBytes(): number;
+  laneQueueEvents(): number;
+  subscribers(): number;
+  headOffset(): number;
+  /** Entries the slowest subscriber is behind. */
+  subscriberLag(): number;
+  tailBytes(): number;
+}
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const COUNTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #startedMs = performance.now();
+  readonly #httpRequests = this.#counter("sequencer_http_requests_total", "Requests answered.", [
+    "method",
+    "path",
+    "status",
+  ]);
+  readonly #httpLatency = this.#histogram("sequencer_http_request_latency_seconds", "Request to reply.", SECONDS, [
+    "method",
+    "path",
+    "status",
+  ]);
+  readonly #refusals = this.#counter("sequencer_refusals_total", "Requests refused, by problem code.", ["code"]);
+  readonly #ingestLatency = this.#histogram(
+    "sequencer_ingest_latency_seconds",
+    "Admission to durable answer.",
+    SECONDS,
+  );
+  readonly #received = this.#counter("sequencer_ves_events_received", "VES events handed to the lane.");
+  readonly #sequenced = this.#counter("sequencer_events_sequenced", "Entries made durable.");
+  readonly #rejected = this.#counter("sequencer_events_rejected", "Events rejected, by reason.", ["reason"]);
+  readonly #chunkEvents = this.#histogram("sequencer_chunk_events", "Events per commit.", COUNTS);
+  readonly #flush = this.#histogram("sequencer_flush_seconds", "Writes and flush of a commit.", SECONDS);
+  readonly #verify = this.#histogram("sequencer_verify_seconds", "Verify task in its worker.", SECONDS);
+  readonly #frames = this.#counter("sequencer_subscription_entries_total", "Entries sent to subscribers.");
+  readonly #frameBytes = this.#counter("sequencer_subscription_bytes_total", "Bytes sent to subscribers.");
+  readonly #checkpoints = this.#counter("sequencer_checkpoints_total", "WAL checkpoints, by mode.", ["mode"]);
+  readonly #revocations = this.#counter("sequencer_agent_key_revocations_total", "Agent keys revoked.");
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.#gauge(
+      "sequencer_uptime_seconds",
+      "Since the process was composed.",
+      () => (performance.now() - this.#startedMs) / 1000,
+    );
+  }
+
+  /** Adds the gauges that look at live parts. */
+  watch(sources: MetricSources): void {
+    this.#gauge("sequencer_queue_requests", "Submissions without an answer.", () => sources.queueRequests());
+    this.#gauge("sequencer_queue_bytes", "Body bytes of those submissions.", () => sources.queueBytes());
+    this.#gauge("sequencer_lane_queue_events", "Verified events not yet committed.", () => sources.laneQueueEvents());
+    this.#gauge("sequencer_subscribers", "Open subscriptions.", () => sources.subscribers());
+    this.#gauge("sequencer_head_offset", "Offset of the next entry.", () => sources.headOffset());
+    this.#gauge("sequencer_subscriber_lag_max", "Entries the slowest subscriber is behind.", () =>
+      sources.subscriberLag(),
+    );
+    this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
+  }
+
+  request({ method, route, status, durationMs }: RequestRecord): void {
+    const labels = { method, path: route, status: String(status) };
+    this.#httpRequests.inc(labels);
+    this.#httpLatency.observe(labels, durationMs / 1000);
+  }
+
+  refusal(code: string): void {
+    this.#refusals.inc({ code });
+  }
+
+  ingest(durationMs: number): void {
+    this.#ingestLatency.observe(durationMs / 1000);
+  }
+
+  verified(result: VerifyResult): void {
+    this.#verify.observe(result.workMs / 1000);
+    this.#received.inc(result.verifiedEvents);
+  }
+
+  chunk(chunk: ChunkMessage): void {
+    this.#sequenced.inc(chunk.entries);
+    this.#chunkEvents.observe(chunk.events);
+    if (chunk.commitMs > 0) this.#flush.observe(chunk.commitMs / 1000);
+    for (const [reason, count] of chunk.rejectedByReason) this.#rejected.inc({ reason }, count);
+  }
+
+  frames(entries: number, bytes: number): void {
+    this.#frames.inc(entries);
+    this.#frameBytes.inc(bytes);
+  }
+
+  checkpoint(mode: string): void {
+    this.#checkpoints.inc({ mode });
+  }
+
+  revocation(): void {
+    this.#revocations.inc();
+  }
+
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: number[], labelNames: string[] = []): Histogram {
+    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+}

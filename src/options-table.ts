@@ -1,0 +1,150 @@
+/**
+ * Every option of the service, once: its environment variable, flag, default, bounds and help come from this table
+ * (CFG-*; names as the source documents give them). `config.ts` reads it.
+ */
+
+interface Described {
+  readonly help: string;
+  /** Older names that are still read, after the option's own. */
+  readonly aliases?: readonly string[];
+  /** Never printed. */
+  readonly isSecret?: boolean;
+}
+
+export interface IntegerOption extends Described {
+  readonly kind: "integer";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface BooleanOption extends Described {
+  readonly kind: "boolean";
+  readonly default: boolean;
+}
+
+export interface TextOption extends Described {
+  readonly kind: "text";
+  readonly default: string;
+}
+
+export interface ChoiceOption<C extends string = string> extends Described {
+  readonly kind: "choice";
+  readonly default: C;
+  readonly choices: readonly C[];
+}
+
+export type Option = IntegerOption | BooleanOption | TextOption | ChoiceOption;
+
+const integer = (
+  def: number,
+  min: number,
+  max: number,
+  help: string,
+  aliases: readonly string[] = [],
+): IntegerOption => ({
+  kind: "integer",
+  default: def,
+  min,
+  max,
+  help,
+  aliases,
+});
+const boolean = (def: boolean, help: string): BooleanOption => ({ kind: "boolean", default: def, help });
+const text = (def: string, help: string): TextOption => ({ kind: "text", default: def, help });
+const secret = (help: string): TextOption => ({ kind: "text", default: "", help, isSecret: true });
+const choice = <C extends string>(def: C, choices: readonly C[], help: string): ChoiceOption<C> => ({
+  kind: "choice",
+  default: def,
+  choices,
+  help,
+});
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MAX = Number.MAX_SAFE_INTEGER;
+
+export const OPTIONS = {
+  HOST: text("0.0.0.0", "Address to listen on."),
+  PORT: integer(8080, 0, 65535, "Port for HTTP and WebSocket; 0 = any free one."),
+  DATA_DIR: text("./data", "Folder of the log, its lock and generated keys. One process per folder."),
+  REQUIRE_NATIVE_TRANSPORT: boolean(false, "Refuse to start on the slow JavaScript fallback of the HTTP server."),
+
+  AUTH_MODE: choice(
+    "required",
+    ["required", "disabled"],
+    "disabled = everyone is admin; needs ALLOW_AUTH_DISABLED and loopback.",
+  ),
+  ALLOW_AUTH_DISABLED: boolean(false, "Second switch for AUTH_MODE=disabled."),
+  BOOTSTRAP_ADMIN_API_KEY: secret(
+    "Admin key (ss_…, 32+ characters). Unset = generated into DATA_DIR at the first start.",
+  ),
+  JWT_SECRET: secret("HS256 secret (32+ characters); unset = no tokens are accepted."),
+  JWT_ISSUER: text("stateset-sequencer", "Required `iss` of tokens."),
+  JWT_AUDIENCE: text("stateset-api", "Required `aud` of tokens."),
+
+  VES_SEQUENCER_SIGNING_KEY: secret(
+    "Ed25519 seed that signs receipts: 32 bytes, hex or base64. Unset = generated into DATA_DIR.",
+  ),
+  VES_SEQUENCER_ID: text("", "Sequencer UUID in receipts. Unset = generated into DATA_DIR."),
+
+  SCHEMA_VALIDATION_MODE: choice(
+    "enforce",
+    ["disabled", "warn", "enforce", "required"],
+    "required = refuse event types without a registered schema; the other modes have no schema to check against yet.",
+  ),
+  ALLOWED_ENTITY_TYPES: text("", "Comma list of entity types to accept; empty = any."),
+  MAX_EVENT_FUTURE_SECS: integer(3600, 0, MAX, "How far created_at may lie ahead of the server's clock, seconds."),
+  ALLOW_KEY_REGISTRATION_WITHOUT_POP: boolean(false, "Let admins register agent keys without a proof of possession."),
+
+  MAX_BODY_SIZE_BYTES: integer(10 * MIB, KIB, 256 * MIB, "Largest request body."),
+  MAX_EVENTS_PER_BATCH: integer(1000, 1, 100_000, "Most events in one ingest request."),
+  MAX_EVENT_PAYLOAD_SIZE: integer(MIB, 1, 64 * MIB, "Largest payload of one event, bytes."),
+
+  SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS: integer(
+    4096,
+    1,
+    1_000_000,
+    "Unanswered submissions above which new ones get 429.",
+  ),
+  MAX_INFLIGHT_BYTES: integer(
+    64 * MIB,
+    MIB,
+    16 * 1024 * MIB,
+    "Body bytes of unanswered submissions above which new ones get 429.",
+  ),
+  SEQ_QUEUE_CAP: integer(8192, 1, 1_000_000, "Verified events that may wait for the lane."),
+  SEQ_MAX_USER_OPS_PER_CHUNK: integer(1024, 1, 100_000, "Most events in one commit.", ["SEQ_MAX_BATCH"]),
+  VERIFY_THREADS: integer(0, 0, 256, "Signature threads; 0 = one per processor."),
+  READ_THREADS: integer(1, 1, 64, "Threads that read the store for replays and queries."),
+
+  SEQ_WS_MAX_SUBSCRIBERS: integer(64, 1, 1_000_000, "Subscribers above which the handshake gets 429."),
+  SEQ_WS_MAX_CATCHUP_EVENTS: integer(50_000, 0, MAX, "Entries a subscription may start behind the head; 0 = no limit."),
+  SEQ_BROADCASTER_PAGE_SIZE: integer(256, 1, 4096, "Entries a subscriber reads at a time."),
+  PAGE_BYTES_MAX: integer(256 * KIB, KIB, 64 * MIB, "Bytes after which a page of entries ends."),
+  TAIL_BYTES_MAX: integer(32 * MIB, 0, 4096 * MIB, "Recent entries kept in memory for live subscribers, bytes."),
+  WS_PING_INTERVAL_SECS: integer(120, 8, 960, "A subscriber that neither reads nor answers pings this long is closed."),
+
+  CACHE_AGENT_KEY_MAX: integer(1000, 1, 10_000_000, "Agent keys kept in each cache."),
+  CACHE_AGENT_KEY_TTL_SECS: integer(
+    3600,
+    1,
+    MAX,
+    "How long an agent key stays cached; a revocation never waits for it.",
+  ),
+  REJECTIONS_KEPT_MAX: integer(100_000, 0, MAX, "Rejection records kept; the oldest go first."),
+
+  WAL_BYTES_TARGET: integer(8 * MIB, 4 * KIB, MAX, "Write-ahead log size from which it is moved into the database."),
+  WAL_BYTES_MAX: integer(64 * MIB, 4 * KIB, MAX, "Write-ahead log content from which the writer waits for that."),
+  CHECKPOINT_INTERVAL_MS: integer(250, 10, 60_000, "How often the write-ahead log is looked at."),
+
+  SHUTDOWN_DEADLINE_SECS: integer(30, 1, 3600, "A clean shutdown that takes longer is cut short."),
+  LOG_LEVEL: choice(
+    "info",
+    ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
+    "Least severe log line to print.",
+  ),
+  LOG_FORMAT: choice("auto", ["auto", "json", "text"], "auto = text on a terminal, JSON elsewhere."),
+} as const satisfies Readonly<Record<string, Option>>;
+
+export type OptionName = keyof typeof OPTIONS;

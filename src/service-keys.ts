@@ -1,0 +1,91 @@
+/**
+ * The service's own secrets and identity: given by options, or generated once into the data folder (0600) so that they
+ * survive restarts.
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { hashApiKey } from "./auth/authenticator.js";
+import { API_KEY_PREFIX } from "./auth/credential.js";
+import { newApiKey } from "./auth/new-api-key.js";
+import { fromHex, toHex } from "./base/bytes.js";
+import { NIL_UUID, parseUuid, randomUuid, type Uuid } from "./base/ids.js";
+import { type Config, ConfigError } from "./config.js";
+import { decodeBase64Any } from "./protocol/base64url.js";
+import { SEED_BYTES } from "./protocol/ed25519.js";
+
+export interface ServiceKeys {
+  readonly bootstrapKeyHash: string;
+  /** The admin key's text, only at the start that generated it: to be shown once. */
+  readonly generatedAdminKey: string | null;
+  readonly adminKeyPath: string;
+  readonly sequencerId: Uuid;
+  readonly signingSeed: Uint8Array;
+}
+
+/** Characters a secret must have at least, so that it cannot be guessed. */
+const SECRET_CHARACTERS_MIN = 32;
+
+/** Throws ConfigError for options that cannot serve as what they are named. */
+export function readServiceKeys(config: Config, folder: string): ServiceKeys {
+  checkSecrets(config);
+  const adminKeyPath = join(folder, "admin.key");
+  const admin = config.BOOTSTRAP_ADMIN_API_KEY || readOrCreate(adminKeyPath, () => newApiKey(NIL_UUID));
+  const adminKey = typeof admin === "string" ? { text: admin, isNew: false } : admin;
+  return {
+    bootstrapKeyHash: hashApiKey(adminKey.text),
+    generatedAdminKey: adminKey.isNew ? adminKey.text : null,
+    adminKeyPath,
+    sequencerId: readSequencerId(config, folder),
+    signingSeed: readSigningSeed(config, folder),
+  };
+}
+
+function checkSecrets(config: Config): void {
+  const problems: string[] = [];
+  const { BOOTSTRAP_ADMIN_API_KEY: admin, JWT_SECRET: jwt } = config;
+  if (admin !== "" && !admin.startsWith(API_KEY_PREFIX)) {
+    problems.push(`BOOTSTRAP_ADMIN_API_KEY must begin with ${API_KEY_PREFIX}: no request could use it otherwise`);
+  }
+  if (admin !== "" && admin.length < SECRET_CHARACTERS_MIN) {
+    problems.push(`BOOTSTRAP_ADMIN_API_KEY must have at least ${SECRET_CHARACTERS_MIN} characters`);
+  }
+  if (jwt !== "" && jwt.length < SECRET_CHARACTERS_MIN) {
+    problems.push(`JWT_SECRET must have at least ${SECRET_CHARACTERS_MIN} characters`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+function readSequencerId(config: Config, folder: string): Uuid {
+  const given = config.VES_SEQUENCER_ID;
+  const id = parseUuid(given || readOrCreate(join(folder, "sequencer.id"), randomUuid).text);
+  if (id === null) throw new ConfigError(["VES_SEQUENCER_ID must be a UUID"]);
+  return id;
+}
+
+function readSigningSeed(config: Config, folder: string): Uint8Array {
+  const given = config.VES_SEQUENCER_SIGNING_KEY;
+  const path = join(folder, "receipt-signing.key");
+  const text = given || readOrCreate(path, () => toHex(randomBytes(SEED_BYTES))).text;
+  const seed = fromHex(text, SEED_BYTES) ?? decodeBase64Any(text, SEED_BYTES);
+  if (seed === null) {
+    throw new ConfigError([
+      `${given === "" ? path : "VES_SEQUENCER_SIGNING_KEY"} must be ${SEED_BYTES} bytes of hex or base64`,
+    ]);
+  }
+  return seed;
+}
+
+/** The folder's lock is held: nobody else creates the file in between. */
+function readOrCreate(path: string, create: () => string): { text: string; isNew: boolean } {
+  try {
+    return { text: readFileSync(path, "utf8").trim(), isNew: false };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const text = create();
+  // Renamed into place: a crash leaves no file or the whole one, never half a key.
+  writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600, flush: true });
+  renameSync(`${path}.new`, path);
+  return { text, isNew: true };
+}

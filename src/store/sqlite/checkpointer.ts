@@ -1,0 +1,21 @@
+import { Worker } from "node:worker_threads";
+import { workerPath } from "../../base/asset-paths.js";
+import type { CheckpointMode, CheckpointWorkerData } from "./checkpoint.js";
+
+/** Runs checkpoints in their own thread until disposed. A thread that fails is reported, not restarted. */
+export function startCheckpointer(
+  workerData: CheckpointWorkerData,
+  onCheckpoint: (mode: CheckpointMode) => void,
+  onFailure: (error: Error) => void,
+): AsyncDisposable {
+  const worker = new Worker(workerPath("checkpoint"), { workerData, name: "checkpoint" });
+  worker.on("message", onCheckpoint);
+  worker.on("error", (error) => onFailure(error as Error));
+  const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+  return {
+    async [Symbol.asyncDispose]() {
+      worker.postMessage("stop");
+      await exited;
+    },
+  };
+}
