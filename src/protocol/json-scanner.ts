@@ -76,9 +76,8 @@ export function scanNumber(text: string, start: number): number {
     at++;
     const sign = text.charCodeAt(at);
     if (sign === MINUS || sign === 0x2b) at++;
-    const exponent = at;
-    at = scanDigits(text, exponent);
-    if (at === exponent) return -1;
+    at = scanDigits(text, at);
+    // Number() below also refuses an exponent without digits.
     isSurelyFinite = false;
   }
   return isSurelyFinite || Number.isFinite(Number(text.slice(start, at))) ? at : -1;

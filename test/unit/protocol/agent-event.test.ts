@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { toHex } from "../../../src/base/bytes.js";
 import type { Uuid } from "../../../src/base/ids.js";
 import { signEvent, signingFieldsOf, verifyEvent } from "../../../src/protocol/agent-event.js";
 import { CanonicalJsonError } from "../../../src/protocol/canonical-json.js";
 import type { EventEnvelope } from "../../../src/protocol/envelope.js";
+import { eventSigningHash } from "../../../src/protocol/event-signing.js";
 import { nodeEd25519 } from "../../../src/verify/ed25519-native.js";
 import { counting } from "./support.js";
 
@@ -94,6 +96,16 @@ describe("signed envelope", () => {
     ["both payloads", { payload_encrypted: {} }],
   ])("refuses a changed %s", (_name, change) => {
     expect(verify(change)).toBe(false);
+  });
+
+  test("refuses a plaintext event whose cipher hash is signed but not zero", () => {
+    const fields = { ...signingFieldsOf(envelope)!, payloadCipherHash: counting(32) };
+    const signature = nodeEd25519.sign(eventSigningHash(fields), seed);
+    const changed = {
+      payload_cipher_hash: `0x${toHex(fields.payloadCipherHash)}`,
+      agent_signature: `0x${toHex(signature)}`,
+    };
+    expect(verify(changed)).toBe(false);
   });
 
   test("a payload that is not JSON cannot be signed", () => {

@@ -55,6 +55,7 @@ test.each([
   ["Infinity", [Number.POSITIVE_INFINITY]],
   ["high surrogate", { a: "x\ud800" }],
   ["low surrogate", { a: "\udc00x" }],
+  ["two low surrogates", "\udc00\udc00"],
   ["swapped pair", "\udc00\ud800"],
   ["two high surrogates", "\ud83d\ud83d\ude00"],
   ["surrogate in a key", { "\ud800": 1 }],

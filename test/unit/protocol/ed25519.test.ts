@@ -186,8 +186,12 @@ describe("agreement", () => {
   test("non-canonical and off-curve keys", () => {
     const signature = nodeEd25519.sign(utf8("m"), keySeed);
     for (let y = P; y < 2n ** 255n; y++) {
-      for (const sign of [false, true]) expectAll(false, signature, utf8("m"), encodeY(y, sign));
+      for (const sign of [false, true]) {
+        expectAll(false, signature, utf8("m"), encodeY(y, sign));
+        expect(passesEncodingRule(signature, encodeY(y, sign))).toBe(false);
+      }
     }
+    for (let y = P - 20n; y < P - 1n; y++) expect(passesEncodingRule(signature, encodeY(y, true))).toBe(true);
     expectAll(false, signature, utf8("m"), encodeY(2n, false));
   });
 

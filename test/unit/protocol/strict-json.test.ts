@@ -71,7 +71,10 @@ describe("whole values", () => {
     ["high surrogate escape before a raw low one", '"\\ud83d\ude00"'],
     ["two high surrogate escapes", '"\\ud83d\\ud83d\\ude00"'],
     ["lone surrogate escape in a key", '{"\\ud800":1}'],
-    ["raw lone surrogate", '"\ud800"'],
+    ["two low surrogate escapes", '"\\udc00\\udc00"'],
+    ["raw lone high surrogate", '"\ud800"'],
+    ["raw lone low surrogate", '"\udc00"'],
+    ["raw low surrogates", '"\udc00\udc00"'],
     ["number past a double", "1e400"],
     ["long number past a double", `[-${"9".repeat(400)}]`],
     ["nesting of 128", "[".repeat(128) + "]".repeat(128)],
@@ -111,10 +114,15 @@ describe("whole values", () => {
     expect(refusal(() => read(126))).toBeInstanceOf(JsonSyntaxError);
   });
 
-  test("typed nesting is bounded too", () => {
-    const cursor = new JsonCursor("[".repeat(1000));
-    const descend = (): void => cursor.readArray(descend);
-    expect(refusal(descend)).toBeInstanceOf(JsonSyntaxError);
+  test("typed nesting has the same bound", () => {
+    const read = (levels: number): void => {
+      const cursor = new JsonCursor("[".repeat(levels) + "]".repeat(levels));
+      const descend = (): void => cursor.readArray(descend);
+      descend();
+      cursor.end();
+    };
+    read(127);
+    for (const levels of [128, 100_000]) expect(refusal(() => read(levels))).toBeInstanceOf(JsonSyntaxError);
   });
 
   test("time is linear: a megabyte of the worst shapes", () => {
@@ -285,6 +293,18 @@ describe("known fields", () => {
     expect(missing).toBeInstanceOf(JsonDataError);
     expect([missing.message, missing.pointer]).toEqual(["missing field `name`", ""]);
     expect(refusal(() => read("{}")).message).toBe("missing field `id`");
+  });
+
+  test("a wrong type inside a known field has its pointer, in usual order or not", () => {
+    for (const text of ['{"id":{},"name":[0,"x"]}', '{"name":[0,"x"],"id":{}}']) {
+      const cursor = new JsonCursor(text);
+      const walkFields = (): void =>
+        cursor.readFields(fields, (name) => {
+          if (name === "id") cursor.skipValue();
+          else cursor.readArray(() => cursor.readU32());
+        });
+      expect(refusal(walkFields).pointer).toBe("/name/1");
+    }
   });
 
   test("thirty-one fields at most, all distinct", () => {
