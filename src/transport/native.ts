@@ -1,5 +1,4 @@
 import uWS from "uWebSockets.js";
-import { createNodeApp } from "./node-app.js";
 
 /**
  * The part of uWebSockets.js this folder uses, and whether the machine code of it loaded. The package's own JavaScript
@@ -78,11 +77,8 @@ export interface NativeListener {
 /** The fallback of the package exports a few names only; `getParts` exists in the machine code alone. */
 export const hasNativeTransport: boolean = "getParts" in uWS;
 
-export function createApp(): NativeApp {
-  return hasNativeTransport ? createNativeApp() : createNodeApp();
-}
-
-function createNativeApp(): NativeApp {
+/** Call it only where `hasNativeTransport`. */
+export function createNativeApp(): NativeApp {
   const app = uWS.App();
   return Object.assign(app as unknown as Omit<NativeApp, "bind">, {
     bind(host: string, port: number, bound: (listener: NativeListener | null) => void): void {

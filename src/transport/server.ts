@@ -3,7 +3,8 @@ import { BodyBudget } from "./body-reader.js";
 import type { Exchange } from "./exchange.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
-import { createApp, hasNativeTransport, type NativeApp, type NativeListener } from "./native.js";
+import { createNativeApp, hasNativeTransport, type NativeApp, type NativeListener } from "./native.js";
+import { NodeApp } from "./node-app.js";
 import { Router } from "./router.js";
 import { mountSocketRoute, type OpenSocket, type SocketContext } from "./sockets.js";
 
@@ -38,6 +39,8 @@ export interface ServerOptions {
   readonly limits: ServerLimits;
   /** Refuse to start where the native library did not load. */
   readonly requireNativeTransport?: boolean;
+  /** Serve through node:http although the native library loaded. */
+  readonly useNodeTransport?: boolean;
   /** Must not throw. */
   renderProblem(error: unknown, requestId: string): HttpReply;
   /** After each request, also refused and aborted ones. Must not throw. */
@@ -63,11 +66,13 @@ const GOING_AWAY = 1001;
 
 /** Listens, or rejects with the host, the port and the reason. Throws on routes and limits that cannot work. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  if (options.requireNativeTransport === true && !hasNativeTransport) {
-    throw new Error(`uWebSockets.js has no binary for Node ${process.version}, and REQUIRE_NATIVE_TRANSPORT is set`);
+  const isNative = hasNativeTransport && options.useNodeTransport !== true;
+  if (options.requireNativeTransport === true && !isNative) {
+    const system = `Node ${process.version} on ${process.platform}-${process.arch}`;
+    throw new Error(`The native transport is required, but uWebSockets.js is not running natively on ${system}`);
   }
   const context = createContext(options);
-  const app = createApp();
+  const app = isNative ? createNativeApp() : new NodeApp();
   for (const route of options.socketRoutes) mountSocketRoute(app, route, context);
   app.any("/*", (res, req) => handleHttp(context, res, req));
   const listener = await listen(app, options.host, options.port);
@@ -111,7 +116,8 @@ async function listen(app: NativeApp, host: string, port: number): Promise<Nativ
       ? null
       : await new Promise<NativeListener | null>((bound) => app.bind(host, available, bound));
   if (listener !== null) return listener;
-  throw new Error(`Cannot listen on ${addressText(host, port)}: ${available}`);
+  const reason = typeof available === "string" ? available : "taken in the same moment";
+  throw new Error(`Cannot listen on ${addressText(host, port)}: ${reason}`);
 }
 
 /**

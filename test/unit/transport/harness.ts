@@ -3,6 +3,10 @@ import { problemReply } from "../../../src/api/problem.js";
 import type { RequestRecord, Route, SocketRoute } from "../../../src/transport/http.js";
 import { type Server, type ServerLimits, startServer } from "../../../src/transport/server.js";
 
+/** Every behaviour holds on both transports. */
+export const TRANSPORTS = ["native", "node"] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
 export const LIMITS: ServerLimits = { bodyBytesMax: 1_000_000 };
 
 export interface TestServer extends AsyncDisposable {
@@ -13,6 +17,7 @@ export interface TestServer extends AsyncDisposable {
 }
 
 export async function startTestServer(
+  transport: Transport,
   routes: readonly Route[],
   socketRoutes: readonly SocketRoute[] = [],
   limits: Partial<ServerLimits> = {},
@@ -22,6 +27,7 @@ export async function startTestServer(
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
+    useNodeTransport: transport === "node",
     routes,
     socketRoutes,
     limits: { ...LIMITS, ...limits },

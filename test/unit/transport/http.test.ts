@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CodedError } from "../../../src/base/errors.js";
 import type { HttpRequest, Route } from "../../../src/transport/http.js";
-import { delay, eventually, gate, head, RawClient, startTestServer, type TestServer } from "./harness.js";
+import { delay, eventually, gate, head, RawClient, startTestServer, type TestServer, TRANSPORTS } from "./harness.js";
 
 /** Everything a handler saw, read after an await so that nothing native can be behind it. */
 async function describeRequest(request: HttpRequest) {
@@ -23,415 +23,434 @@ async function describeRequest(request: HttpRequest) {
   };
 }
 
-let gated = gate<void>();
-let gatedCalls = 0;
+describe.each(TRANSPORTS)("%s transport", (transport) => {
+  let gated = gate<void>();
+  let gatedCalls = 0;
 
-const routes: Route[] = [
-  { method: "GET", path: "/sync", handle: (request) => ({ status: 200, body: `"${request.query.get("n") ?? "ok"}"` }) },
-  { method: "GET", path: "/things/{thing_id}", handle: describeRequest },
-  { method: "POST", path: "/things", body: "json", handle: describeRequest },
-  { method: "PUT", path: "/things/{thing_id}", body: "json", handle: describeRequest },
-  { method: "POST", path: "/actions", handle: describeRequest },
-  { method: "DELETE", path: "/things/{thing_id}", handle: () => ({ status: 204, body: "" }) },
-  {
-    method: "POST",
-    path: "/size",
-    body: "json",
-    handle: ({ body }) => ({ status: 200, body: JSON.stringify({ bytes: body.byteLength, sum: sum(body) }) }),
-  },
-  {
-    method: "GET",
-    path: "/teapot",
-    handle: () => ({
-      status: 418,
-      headers: { "content-type": "text/plain", "cache-control": "max-age=9" },
-      body: new Uint8Array([104, 105]),
-    }),
-  },
-  {
-    method: "GET",
-    path: "/refused",
-    handle: async () => {
-      await sleep(1);
-      throw new CodedError("OVERLOADED", "Come back later", { retryAfterSeconds: 3 });
+  const routes: Route[] = [
+    {
+      method: "GET",
+      path: "/sync",
+      handle: (request) => ({ status: 200, body: `"${request.query.get("n") ?? "ok"}"` }),
     },
-  },
-  {
-    method: "GET",
-    path: "/broken",
-    handle: () => {
-      throw new Error("secret detail");
-    },
-  },
-  { method: "GET", path: "/bad-header", handle: () => ({ status: 200, headers: { "x-a": "1\r\nx-b: 2" }, body: "" }) },
-  {
-    method: "GET",
-    path: "/gated",
-    handle: async () => {
-      gatedCalls++;
-      await gated.promise;
-      return { status: 200, body: "late" };
-    },
-  },
-];
-
-function sum(bytes: Uint8Array): number {
-  return bytes.reduce((total, byte) => total + byte, 0);
-}
-
-let running: TestServer;
-const json = { "content-type": "application/json" };
-
-beforeAll(async () => {
-  running = await startTestServer(routes);
-});
-
-afterAll(() => running[Symbol.asyncDispose]());
-
-function open(): RawClient {
-  return new RawClient(running.server.port);
-}
-
-async function problemOf(response: Response) {
-  expect(response.headers.get("content-type")).toBe("application/problem+json");
-  return (await response.json()) as Record<string, unknown>;
-}
-
-describe("requests", () => {
-  test("the handler gets parameters, query, headers, peer and body", async () => {
-    const response = await fetch(`${running.url}/things/a%20b?x=1&x=2&y=%C3%A9`, {
-      method: "PUT",
-      headers: { ...json, "x-dup": "1" },
-      body: '{"a":1}',
-    });
-    expect(await response.json()).toMatchObject({
-      method: "PUT",
-      path: "/things/a%20b",
-      params: { thing_id: "a b" },
-      query: [
-        ["x", "1"],
-        ["x", "2"],
-        ["y", "é"],
-      ],
-      dup: "1",
-      missing: null,
-      remoteAddress: "127.0.0.1",
-      body: '{"a":1}',
-    });
-  });
-
-  test("a header sent twice is joined", async () => {
-    using client = open();
-    client.write("GET /things/1 HTTP/1.1\r\nhost: t\r\nX-Dup: a\r\nx-dup:  b \r\n\r\n");
-    expect(await client.until((text) => text.endsWith("}"))).toContain('"dup":"a, b"');
-  });
-
-  test("every reply carries the fixed headers; the handler's own win", async () => {
-    const plain = await fetch(`${running.url}/sync`);
-    expect(Object.fromEntries(plain.headers)).toMatchObject({
-      "content-type": "application/json",
-      "x-content-type-options": "nosniff",
-      "x-frame-options": "DENY",
-      "cache-control": "no-store",
-      "x-request-id": expect.stringMatching(/^[0-9a-f-]{36}$/),
-    });
-    const own = await fetch(`${running.url}/teapot`);
-    expect(own.status).toBe(418);
-    expect(own.headers.get("content-type")).toBe("text/plain");
-    expect(own.headers.get("cache-control")).toBe("max-age=9");
-    expect(await own.text()).toBe("hi");
-  });
-
-  test.each(["/sync", "/nowhere", "/broken"])("%s echoes a proper request id", async (path) => {
-    const response = await fetch(running.url + path, { headers: { "x-request-id": "abc~!" } });
-    expect(response.headers.get("x-request-id")).toBe("abc~!");
-  });
-
-  test.each(["has space", "x".repeat(129), "é"])("request id %j is replaced", async (id) => {
-    const response = await fetch(`${running.url}/sync`, { headers: { "x-request-id": id } });
-    expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
-  });
-
-  test("HEAD answers as GET would, without the body", async () => {
-    using client = open();
-    client.write(head("HEAD", "/sync?n=four") + head("GET", "/sync"));
-    const received = await client.until((text) => text.endsWith('"ok"'));
-    const [first, second] = received.split("HTTP/1.1 200 OK").slice(1);
-    expect(first?.toLowerCase()).toContain("content-length: 6\r\n");
-    expect(first?.endsWith("\r\n\r\n")).toBe(true);
-    expect(second?.endsWith('\r\n\r\n"ok"')).toBe(true);
-    client.received = "";
-    client.write(head("HEAD", "/things/7"));
-    await client.until((text) => text.endsWith("\r\n\r\n"));
-    client.write(head("DELETE", "/things/7"));
-    expect(await client.until((text) => text.includes("204 No Content"))).not.toContain("content-length: 0");
-    client.write(head("GET", "/sync"));
-    await client.until((text) => text.endsWith('"ok"'));
-    const missing = await fetch(`${running.url}/nowhere`, { method: "HEAD" });
-    expect(missing.status).toBe(404);
-    expect(await missing.text()).toBe("");
-  });
-
-  test("pipelined requests of handlers that answer at once are answered in order", async () => {
-    using client = open();
-    client.write([1, 2, 3].map((n) => head("GET", `/sync?n=${n}`)).join(""));
-    const received = await client.until((text) => text.endsWith('"3"'));
-    expect(received.match(/"\d"/g)).toEqual(['"1"', '"2"', '"3"']);
-  });
-});
-
-describe("refusals", () => {
-  test.each([
-    ["GET", "/nowhere", 404, "ROUTE_NOT_FOUND"],
-    ["GET", "/sync/", 404, "ROUTE_NOT_FOUND"],
-    ["POST", "/sync", 405, "METHOD_NOT_ALLOWED"],
-    ["PATCH", "/sync", 405, "METHOD_NOT_ALLOWED"],
-    ["OPTIONS", "/sync", 405, "METHOD_NOT_ALLOWED"],
-    ["GET", "/things/%zz", 400, "INVALID_FIELD_VALUE"],
-    ["GET", "/refused", 429, "OVERLOADED"],
-    ["GET", "/broken", 500, "INTERNAL_ERROR"],
-    ["GET", "/bad-header", 500, "INTERNAL_ERROR"],
-  ])("%s %s gives %d %s", async (method, path, status, code) => {
-    const response = await fetch(running.url + path, { method });
-    expect(response.status).toBe(status);
-    expect(response.headers.get("x-error-code")).toBe(code);
-    const problem = await problemOf(response);
-    expect(problem).toMatchObject({ code, status, request_id: response.headers.get("x-request-id") });
-    expect(JSON.stringify(problem)).not.toContain("secret");
-  });
-
-  test("405 lists the methods, 429 the seconds", async () => {
-    expect((await fetch(`${running.url}/sync`, { method: "DELETE" })).headers.get("allow")).toBe("GET, HEAD");
-    expect((await fetch(`${running.url}/refused`)).headers.get("retry-after")).toBe("3");
-  });
-
-  test("only errors without a code are logged", async () => {
-    running.errors.length = 0;
-    await fetch(`${running.url}/refused`);
-    await fetch(`${running.url}/broken`);
-    expect(running.errors).toEqual([expect.objectContaining({ message: "secret detail" })]);
-  });
-
-  test.each([
-    [undefined, 415],
-    ["text/plain", 415],
-    ["application/jsonx", 415],
-    ["application/json-seq", 415],
-    ["application/json", 200],
-    ["application/json; charset=utf-8", 200],
-    ["Application/JSON ;a=b", 200],
-    ["application/cloudevents+json", 200],
-  ])("content type %j gives %d", async (type, status) => {
-    const response = await fetch(`${running.url}/things`, {
+    { method: "GET", path: "/things/{thing_id}", handle: describeRequest },
+    { method: "POST", path: "/things", body: "json", handle: describeRequest },
+    { method: "PUT", path: "/things/{thing_id}", body: "json", handle: describeRequest },
+    { method: "POST", path: "/actions", handle: describeRequest },
+    { method: "DELETE", path: "/things/{thing_id}", handle: () => ({ status: 204, body: "" }) },
+    {
       method: "POST",
-      headers: type === undefined ? {} : { "content-type": type },
-      body: Buffer.from("{}"),
+      path: "/size",
+      body: "json",
+      handle: ({ body }) => ({ status: 200, body: JSON.stringify({ bytes: body.byteLength, sum: sum(body) }) }),
+    },
+    {
+      method: "GET",
+      path: "/teapot",
+      handle: () => ({
+        status: 418,
+        headers: { "content-type": "text/plain", "cache-control": "max-age=9" },
+        body: new Uint8Array([104, 105]),
+      }),
+    },
+    {
+      method: "GET",
+      path: "/refused",
+      handle: async () => {
+        await sleep(1);
+        throw new CodedError("OVERLOADED", "Come back later", { retryAfterSeconds: 3 });
+      },
+    },
+    {
+      method: "GET",
+      path: "/broken",
+      handle: () => {
+        throw new Error("secret detail");
+      },
+    },
+    {
+      method: "GET",
+      path: "/bad-header",
+      handle: () => ({ status: 200, headers: { "x-a": "1\r\nx-b: 2" }, body: "" }),
+    },
+    {
+      method: "GET",
+      path: "/gated",
+      handle: async () => {
+        gatedCalls++;
+        await gated.promise;
+        return { status: 200, body: "late" };
+      },
+    },
+  ];
+
+  function sum(bytes: Uint8Array): number {
+    return bytes.reduce((total, byte) => total + byte, 0);
+  }
+
+  let running: TestServer;
+  const json = { "content-type": "application/json" };
+
+  beforeAll(async () => {
+    running = await startTestServer(transport, routes);
+  });
+
+  afterAll(() => running[Symbol.asyncDispose]());
+
+  function open(): RawClient {
+    return new RawClient(running.server.port);
+  }
+
+  async function problemOf(response: Response) {
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    return (await response.json()) as Record<string, unknown>;
+  }
+
+  describe("requests", () => {
+    test("the handler gets parameters, query, headers, peer and body", async () => {
+      const response = await fetch(`${running.url}/things/a%20b?x=1&x=2&y=%C3%A9`, {
+        method: "PUT",
+        headers: { ...json, "x-dup": "1" },
+        body: '{"a":1}',
+      });
+      expect(await response.json()).toMatchObject({
+        method: "PUT",
+        path: "/things/a%20b",
+        params: { thing_id: "a b" },
+        query: [
+          ["x", "1"],
+          ["x", "2"],
+          ["y", "é"],
+        ],
+        dup: "1",
+        missing: null,
+        remoteAddress: "127.0.0.1",
+        body: '{"a":1}',
+      });
     });
-    expect(response.status).toBe(status);
-  });
 
-  test("a compressed body is refused", async () => {
-    const response = await fetch(`${running.url}/things`, {
-      method: "POST",
-      headers: { ...json, "content-encoding": "gzip" },
-      body: "{}",
-    });
-    expect(response.status).toBe(415);
-  });
-});
-
-describe("bodies", () => {
-  test.each([0, 1, 70_000, 999_999, 1_000_000])("%d bytes arrive whole", async (bytes) => {
-    const body = Buffer.alloc(bytes, 1);
-    const response = await fetch(`${running.url}/size`, { method: "POST", headers: json, body });
-    expect(await response.json()).toEqual({ bytes, sum: bytes });
-  });
-
-  test("a body in pieces is put together", async () => {
-    using client = open();
-    client.write(head("POST", "/things", { ...json, "content-length": "11" }));
-    for (const piece of ['{"a', '":"', "xyz", '"}']) {
-      await delay(10);
-      client.write(piece);
-    }
-    expect(await client.until((text) => text.endsWith("}"))).toContain(JSON.stringify('{"a":"xyz"}'));
-  });
-
-  test("chunked bodies are read, large ones too", async () => {
-    using client = open();
-    client.write(`${head("POST", "/things", { ...json, "transfer-encoding": "chunked" })}5\r\n{"a":\r\n`);
-    await delay(10);
-    client.write("2\r\n1}\r\n0\r\n\r\n");
-    expect(await client.until((text) => text.endsWith("}"))).toContain(JSON.stringify('{"a":1}'));
-    client.received = "";
-    const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
-    client.write(head("POST", "/size", { ...json, "transfer-encoding": "chunked" }));
-    client.write(`${piece.repeat(7)}0\r\n\r\n`);
-    expect(await client.until((text) => text.endsWith("}"))).toContain('{"bytes":700000,"sum":700000}');
-  });
-
-  test("a declared length over the bound is refused before any of it arrives, and the connection closed", async () => {
-    using client = open();
-    client.write(head("POST", "/things", { ...json, "content-length": "1000001" }));
-    expect(await client.closed()).toMatch(/^HTTP\/1.1 413 [\s\S]*connection: close[\s\S]*PAYLOAD_TOO_LARGE/i);
-  });
-
-  test.each(["99999999999999", "1000000000000000"])(
-    "a declared length of %s closes without reading",
-    async (length) => {
+    test("a header sent twice is joined", async () => {
       using client = open();
-      client.write(head("POST", "/things", { ...json, "content-length": length }));
+      client.write("GET /things/1 HTTP/1.1\r\nhost: t\r\nX-Dup: a\r\nx-dup:  b \r\n\r\n");
+      expect(await client.until((text) => text.endsWith("}"))).toContain('"dup":"a, b"');
+    });
+
+    test("every reply carries the fixed headers; the handler's own win", async () => {
+      const plain = await fetch(`${running.url}/sync`);
+      expect(Object.fromEntries(plain.headers)).toMatchObject({
+        "content-type": "application/json",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "cache-control": "no-store",
+        "x-request-id": expect.stringMatching(/^[0-9a-f-]{36}$/),
+      });
+      const own = await fetch(`${running.url}/teapot`);
+      expect(own.status).toBe(418);
+      expect(own.headers.get("content-type")).toBe("text/plain");
+      expect(own.headers.get("cache-control")).toBe("max-age=9");
+      expect(await own.text()).toBe("hi");
+    });
+
+    test.each(["/sync", "/nowhere", "/broken"])("%s echoes a proper request id", async (path) => {
+      const response = await fetch(running.url + path, { headers: { "x-request-id": "abc~!" } });
+      expect(response.headers.get("x-request-id")).toBe("abc~!");
+    });
+
+    test.each(["has space", "x".repeat(129), "é"])("request id %j is replaced", async (id) => {
+      const response = await fetch(`${running.url}/sync`, { headers: { "x-request-id": id } });
+      expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
+    });
+
+    test("HEAD answers as GET would, without the body", async () => {
+      using client = open();
+      client.write(head("HEAD", "/sync?n=four") + head("GET", "/sync"));
+      const received = await client.until((text) => text.endsWith('"ok"'));
+      const [first, second] = received.split("HTTP/1.1 200 OK").slice(1);
+      expect(first?.toLowerCase()).toContain("content-length: 6\r\n");
+      expect(first?.endsWith("\r\n\r\n")).toBe(true);
+      expect(second?.endsWith('\r\n\r\n"ok"')).toBe(true);
+      client.received = "";
+      client.write(head("HEAD", "/things/7"));
+      await client.until((text) => text.endsWith("\r\n\r\n"));
+      client.write(head("DELETE", "/things/7"));
+      expect(await client.until((text) => text.includes("204 No Content"))).not.toContain("content-length: 0");
+      client.write(head("GET", "/sync"));
+      await client.until((text) => text.endsWith('"ok"'));
+      const missing = await fetch(`${running.url}/nowhere`, { method: "HEAD" });
+      expect(missing.status).toBe(404);
+      expect(await missing.text()).toBe("");
+    });
+
+    test("pipelined requests of handlers that answer at once are answered in order", async () => {
+      using client = open();
+      client.write([1, 2, 3].map((n) => head("GET", `/sync?n=${n}`)).join(""));
+      const received = await client.until((text) => text.endsWith('"3"'));
+      expect(received.match(/"\d"/g)).toEqual(['"1"', '"2"', '"3"']);
+    });
+  });
+
+  describe("refusals", () => {
+    test.each([
+      ["GET", "/nowhere", 404, "ROUTE_NOT_FOUND"],
+      ["GET", "/sync/", 404, "ROUTE_NOT_FOUND"],
+      ["POST", "/sync", 405, "METHOD_NOT_ALLOWED"],
+      ["PATCH", "/sync", 405, "METHOD_NOT_ALLOWED"],
+      ["OPTIONS", "/sync", 405, "METHOD_NOT_ALLOWED"],
+      ["GET", "/things/%zz", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/refused", 429, "OVERLOADED"],
+      ["GET", "/broken", 500, "INTERNAL_ERROR"],
+      ["GET", "/bad-header", 500, "INTERNAL_ERROR"],
+    ])("%s %s gives %d %s", async (method, path, status, code) => {
+      const response = await fetch(running.url + path, { method });
+      expect(response.status).toBe(status);
+      expect(response.headers.get("x-error-code")).toBe(code);
+      const problem = await problemOf(response);
+      expect(problem).toMatchObject({ code, status, request_id: response.headers.get("x-request-id") });
+      expect(JSON.stringify(problem)).not.toContain("secret");
+    });
+
+    test("405 lists the methods, 429 the seconds", async () => {
+      expect((await fetch(`${running.url}/sync`, { method: "DELETE" })).headers.get("allow")).toBe("GET, HEAD");
+      expect((await fetch(`${running.url}/refused`)).headers.get("retry-after")).toBe("3");
+    });
+
+    test("only errors without a code are logged", async () => {
+      running.errors.length = 0;
+      await fetch(`${running.url}/refused`);
+      await fetch(`${running.url}/broken`);
+      expect(running.errors).toEqual([expect.objectContaining({ message: "secret detail" })]);
+    });
+
+    test.each([
+      [undefined, 415],
+      ["text/plain", 415],
+      ["application/jsonx", 415],
+      ["application/json-seq", 415],
+      ["application/json", 200],
+      ["application/json; charset=utf-8", 200],
+      ["Application/JSON ;a=b", 200],
+      ["application/cloudevents+json", 200],
+    ])("content type %j gives %d", async (type, status) => {
+      const response = await fetch(`${running.url}/things`, {
+        method: "POST",
+        headers: type === undefined ? {} : { "content-type": type },
+        body: Buffer.from("{}"),
+      });
+      expect(response.status).toBe(status);
+    });
+
+    test("a compressed body is refused", async () => {
+      const response = await fetch(`${running.url}/things`, {
+        method: "POST",
+        headers: { ...json, "content-encoding": "gzip" },
+        body: "{}",
+      });
+      expect(response.status).toBe(415);
+    });
+  });
+
+  describe("bodies", () => {
+    test.each([0, 1, 70_000, 999_999, 1_000_000])("%d bytes arrive whole", async (bytes) => {
+      const body = Buffer.alloc(bytes, 1);
+      const response = await fetch(`${running.url}/size`, { method: "POST", headers: json, body });
+      expect(await response.json()).toEqual({ bytes, sum: bytes });
+    });
+
+    test("a body in pieces is put together", async () => {
+      using client = open();
+      client.write(head("POST", "/things", { ...json, "content-length": "11" }));
+      for (const piece of ['{"a', '":"', "xyz", '"}']) {
+        await delay(10);
+        client.write(piece);
+      }
+      expect(await client.until((text) => text.endsWith("}"))).toContain(JSON.stringify('{"a":"xyz"}'));
+    });
+
+    test("chunked bodies are read, large ones too", async () => {
+      using client = open();
+      client.write(`${head("POST", "/things", { ...json, "transfer-encoding": "chunked" })}5\r\n{"a":\r\n`);
+      await delay(10);
+      client.write("2\r\n1}\r\n0\r\n\r\n");
+      expect(await client.until((text) => text.endsWith("}"))).toContain(JSON.stringify('{"a":1}'));
+      client.received = "";
+      const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
+      client.write(head("POST", "/size", { ...json, "transfer-encoding": "chunked" }));
+      client.write(`${piece.repeat(7)}0\r\n\r\n`);
+      expect(await client.until((text) => text.endsWith("}"))).toContain('{"bytes":700000,"sum":700000}');
+    });
+
+    test("a declared length over the bound is refused before any of it arrives, and the connection closed", async () => {
+      using client = open();
+      client.write(head("POST", "/things", { ...json, "content-length": "1000001" }));
+      expect(await client.closed()).toMatch(/^HTTP\/1.1 413 [\s\S]*connection: close[\s\S]*PAYLOAD_TOO_LARGE/i);
+    });
+
+    test.each(["99999999999999", "1000000000000000"])(
+      "a declared length of %s closes without reading",
+      async (length) => {
+        using client = open();
+        client.write(head("POST", "/things", { ...json, "content-length": length }));
+        await client.closed();
+        expect(client.received === "" || client.received.startsWith("HTTP/1.1 4")).toBe(true);
+      },
+    );
+
+    test("a chunked body over the bound is refused while it arrives", async () => {
+      using client = open();
+      client.write(head("POST", "/size", { ...json, "transfer-encoding": "chunked" }));
+      const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
+      for (let i = 0; i < 11; i++) client.write(piece);
+      expect(await client.closed()).toMatch(/^HTTP\/1.1 413 /);
+    });
+
+    test("a client that sends all of a huge body first still reads the refusal", async () => {
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const response = await fetch(`${running.url}/size`, { method: "POST", headers: json, body: Buffer.alloc(8e6) });
+        expect((await problemOf(response)).code).toBe("PAYLOAD_TOO_LARGE");
+      }
+    });
+
+    test("a route without a body ignores one, sized or chunked", async () => {
+      using client = open();
+      client.write(`${head("POST", "/actions", { "content-length": "5" })}hello`);
+      expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
+      client.received = "";
+      client.write(`${head("POST", "/actions", { "transfer-encoding": "chunked" })}5\r\nhello\r\n0\r\n\r\n`);
+      expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
+      client.received = "";
+      client.write(head("POST", "/actions", { "content-length": "1000001" }));
+      expect(await client.closed()).toMatch(/^HTTP\/1.1 413 /);
+    });
+
+    test("after a refusal the rest of a bounded body is skipped and the connection lives on", async () => {
+      using client = open();
+      client.write(`${head("POST", "/nowhere", { "content-length": "30" })}GET /sync?n=smuggled`);
+      await client.until((text) => text.includes("ROUTE_NOT_FOUND"));
+      client.write(` HTTP/1.1\n${head("GET", "/sync?n=next")}`);
+      const received = await client.until((text) => text.endsWith('"next"'));
+      expect(received).not.toContain("smuggled");
+    });
+
+    test.each([
+      ["two lengths", { "content-length": "3\r\ncontent-length: 5" }],
+      ["a length and chunks", { "content-length": "3", "transfer-encoding": "chunked" }],
+      ["another coding", { "transfer-encoding": "gzip" }],
+      ["a negative length", { "content-length": "-1" }],
+      ["a length with junk", { "content-length": "3x" }],
+    ])("%s never reaches a handler", async (_name, headers) => {
+      using client = open();
+      client.write(`${head("POST", "/size", { ...json, ...headers })}abc`);
       await client.closed();
+      expect(client.received === "" || client.received.startsWith("HTTP/1.1 400")).toBe(true);
+    });
+
+    test("Expect: 100-continue is answered before the body", async () => {
+      using client = open();
+      client.write(head("POST", "/things", { ...json, expect: "100-continue", "content-length": "2" }));
+      await client.until((text) => text.startsWith("HTTP/1.1 100 Continue\r\n\r\n"));
+      client.write("{}");
+      await client.until((text) => text.includes("HTTP/1.1 200 OK"));
+    });
+  });
+
+  describe("slow and lost clients", () => {
+    test("a stalled body is answered with 504 and closed; one that keeps coming is not", async () => {
+      await using server = await startTestServer(transport, routes, [], { bodyTimeoutMs: 150 });
+      using stalled = new RawClient(server.server.port);
+      stalled.write(`${head("POST", "/things", { ...json, "content-length": "10" })}{`);
+      using steady = new RawClient(server.server.port);
+      steady.write(head("POST", "/size", { ...json, "content-length": "100000" }));
+      for (let i = 0; i < 10; i++) {
+        steady.write(Buffer.alloc(10_000, 1));
+        await delay(40);
+      }
+      expect(await steady.until((text) => text.endsWith("}"))).toContain('"bytes":100000');
+      expect(await stalled.closed()).toMatch(/^HTTP\/1.1 504 [\s\S]*"code":"TIMEOUT"/);
+    });
+
+    test("bodies held over the bound are refused, and room comes back", async () => {
+      await using server = await startTestServer(transport, routes, [], {
+        bodyBytesMax: 1000,
+        bodyBytesInFlightMax: 1500,
+      });
+      using first = new RawClient(server.server.port);
+      first.write(head("POST", "/size", { ...json, "content-length": "1000" }) + "x".repeat(900));
+      await eventually(() => server.server.openRequests() === 1);
+      await delay(20);
+      const post = () => fetch(`${server.url}/size`, { method: "POST", headers: json, body: "x".repeat(700) });
+      expect((await post()).status).toBe(429);
+      first.write("x".repeat(100));
+      await first.until((text) => text.endsWith("}"));
+      expect((await post()).status).toBe(200);
+      using lost = new RawClient(server.server.port);
+      lost.write(head("POST", "/size", { ...json, "content-length": "1000" }) + "x".repeat(900));
+      await eventually(() => server.server.openRequests() === 1);
+      lost.socket.destroy();
+      await eventually(() => server.server.openRequests() === 0);
+      expect((await post()).status).toBe(200);
+    });
+
+    test("a client that leaves during the handler counts as 499, and the late reply is harmless", async () => {
+      gated = gate();
+      gatedCalls = 0;
+      running.records.length = 0;
+      const client = open().write(head("GET", "/gated"));
+      await eventually(() => gatedCalls === 1);
+      client.socket.destroy();
+      await eventually(() => running.records.length === 1);
+      expect(running.records[0]).toMatchObject({ method: "GET", route: "/gated", status: 499 });
+      gated.open();
+      await delay(10);
+      expect(running.records.length).toBe(1);
+      expect((await fetch(`${running.url}/sync`)).status).toBe(200);
+    });
+
+    test("a client that leaves in the middle of a body never reaches the handler", async () => {
+      running.records.length = 0;
+      const client = open().write(`${head("POST", "/things", { ...json, "content-length": "10" })}{`);
+      await delay(20);
+      client.socket.destroy();
+      await eventually(() => running.records.length === 1);
+      expect(running.records[0]).toMatchObject({ route: "/things", status: 499 });
+      expect(running.server.openRequests()).toBe(0);
+    });
+
+    test("records name the route pattern, never the raw path", async () => {
+      running.records.length = 0;
+      await (await fetch(`${running.url}/things/7?secret=1`)).text();
+      await (await fetch(`${running.url}/nowhere/7`)).text();
+      expect(running.records).toEqual([
+        { method: "GET", route: "/things/{thing_id}", status: 200, durationMs: expect.any(Number) },
+        { method: "GET", route: "unmatched", status: 404, durationMs: expect.any(Number) },
+      ]);
+    });
+  });
+
+  describe("malformed HTTP", () => {
+    test.each([
+      ["not HTTP", "HELLO\r\n\r\n"],
+      ["an unknown version", "GET /sync HTTP/9.9\r\nhost: t\r\n\r\n"],
+      ["a TLS hello", `\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${"\x01".repeat(300)}`],
+      ["a header without a colon", "GET /sync HTTP/1.1\r\nhost: t\r\nfoo bar\r\n\r\n"],
+      [
+        "a bad chunk size",
+        `${head("POST", "/things", { ...json, "transfer-encoding": "chunked" })}zz\r\n{}\r\n0\r\n\r\n`,
+      ],
+    ])("%s gets no handler and hurts nobody else", async (_name, payload) => {
+      running.records.length = 0;
+      using client = open();
+      client.write(Buffer.from(payload, "latin1"));
+      await delay(50);
       expect(client.received === "" || client.received.startsWith("HTTP/1.1 4")).toBe(true);
-    },
-  );
+      expect(running.records.every((record) => record.status >= 400)).toBe(true);
+      expect((await fetch(`${running.url}/sync`)).status).toBe(200);
+    });
 
-  test("a chunked body over the bound is refused while it arrives", async () => {
-    using client = open();
-    client.write(head("POST", "/size", { ...json, "transfer-encoding": "chunked" }));
-    const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
-    for (let i = 0; i < 11; i++) client.write(piece);
-    expect(await client.closed()).toMatch(/^HTTP\/1.1 413 /);
-  });
-
-  test("a client that sends all of a huge body first still reads the refusal", async () => {
-    for (let attempt = 0; attempt < 5; attempt++) {
-      const response = await fetch(`${running.url}/size`, { method: "POST", headers: json, body: Buffer.alloc(8e6) });
-      expect((await problemOf(response)).code).toBe("PAYLOAD_TOO_LARGE");
-    }
-  });
-
-  test("a route without a body ignores one, sized or chunked", async () => {
-    using client = open();
-    client.write(`${head("POST", "/actions", { "content-length": "5" })}hello`);
-    expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
-    client.received = "";
-    client.write(`${head("POST", "/actions", { "transfer-encoding": "chunked" })}5\r\nhello\r\n0\r\n\r\n`);
-    expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
-    client.received = "";
-    client.write(head("POST", "/actions", { "content-length": "1000001" }));
-    expect(await client.closed()).toMatch(/^HTTP\/1.1 413 /);
-  });
-
-  test("after a refusal the rest of a bounded body is skipped and the connection lives on", async () => {
-    using client = open();
-    client.write(`${head("POST", "/nowhere", { "content-length": "30" })}GET /sync?n=smuggled`);
-    await client.until((text) => text.includes("ROUTE_NOT_FOUND"));
-    client.write(` HTTP/1.1\n${head("GET", "/sync?n=next")}`);
-    const received = await client.until((text) => text.endsWith('"next"'));
-    expect(received).not.toContain("smuggled");
-  });
-
-  test.each([
-    ["two lengths", { "content-length": "3\r\ncontent-length: 5" }],
-    ["a length and chunks", { "content-length": "3", "transfer-encoding": "chunked" }],
-    ["another coding", { "transfer-encoding": "gzip" }],
-    ["a negative length", { "content-length": "-1" }],
-    ["a length with junk", { "content-length": "3x" }],
-  ])("%s never reaches a handler", async (_name, headers) => {
-    using client = open();
-    client.write(`${head("POST", "/size", { ...json, ...headers })}abc`);
-    await client.closed();
-    expect(client.received === "" || client.received.startsWith("HTTP/1.1 400")).toBe(true);
-  });
-
-  test("Expect: 100-continue is answered before the body", async () => {
-    using client = open();
-    client.write(head("POST", "/things", { ...json, expect: "100-continue", "content-length": "2" }));
-    await client.until((text) => text.startsWith("HTTP/1.1 100 Continue\r\n\r\n"));
-    client.write("{}");
-    await client.until((text) => text.includes("HTTP/1.1 200 OK"));
-  });
-});
-
-describe("slow and lost clients", () => {
-  test("a stalled body is answered with 504 and closed; one that keeps coming is not", async () => {
-    await using server = await startTestServer(routes, [], { bodyTimeoutMs: 150 });
-    using stalled = new RawClient(server.server.port);
-    stalled.write(`${head("POST", "/things", { ...json, "content-length": "10" })}{`);
-    using steady = new RawClient(server.server.port);
-    steady.write(head("POST", "/size", { ...json, "content-length": "100000" }));
-    for (let i = 0; i < 10; i++) {
-      steady.write(Buffer.alloc(10_000, 1));
-      await delay(40);
-    }
-    expect(await steady.until((text) => text.endsWith("}"))).toContain('"bytes":100000');
-    expect(await stalled.closed()).toMatch(/^HTTP\/1.1 504 [\s\S]*"code":"TIMEOUT"/);
-  });
-
-  test("bodies held over the bound are refused, and room comes back", async () => {
-    await using server = await startTestServer(routes, [], { bodyBytesMax: 1000, bodyBytesInFlightMax: 1500 });
-    using first = new RawClient(server.server.port);
-    first.write(head("POST", "/size", { ...json, "content-length": "1000" }) + "x".repeat(900));
-    await eventually(() => server.server.openRequests() === 1);
-    await delay(20);
-    const post = () => fetch(`${server.url}/size`, { method: "POST", headers: json, body: "x".repeat(700) });
-    expect((await post()).status).toBe(429);
-    first.write("x".repeat(100));
-    await first.until((text) => text.endsWith("}"));
-    expect((await post()).status).toBe(200);
-    using lost = new RawClient(server.server.port);
-    lost.write(head("POST", "/size", { ...json, "content-length": "1000" }) + "x".repeat(900));
-    await eventually(() => server.server.openRequests() === 1);
-    lost.socket.destroy();
-    await eventually(() => server.server.openRequests() === 0);
-    expect((await post()).status).toBe(200);
-  });
-
-  test("a client that leaves during the handler counts as 499, and the late reply is harmless", async () => {
-    gated = gate();
-    gatedCalls = 0;
-    running.records.length = 0;
-    const client = open().write(head("GET", "/gated"));
-    await eventually(() => gatedCalls === 1);
-    client.socket.destroy();
-    await eventually(() => running.records.length === 1);
-    expect(running.records[0]).toMatchObject({ method: "GET", route: "/gated", status: 499 });
-    gated.open();
-    await delay(10);
-    expect(running.records.length).toBe(1);
-    expect((await fetch(`${running.url}/sync`)).status).toBe(200);
-  });
-
-  test("a client that leaves in the middle of a body never reaches the handler", async () => {
-    running.records.length = 0;
-    const client = open().write(`${head("POST", "/things", { ...json, "content-length": "10" })}{`);
-    await delay(20);
-    client.socket.destroy();
-    await eventually(() => running.records.length === 1);
-    expect(running.records[0]).toMatchObject({ route: "/things", status: 499 });
-    expect(running.server.openRequests()).toBe(0);
-  });
-
-  test("records name the route pattern, never the raw path", async () => {
-    running.records.length = 0;
-    await (await fetch(`${running.url}/things/7?secret=1`)).text();
-    await (await fetch(`${running.url}/nowhere/7`)).text();
-    expect(running.records).toEqual([
-      { method: "GET", route: "/things/{thing_id}", status: 200, durationMs: expect.any(Number) },
-      { method: "GET", route: "unmatched", status: 404, durationMs: expect.any(Number) },
-    ]);
-  });
-});
-
-describe("malformed HTTP", () => {
-  test.each([
-    ["not HTTP", "HELLO\r\n\r\n"],
-    ["an unknown version", "GET /sync HTTP/9.9\r\nhost: t\r\n\r\n"],
-    ["a TLS hello", `\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03${"\x01".repeat(300)}`],
-    ["a header without a colon", "GET /sync HTTP/1.1\r\nhost: t\r\nfoo bar\r\n\r\n"],
-    [
-      "a bad chunk size",
-      `${head("POST", "/things", { ...json, "transfer-encoding": "chunked" })}zz\r\n{}\r\n0\r\n\r\n`,
-    ],
-    ["101 headers", head("GET", "/sync", Object.fromEntries(Array.from({ length: 101 }, (_, i) => [`h${i}`, "1"])))],
-  ])("%s gets no handler and hurts nobody else", async (_name, payload) => {
-    running.records.length = 0;
-    using client = open();
-    client.write(Buffer.from(payload, "latin1"));
-    await delay(50);
-    expect(client.received === "" || client.received.startsWith("HTTP/1.1 4")).toBe(true);
-    expect(running.records.every((record) => record.status >= 400)).toBe(true);
-    expect((await fetch(`${running.url}/sync`)).status).toBe(200);
+    test.runIf(transport === "native")("more than 50 headers never reach a handler", async () => {
+      using client = open();
+      client.write(head("GET", "/sync", Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`h${i}`, "1"]))));
+      await delay(50);
+      expect(client.received).toBe("");
+    });
   });
 });

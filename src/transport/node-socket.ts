@@ -1,0 +1,138 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { NativeRequest, NativeResponse, NativeSocket, NativeSocketBehavior } from "./native.js";
+
+/** One WebSocket path of the Node transport: handshake, keep-alive and bounded sending with the native rules. */
+
+export interface UpgradeParts {
+  readonly req: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  /** Stops watching the socket: to be called before somebody else reads it. */
+  release(): void;
+}
+
+/** Send results of the native interface. */
+const BACKLOG = 0;
+const SENT = 1;
+const DROPPED = 2;
+
+export class NodeSocketRoute {
+  private readonly sockets = new Set<NodeSocket>();
+  private readonly server: WebSocketServer;
+  /** Read by the handshake that `open` runs, which is synchronous. */
+  private protocol = "";
+  private headers: readonly string[] = [];
+
+  constructor(private readonly behavior: NativeSocketBehavior<unknown>) {
+    this.server = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: behavior.maxPayloadLength,
+      handleProtocols: () => (this.protocol === "" ? false : this.protocol),
+    });
+    this.server.on("headers", (lines) => lines.push(...this.headers));
+  }
+
+  offer(res: NativeResponse, req: NativeRequest, parts: UpgradeParts): void {
+    this.behavior.upgrade(res, req, parts);
+  }
+
+  open(parts: UpgradeParts, userData: unknown, protocol: string, headers: readonly string[]): void {
+    this.protocol = protocol;
+    this.headers = headers;
+    this.server.handleUpgrade(parts.req, parts.socket, parts.head, (client) => {
+      const socket = new NodeSocket(client, parts.socket, userData, this.behavior, () => this.sockets.delete(socket));
+      this.sockets.add(socket);
+      this.behavior.open(socket);
+    });
+  }
+
+  close(): void {
+    for (const socket of [...this.sockets]) socket.close();
+    this.server.close();
+  }
+}
+
+class NodeSocket implements NativeSocket<unknown> {
+  private isClosed = false;
+  private isAlive = true;
+  private hasBacklog = false;
+  private readonly keepAlive: NodeJS.Timeout;
+
+  constructor(
+    private readonly client: WebSocket,
+    private readonly stream: Duplex,
+    private readonly userData: unknown,
+    private readonly behavior: NativeSocketBehavior<unknown>,
+    private readonly gone: () => void,
+  ) {
+    this.keepAlive = setInterval(() => this.checkAlive(), (behavior.idleTimeout * 1000) / 2);
+    for (const event of ["message", "ping", "pong"]) {
+      client.on(event, () => {
+        this.isAlive = true;
+      });
+    }
+    // A close event follows each error.
+    client.on("error", () => {});
+    client.on("close", (code, reason) => this.finish(code, reason));
+  }
+
+  getUserData(): unknown {
+    return this.userData;
+  }
+
+  getBufferedAmount(): number {
+    return this.client.bufferedAmount;
+  }
+
+  send(message: Uint8Array, isBinary: boolean): number {
+    if (this.client.bufferedAmount > this.behavior.maxBackpressure) return DROPPED;
+    // ws keeps the bytes it is given until they are written; the native library copies them.
+    this.client.send(Buffer.from(message), { binary: isBinary }, () => this.written());
+    this.hasBacklog ||= this.client.bufferedAmount > 0;
+    return this.client.bufferedAmount > 0 ? BACKLOG : SENT;
+  }
+
+  cork(work: () => void): void {
+    this.stream.cork();
+    work();
+    this.stream.uncork();
+  }
+
+  end(code: number, reason: string): void {
+    this.client.close(code, reason);
+    this.finish(code, Buffer.from(reason));
+  }
+
+  close(): void {
+    this.client.terminate();
+    this.finish(1006, Buffer.alloc(0));
+  }
+
+  private written(): void {
+    if (this.isClosed || !this.hasBacklog || this.client.bufferedAmount > 0) return;
+    this.hasBacklog = false;
+    this.behavior.drain(this);
+  }
+
+  private checkAlive(): void {
+    if (!this.isAlive) {
+      this.close();
+      return;
+    }
+    this.isAlive = false;
+    this.client.ping();
+  }
+
+  /** Like the native library: the close callback runs at once, and once. */
+  private finish(code: number, reason: Buffer): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    clearInterval(this.keepAlive);
+    this.gone();
+    this.behavior.close(this, code, new Uint8Array(reason).buffer);
+  }
+}
