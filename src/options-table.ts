@@ -145,6 +145,6 @@ export const OPTIONS = {
     "Least severe log line to print.",
   ),
   LOG_FORMAT: choice("auto", ["auto", "json", "text"], "auto = text on a terminal, JSON elsewhere."),
-} as const satisfies Readonly<Record<string, Option>>;
+} as const;
 
 export type OptionName = keyof typeof OPTIONS;

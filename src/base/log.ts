@@ -17,6 +17,7 @@ export function createLog(options: LogOptions): Logger {
   const isText = options.format === "text" || (options.format === "auto" && process.stderr.isTTY === true);
   const settings = { level: options.level, redact: SECRETS, base: null };
   if (!isText) return pino(settings, pino.destination({ dest: 2, sync: true }));
+  // Loaded only where it is wanted: a service that logs JSON never pays for it.
   const pretty = createRequire(import.meta.url)("pino-pretty") as typeof import("pino-pretty");
-  return pino(settings, pretty.default({ destination: 2, sync: true, translateTime: "SYS:HH:MM:ss.l" }));
+  return pino(settings, pretty({ destination: 2, sync: true, translateTime: "SYS:HH:MM:ss.l" }));
 }

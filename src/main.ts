@@ -1,0 +1,88 @@
+#!/usr/bin/env node
+/** Process entry: which command, which signals, which exit code. */
+import { packageVersion } from "./base/asset-paths.js";
+import { createLog, type Logger } from "./base/log.js";
+import { type Service, startService } from "./compose.js";
+import { type Config, ConfigError, describeOptions, readConfig } from "./config.js";
+import { FolderLockedError } from "./store/sqlite/folder-lock.js";
+import { hasNativeTransport } from "./transport/native.js";
+
+/** Exit codes by meaning (sysexits where one fits). */
+const EXIT_OK = 0;
+const EXIT_CUT_SHORT = 1;
+const EXIT_CONFIG = 2;
+const EXIT_FATAL = 70;
+const EXIT_LOCKED = 75;
+
+const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.
+
+Usage: stateset-sequencer [serve] [options]
+
+Options come from flags, then the environment, then --config <file.json>:
+${describeOptions()}
+
+  --help, --version
+Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration, 70 fatal (restart recovers), 75 data folder in use.`;
+
+async function main(args: readonly string[]): Promise<void> {
+  const [command = "serve", ...rest] = args[0]?.startsWith("--") === false ? args : ["serve", ...args];
+  if (args.includes("--help")) console.log(HELP);
+  else if (args.includes("--version")) console.log(packageVersion);
+  else if (command !== "serve") throw new ConfigError([`unknown command ${command}; see --help`]);
+  else await serve(readConfig(rest, process.env));
+}
+
+async function serve(config: Config): Promise<void> {
+  const log = createLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT });
+  const service = await startService(config, log, (error) => {
+    log.fatal({ err: error }, "stopping: memory may be ahead of the disk; the next start recovers from it");
+    process.exit(EXIT_FATAL);
+  });
+  const { keys, head, address, port } = service;
+  if (keys.generatedAdminKey !== null) {
+    console.log(`Admin API key (shown once, kept in ${keys.adminKeyPath}): ${keys.generatedAdminKey}`);
+  }
+  const transport = hasNativeTransport ? "native" : "fallback";
+  log.info(
+    { address, port, transport, logId: head.logId, epoch: head.epoch, nextOffset: head.nextOffset },
+    "listening",
+  );
+  stopOnSignals(service, log, config.SHUTDOWN_DEADLINE_SECS);
+}
+
+/** The first SIGTERM or SIGINT stops cleanly; a second one, or the deadline, ends the process at once. */
+function stopOnSignals(service: Service, log: Logger, deadlineSecs: number): void {
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isStopping) cutShort(log, `second ${signal}`);
+    isStopping = true;
+    log.info({ signal }, "stopping");
+    setTimeout(() => cutShort(log, "deadline"), deadlineSecs * 1000).unref();
+    service.stop().then(
+      () => {
+        log.info("stopped");
+        process.exit(EXIT_OK);
+      },
+      (error: unknown) => {
+        log.error({ err: error }, "stopped with failures");
+        process.exit(EXIT_CUT_SHORT);
+      },
+    );
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
+
+function cutShort(log: Logger, why: string): never {
+  log.warn({ why }, "shutdown cut short: everything acknowledged is durable, open requests get no answer");
+  process.exit(EXIT_CUT_SHORT);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  if (error instanceof ConfigError) {
+    for (const problem of error.problems) console.error(`stateset-sequencer: ${problem}`);
+    process.exit(EXIT_CONFIG);
+  }
+  console.error(`stateset-sequencer: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(error instanceof FolderLockedError ? EXIT_LOCKED : EXIT_FATAL);
+});
