@@ -1,7 +1,7 @@
 import { CodedError } from "../base/errors.js";
 import type { HttpReply, RequestRecord } from "./http.js";
 import type { NativeRequest, NativeResponse } from "./native.js";
-import { replyHeaders, sendReply } from "./reply.js";
+import { assertHeaders, sendReply } from "./reply.js";
 import { RequestHead } from "./request-head.js";
 
 /** What an exchange needs of its server. */
@@ -33,6 +33,7 @@ export class Exchange {
   route = "unmatched";
   /** Runs once when the exchange ends, however it ends. */
   onOver: (() => void) | undefined;
+  private peer: string | undefined;
   private readonly startedMs = performance.now();
   private state: "open" | "replying" | "over" = "open";
 
@@ -41,9 +42,18 @@ export class Exchange {
     req: NativeRequest,
     private readonly context: ExchangeContext,
   ) {
-    this.head = new RequestHead(res, req);
+    this.head = new RequestHead(req);
     context.openExchanges.add(this);
     res.onAborted(() => this.finish(CLIENT_CLOSED_STATUS));
+  }
+
+  /** Read on first use: making text of it costs as much as the rest of the head. Empty when first read after the end. */
+  get remoteAddress(): string {
+    if (this.peer === undefined) {
+      if (!this.isOpen) return "";
+      this.peer = peerText(this.res);
+    }
+    return this.peer;
   }
 
   /** False once a reply began or the client left: the native response must not be touched then. */
@@ -54,9 +64,10 @@ export class Exchange {
   /** Throws on headers that cannot be sent; the exchange is still open then. */
   reply(reply: HttpReply, closeConnection = false): void {
     if (!this.isOpen) return;
-    const headers = replyHeaders(reply, this.head.requestId);
+    assertHeaders(reply);
     this.state = "replying";
-    sendReply(this.res, reply, headers, {
+    sendReply(this.res, reply, {
+      requestId: this.head.requestId,
       isHead: this.head.method === "HEAD",
       closeConnection: closeConnection || this.context.isClosingAfterReplies,
       sent: () => this.finish(reply.status),
@@ -87,4 +98,12 @@ export class Exchange {
     const durationMs = performance.now() - this.startedMs;
     this.context.onRequest?.({ method: this.head.method, route: this.route, status, durationMs });
   }
+}
+
+const IPV4_MAPPED_PREFIX = "0000:0000:0000:0000:0000:ffff:";
+
+function peerText(res: NativeResponse): string {
+  const text = Buffer.from(res.getRemoteAddressAsText()).toString("latin1");
+  if (!text.startsWith(IPV4_MAPPED_PREFIX)) return text;
+  return Buffer.from(text.slice(IPV4_MAPPED_PREFIX.length).replace(":", ""), "hex").join(".");
 }

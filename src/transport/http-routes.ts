@@ -98,7 +98,7 @@ function readThenRun(context: HttpContext, exchange: Exchange, matched: Matched,
 
 function run(exchange: Exchange, { route, params }: Matched, body: Uint8Array): void {
   try {
-    const reply = route.handle(new RequestView(exchange.head, params, body));
+    const reply = route.handle(new RequestView(exchange, params, body));
     if (reply instanceof Promise) void answerLater(exchange, reply);
     else exchange.reply(reply);
   } catch (error) {
@@ -116,32 +116,32 @@ async function answerLater(exchange: Exchange, reply: Promise<HttpReply>): Promi
 
 class RequestView implements HttpRequest {
   constructor(
-    private readonly head: RequestHead,
+    private readonly exchange: Exchange,
     readonly params: Readonly<Record<string, string>>,
     readonly body: Uint8Array,
   ) {}
 
   get method(): string {
-    return this.head.method;
+    return this.exchange.head.method;
   }
 
   get path(): string {
-    return this.head.path;
+    return this.exchange.head.path;
   }
 
   get query(): URLSearchParams {
-    return this.head.query;
+    return this.exchange.head.query;
   }
 
   get remoteAddress(): string {
-    return this.head.remoteAddress;
+    return this.exchange.remoteAddress;
   }
 
   get requestId(): string {
-    return this.head.requestId;
+    return this.exchange.head.requestId;
   }
 
   header(name: string): string | undefined {
-    return this.head.header(name);
+    return this.exchange.head.header(name);
   }
 }

@@ -14,7 +14,10 @@ export interface HttpRequest {
   readonly query: URLSearchParams;
   /** Case does not matter. A header sent several times is joined with ", ". Usable after the handler has awaited. */
   header(name: string): string | undefined;
-  /** Peer address as text: dotted IPv4 (also for IPv4-mapped IPv6), otherwise IPv6 as eight groups. */
+  /**
+   * Peer address as text: dotted IPv4 (also for IPv4-mapped IPv6), otherwise IPv6. Empty when the client had left before
+   * it was first read: read it before the handler awaits.
+   */
   readonly remoteAddress: string;
   readonly requestId: string;
   /** The whole body, owned by the handler. Empty on a route that declares none. */
@@ -23,7 +26,7 @@ export interface HttpRequest {
 
 export interface HttpReply {
   readonly status: number;
-  /** Names in lower case. A reply without `content-type` is sent as `application/json`. */
+  /** Names in lower case, `x-request-id` not among them. A reply without `content-type` is sent as `application/json`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as it is; text as UTF-8. Must not change after it was returned. */
   readonly body: string | Uint8Array;

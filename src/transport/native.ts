@@ -29,8 +29,6 @@ export interface NativeResponse {
   /** The chunk is detached when the handler returns. */
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
   cork(work: () => void): unknown;
-  /** 4 or 16 bytes. */
-  getRemoteAddress(): ArrayBuffer;
   getRemoteAddressAsText(): ArrayBuffer;
   upgrade<T>(userData: T, key: string, protocol: string, extensions: string, context: unknown): void;
 }

@@ -9,7 +9,7 @@ import { NodeSocketRoute, type UpgradeParts } from "./node-socket.js";
  * behaviour. It speaks the native interface, so everything above it is shared.
  */
 
-/** The native library's own bound on idle connections and slow request heads. */
+/** The native library's own bound on idle connections, slow request heads and readers that take nothing. */
 const IDLE_TIMEOUT_MS = 10_000;
 
 /** What one `write` hands to the socket: small enough that a slow reader leaves little behind. */
@@ -157,7 +157,10 @@ class NodeResponse implements NativeResponse {
   }
 
   tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean] {
-    if (!this.res.headersSent) this.res.setHeader("content-length", totalBytes);
+    if (!this.res.headersSent) {
+      this.res.setHeader("content-length", totalBytes);
+      this.res.setTimeout(IDLE_TIMEOUT_MS, () => this.req.destroy());
+    }
     let taken = 0;
     let hasRoom = true;
     while (hasRoom && taken < chunk.byteLength) {
@@ -190,10 +193,6 @@ class NodeResponse implements NativeResponse {
   /** Node joins head and body by itself; a corked socket would not survive an upgrade. */
   cork(work: () => void): void {
     work();
-  }
-
-  getRemoteAddress(): ArrayBuffer {
-    return new ArrayBuffer(0);
   }
 
   getRemoteAddressAsText(): ArrayBuffer {

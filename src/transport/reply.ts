@@ -7,6 +7,7 @@ import type { NativeResponse } from "./native.js";
  * slow reader costs one body in memory and never a second copy.
  */
 export interface SendOptions {
+  readonly requestId: string;
   /** Headers and content length only. */
   readonly isHead: boolean;
   readonly closeConnection: boolean;
@@ -19,34 +20,29 @@ const SINGLE_WRITE_BYTES_MAX = 64 * 1024;
 
 const NO_CONTENT = 204;
 
-const DEFAULT_HEADERS = {
-  "content-type": "application/json",
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "cache-control": "no-store",
-};
+const DEFAULT_HEADERS = [
+  ["content-type", "application/json"],
+  ["x-content-type-options", "nosniff"],
+  ["x-frame-options", "DENY"],
+  ["cache-control", "no-store"],
+] as const;
 
-/** All headers of a reply. Throws when one could break out of its line: a fault of the handler, found before any write. */
-export function replyHeaders(reply: HttpReply, requestId: string): Readonly<Record<string, string>> {
-  const headers: Record<string, string> = { ...DEFAULT_HEADERS, ...reply.headers, "x-request-id": requestId };
+/** Throws when a header could break out of its line: a fault of the handler, found before anything is written. */
+export function assertHeaders({ headers }: HttpReply): void {
   for (const name in headers) {
     if (!HEADER_VALUE.test(headers[name]!)) throw new Error(`Reply header ${name} has characters no header can carry`);
   }
-  return headers;
 }
 
-export function sendReply(
-  res: NativeResponse,
-  { status, body }: HttpReply,
-  headers: Readonly<Record<string, string>>,
-  options: SendOptions,
-): void {
+export function sendReply(res: NativeResponse, { status, headers = {}, body }: HttpReply, options: SendOptions): void {
   const bodyBytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   const isSingleWrite = bodyBytes <= SINGLE_WRITE_BYTES_MAX;
   let isSent = true;
   res.cork(() => {
     res.writeStatus(statusLine(status));
+    for (const [name, value] of DEFAULT_HEADERS) if (headers[name] === undefined) res.writeHeader(name, value);
     for (const name in headers) res.writeHeader(name, headers[name]!);
+    res.writeHeader("x-request-id", options.requestId);
     if (options.isHead || status === NO_CONTENT)
       endWithoutBody(res, options.isHead ? bodyBytes : null, options.closeConnection);
     else if (isSingleWrite) res.end(body, options.closeConnection);

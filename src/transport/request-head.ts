@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { CodedError } from "../base/errors.js";
-import type { NativeRequest, NativeResponse } from "./native.js";
+import type { NativeRequest } from "./native.js";
 
 /**
  * Everything of a request but its body, copied while the native request is still valid. Its size is bounded by the
@@ -9,17 +9,15 @@ import type { NativeRequest, NativeResponse } from "./native.js";
 export class RequestHead {
   readonly method: string;
   readonly path: string;
-  readonly remoteAddress: string;
   readonly requestId: string;
   private readonly headers = new Map<string, string>();
   private readonly rawQuery: string;
   private parsedQuery: URLSearchParams | undefined;
 
-  constructor(res: NativeResponse, req: NativeRequest) {
+  constructor(req: NativeRequest) {
     this.method = req.getMethod().toUpperCase();
     this.path = req.getUrl();
     this.rawQuery = req.getQuery() ?? "";
-    this.remoteAddress = remoteAddressOf(res);
     const { headers } = this;
     req.forEach((name, value) => {
       const earlier = headers.get(name);
@@ -62,12 +60,3 @@ export type BodyFraming =
 
 /** Visible ASCII only: the value goes back into a header and into logs. */
 const ECHOED_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
-
-const IPV4_MAPPED_PREFIX = "00000000000000000000ffff";
-
-function remoteAddressOf(res: NativeResponse): string {
-  const bytes = Buffer.from(res.getRemoteAddress());
-  if (bytes.length === 4) return bytes.join(".");
-  if (bytes.length === 16 && bytes.toString("hex", 0, 12) === IPV4_MAPPED_PREFIX) return bytes.subarray(12).join(".");
-  return Buffer.from(res.getRemoteAddressAsText()).toString("latin1");
-}

@@ -55,7 +55,7 @@ async function upgrade(
     exchange.refuse(error, { headers });
     return;
   }
-  const request = upgradeRequest(head);
+  const request = upgradeRequest(exchange);
   let handler: SocketHandler;
   try {
     handler = await route.accept(request);
@@ -77,13 +77,14 @@ async function upgrade(
   });
 }
 
-function upgradeRequest(head: Exchange["head"]): UpgradeRequest {
+function upgradeRequest(exchange: Exchange): UpgradeRequest {
+  const { head } = exchange;
   const offered = head.header("sec-websocket-protocol") ?? "";
   return {
     path: head.path,
     query: head.query,
     header: (name) => head.header(name),
-    remoteAddress: head.remoteAddress,
+    remoteAddress: exchange.remoteAddress,
     requestId: head.requestId,
     protocols: offered
       .split(",")
