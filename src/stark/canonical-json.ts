@@ -1,0 +1,136 @@
+/**
+ * JSON without loss of integers (spec stark.md section 6.1, finding F6): integer literals become bigint, so a u64 survives
+ * reading and prints as it was. The canonical form sorts keys by code units and prints integers exactly, as the STARK
+ * crates do; for values up to 2^53-1 that equals RFC 8785.
+ */
+
+export type JsonValue = null | boolean | string | bigint | number | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** Nesting beyond this is refused: nothing the formats define comes near it. */
+const DEPTH_MAX = 64;
+const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON forbids exactly these in strings
+const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+const SPACE = /[ \t\n\r]*/y;
+
+export class JsonSyntaxError extends Error {
+  override readonly name = "JsonSyntaxError";
+}
+
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Parses one JSON text. Duplicate keys are refused. Throws JsonSyntaxError. */
+export function parseJson(text: string): JsonValue {
+  const cursor = new Cursor(text);
+  const value = cursor.value(0);
+  cursor.space();
+  if (cursor.at !== text.length) throw new JsonSyntaxError(`unexpected text at ${cursor.at}`);
+  return value;
+}
+
+class Cursor {
+  at = 0;
+
+  constructor(readonly text: string) {}
+
+  space(): void {
+    this.match(SPACE);
+  }
+
+  match(pattern: RegExp): RegExpExecArray | null {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text);
+    if (found !== null) this.at += found[0].length;
+    return found;
+  }
+
+  take(literal: string): boolean {
+    this.space();
+    if (!this.text.startsWith(literal, this.at)) return false;
+    this.at += literal.length;
+    return true;
+  }
+
+  value(depth: number): JsonValue {
+    if (depth > DEPTH_MAX) throw new JsonSyntaxError("nested too deeply");
+    if (this.take("{")) return this.object(depth);
+    if (this.take("[")) return this.array(depth);
+    if (this.take("true")) return true;
+    if (this.take("false")) return false;
+    if (this.take("null")) return null;
+    const number = this.match(NUMBER);
+    if (number !== null) return (number[1] ?? number[2]) ? finite(number[0]) : BigInt(number[0]);
+    return this.string();
+  }
+
+  string(): string {
+    this.space();
+    const found = this.match(STRING);
+    if (found === null) throw new JsonSyntaxError(`unexpected text at ${this.at}`);
+    return JSON.parse(found[0]) as string;
+  }
+
+  object(depth: number): JsonObject {
+    const entries = new Map<string, JsonValue>();
+    if (this.take("}")) return {};
+    do {
+      const key = this.string();
+      if (entries.has(key)) throw new JsonSyntaxError("duplicate key");
+      if (!this.take(":")) throw new JsonSyntaxError(`missing colon at ${this.at}`);
+      entries.set(key, this.value(depth + 1));
+    } while (this.take(","));
+    if (!this.take("}")) throw new JsonSyntaxError(`missing brace at ${this.at}`);
+    return Object.fromEntries(entries);
+  }
+
+  array(depth: number): JsonValue[] {
+    const items: JsonValue[] = [];
+    if (this.take("]")) return items;
+    do items.push(this.value(depth + 1));
+    while (this.take(","));
+    if (!this.take("]")) throw new JsonSyntaxError(`missing bracket at ${this.at}`);
+    return items;
+  }
+}
+
+function finite(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value)) throw new JsonSyntaxError("number out of range");
+  return value;
+}
+
+/** Canonical form: sorted keys, no spaces, exact integers. */
+export function canonicalJson(value: JsonValue): string {
+  return printJson(value, "", true);
+}
+
+/** Pretty form with two spaces and keys in insertion order, integers exact. */
+export function prettyJson(value: JsonValue): string {
+  return printJson(value, "\n", false);
+}
+
+function printJson(value: JsonValue, newline: string, isSorted: boolean): string {
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const inner = newline === "" ? "" : `${newline}  `;
+  const isList = Array.isArray(value);
+  const items = isList
+    ? value.map((item: JsonValue) => printJson(item, inner, isSorted))
+    : keysOf(value as JsonObject, isSorted).map(
+        (key) =>
+          `${JSON.stringify(key)}:${newline === "" ? "" : " "}${printJson((value as JsonObject)[key]!, inner, isSorted)}`,
+      );
+  const [open, close] = isList ? ["[", "]"] : ["{", "}"];
+  if (items.length === 0) return open + close;
+  return `${open}${inner}${items.join(`,${inner}`)}${newline}${close}`;
+}
+
+function keysOf(value: JsonObject, isSorted: boolean): string[] {
+  const keys = Object.keys(value);
+  return isSorted ? keys.sort() : keys;
+}
