@@ -1,6 +1,6 @@
 /** Verify worker: a packed batch of requests in, a packed batch of verified requests out, nothing shared but the epoch. */
 import { LRUCache } from "lru-cache";
-import { transferableSymbol, valueSymbol, workerData } from "piscina";
+import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import { PackWriter } from "../src/base/pack.js";
 import { agentKeyKey } from "../src/store/chunk-key.js";
 import type { AgentKey, AgentKeyRef } from "../src/store/contract.js";
@@ -43,7 +43,7 @@ export default function verify(task: VerifyTask): unknown {
   const verified = writer.take();
   const workMs = performance.now() - startedMs;
   const result: VerifyResult = { verified, verifiedEvents, refused, missing, workMs };
-  return { [transferableSymbol]: [verified.buffer], [valueSymbol]: result };
+  return move({ [transferableSymbol]: [verified.buffer], [valueSymbol]: result } as never);
 }
 
 /** Keys of another epoch than the one read here are as good as unknown. */
