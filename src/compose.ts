@@ -29,9 +29,11 @@ import { EntrySource } from "./broadcast/entry-source.js";
 import { Tail } from "./broadcast/tail.js";
 import { type Config, ConfigError } from "./config.js";
 import { Lane } from "./lane/lane.js";
+import type { LaneWorkerData } from "./lane/lane-message.js";
 import { Metrics } from "./ops/metrics.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
+import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
 import { startCheckpointer } from "./store/sqlite/checkpointer.js";
 import { lockFolder } from "./store/sqlite/folder-lock.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
@@ -40,6 +42,7 @@ import { type Server, startServer } from "./transport/server.js";
 import { selectEd25519 } from "./verify/ed25519-native.js";
 import { KeyDirectory } from "./verify/key-directory.js";
 import { Verifier } from "./verify/verifier.js";
+import type { VerifyWorkerData } from "./verify/verify-task.js";
 
 export interface Service {
   readonly address: string;
@@ -67,81 +70,120 @@ async function compose(
   onFatal: (error: Error) => void,
   disposals: Disposals,
 ): Promise<Service> {
-  const folder = resolve(config.DATA_DIR);
   refuseOpenAccess(config);
+  const folder = resolve(config.DATA_DIR);
   disposals.use(lockFolder(folder));
   const keys = readServiceKeys(config, folder);
   const sequencer = { sequencerId: keys.sequencerId, publicKey: selectEd25519().publicKey(keys.signingSeed) };
   const metrics = new Metrics();
   const shutdown = new AbortController();
-  const keyEpoch = new SharedArrayBuffer(4);
-
+  const keyEpoch = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const submissions = new Submissions({
     requestsMax: config.SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS,
     bytesMax: config.MAX_INFLIGHT_BYTES,
   });
-  const broadcaster = new Broadcaster(config.SEQ_WS_MAX_SUBSCRIBERS);
+
   const { lane, head } = await Lane.start({
-    worker: {
-      folder,
-      migrationsFolder: migrationsPath("sqlite"),
-      freshLogId: randomUuid(),
-      sequencerId: keys.sequencerId,
-      signingSeed: keys.signingSeed,
-      chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
-      rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
-      keyEpoch,
-    },
+    worker: laneWorker(config, folder, keys, keyEpoch),
     submissions,
     queueEventsMax: config.SEQ_QUEUE_CAP,
-    onChunk: (chunk, page) => {
-      metrics.chunk(chunk);
-      if (page !== null) tail.append(page);
-      broadcaster.wake();
-    },
-    onRoom: () => verifier.pump(),
     onFailure: onFatal,
   });
   disposals.use(lane);
-  const checkpoints = {
-    folder,
-    policy: {
-      walBytesTarget: config.WAL_BYTES_TARGET,
-      walBytesMax: config.WAL_BYTES_MAX,
-      intervalMs: config.CHECKPOINT_INTERVAL_MS,
-    },
-  };
-  disposals.use(startCheckpointer(checkpoints, (mode) => metrics.checkpoint(mode), onFatal));
-  const reader = disposals.use(
-    new SqliteReaderPool({ folder, pageBytesMax: config.PAGE_BYTES_MAX, threads: config.READ_THREADS }),
-  );
-  const tail = new Tail(head.nextOffset, { bytesMax: config.TAIL_BYTES_MAX, pageBytesMax: config.PAGE_BYTES_MAX });
+  disposals.use(startCheckpointer(checkpointWorker(config, folder), (mode) => metrics.checkpoint(mode), onFatal));
+  const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
+  const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
+  const tail = new Tail(head.nextOffset, { bytesMax: config.TAIL_BYTES_MAX, pageBytesMax });
   const source = new EntrySource(head, tail, reader);
+  const broadcaster = new Broadcaster(config.SEQ_WS_MAX_SUBSCRIBERS);
   const verifier = disposals.use(
     new Verifier({
-      worker: {
-        limits: { eventsPerBatchMax: config.MAX_EVENTS_PER_BATCH, eventPayloadBytesMax: config.MAX_EVENT_PAYLOAD_SIZE },
-        rules: {
-          entityTypes: config.ALLOWED_ENTITY_TYPES.split(",").filter((name) => name !== ""),
-          futureMsMax: config.MAX_EVENT_FUTURE_SECS * 1000,
-          isSchemaRequired: config.SCHEMA_VALIDATION_MODE === "required",
-        },
-        keyEpoch,
-        keyCacheEntriesMax: config.CACHE_AGENT_KEY_MAX,
-      },
+      worker: verifyWorker(config, keyEpoch),
       threads: config.VERIFY_THREADS || availableParallelism(),
-      keys: new KeyDirectory({
-        reader,
-        keyEpoch,
-        entriesMax: config.CACHE_AGENT_KEY_MAX,
-        ttlMs: config.CACHE_AGENT_KEY_TTL_SECS * 1000,
-      }),
+      keys: new KeyDirectory({ reader, keyEpoch, ...keyCacheBounds(config) }),
       lane,
       submissions,
       onFailure: (error) => log.error({ err: error }, "verification failed"),
       onTask: (result) => metrics.verified(result),
     }),
   );
+  lane.follow({
+    onChunk: (chunk, page) => {
+      metrics.chunk(chunk);
+      if (page === null) return;
+      tail.append(page);
+      broadcaster.wake();
+    },
+    onRoom: () => verifier.pump(),
+  });
+  watchGauges(metrics, { submissions, lane, broadcaster, tail });
+
+  const server = disposals.use(
+    await listen({
+      ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
+      ...{ submissions, verifier, lane, reader, source, broadcaster },
+    }),
+  );
+  const stop = () => stopInOrder(shutdown, server, submissions, broadcaster, disposals);
+  return { address: server.address, port: server.port, head, keys, stop };
+}
+
+/** Unready, no new connections, every waiter answered, sockets told to come back, then everything else in reverse. */
+async function stopInOrder(
+  shutdown: AbortController,
+  server: Server,
+  submissions: Submissions,
+  broadcaster: Broadcaster,
+  disposals: Disposals,
+): Promise<void> {
+  shutdown.abort();
+  server.stopAccepting();
+  server.closeAfterReplies();
+  await submissions.close();
+  broadcaster.endAll();
+  await disposals[Symbol.asyncDispose]();
+}
+
+function laneWorker(config: Config, folder: string, keys: ServiceKeys, keyEpoch: SharedArrayBuffer): LaneWorkerData {
+  return {
+    folder,
+    migrationsFolder: migrationsPath("sqlite"),
+    freshLogId: randomUuid(),
+    sequencerId: keys.sequencerId,
+    signingSeed: keys.signingSeed,
+    chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
+    rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
+    keyEpoch,
+  };
+}
+
+function verifyWorker(config: Config, keyEpoch: SharedArrayBuffer): VerifyWorkerData {
+  return {
+    limits: { eventsPerBatchMax: config.MAX_EVENTS_PER_BATCH, eventPayloadBytesMax: config.MAX_EVENT_PAYLOAD_SIZE },
+    rules: {
+      entityTypes: config.ALLOWED_ENTITY_TYPES.split(",").filter((name) => name !== ""),
+      futureMsMax: config.MAX_EVENT_FUTURE_SECS * 1000,
+      isSchemaRequired: config.SCHEMA_VALIDATION_MODE === "required",
+    },
+    keyEpoch,
+    keyCacheEntriesMax: config.CACHE_AGENT_KEY_MAX,
+  };
+}
+
+function keyCacheBounds(config: Config): { entriesMax: number; ttlMs: number } {
+  return { entriesMax: config.CACHE_AGENT_KEY_MAX, ttlMs: config.CACHE_AGENT_KEY_TTL_SECS * 1000 };
+}
+
+function checkpointWorker(config: Config, folder: string): CheckpointWorkerData {
+  const { WAL_BYTES_TARGET: walBytesTarget, WAL_BYTES_MAX: walBytesMax, CHECKPOINT_INTERVAL_MS: intervalMs } = config;
+  return { folder, policy: { walBytesTarget, walBytesMax, intervalMs } };
+}
+
+function watchGauges(
+  metrics: Metrics,
+  parts: Pick<Parts, "submissions" | "lane" | "broadcaster"> & { tail: Tail },
+): void {
+  const { submissions, lane, broadcaster, tail } = parts;
   metrics.watch({
     queueRequests: () => submissions.requests,
     queueBytes: () => submissions.bytes,
@@ -151,39 +193,6 @@ async function compose(
     subscriberLag: () => tail.nextOffset - (broadcaster.slowestCursor() ?? tail.nextOffset),
     tailBytes: () => tail.bytes,
   });
-
-  const parts: Parts = {
-    config,
-    log,
-    keys,
-    sequencer,
-    head,
-    metrics,
-    shutdown: shutdown.signal,
-    submissions,
-    verifier,
-    lane,
-    reader,
-    source,
-    broadcaster,
-  };
-  const server = await listen(parts);
-  disposals.use(server);
-
-  return {
-    address: server.address,
-    port: server.port,
-    head,
-    keys,
-    stop: async () => {
-      shutdown.abort();
-      server.stopAccepting();
-      server.closeAfterReplies();
-      await submissions.close();
-      broadcaster.endAll();
-      await disposals[Symbol.asyncDispose]();
-    },
-  };
 }
 
 interface Parts {

@@ -1,6 +1,7 @@
 /** Verify worker: a packed batch of requests in, a packed batch of verified requests out, nothing shared but the epoch. */
 import { LRUCache } from "lru-cache";
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
+import { systemClock } from "../src/base/clock.js";
 import { PackWriter } from "../src/base/pack.js";
 import { agentKeyKey } from "../src/store/chunk-key.js";
 import type { AgentKey, AgentKeyRef } from "../src/store/contract.js";
@@ -60,7 +61,7 @@ function contextOf(given: readonly KeyRecord[]): VerifyContext {
     limits,
     rules,
     ed25519,
-    nowMs: Date.now(),
+    nowMs: systemClock.nowMs(),
     keyEpoch: now,
     findKey: (ref) => {
       const name = agentKeyKey(ref);

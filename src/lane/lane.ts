@@ -22,17 +22,22 @@ export interface LaneOptions {
   readonly submissions: Submissions;
   /** Events that may be handed to the lane and not yet be committed. */
   readonly queueEventsMax: number;
-  /** After a chunk is durable, before its answers are given. */
-  onChunk(chunk: ChunkMessage, page: Page | null): void;
-  /** Room was made in the queue. */
-  onRoom(): void;
   onFailure(error: Error): void;
+}
+
+/** Who follows the lane. Called once per durable chunk, in order. */
+export interface LaneFollower {
+  /** The chunk is durable; its answers are not given yet. `page` holds its new entries, null if it has none. */
+  onChunk(chunk: ChunkMessage, page: Page | null): void;
+  /** Its answers are given: there is room in the queue again. */
+  onRoom(): void;
 }
 
 export class Lane implements AsyncDisposable {
   readonly #worker: Worker;
   readonly #options: LaneOptions;
   readonly #exited: Promise<void>;
+  #follower: LaneFollower | null = null;
   #queuedEvents = 0;
   #isStopping = false;
 
@@ -62,6 +67,11 @@ export class Lane implements AsyncDisposable {
     });
     worker.removeAllListeners("error");
     return { lane: new Lane(worker, options), head };
+  }
+
+  /** One follower, set before anything is submitted. */
+  follow(follower: LaneFollower): void {
+    this.#follower = follower;
   }
 
   get queuedEvents(): number {
@@ -96,13 +106,13 @@ export class Lane implements AsyncDisposable {
   #deliver(chunk: ChunkMessage): void {
     const { submissions } = this.#options;
     this.#queuedEvents -= chunk.events;
-    this.#options.onChunk(chunk, chunk.page === null ? null : unpackPage(chunk.page));
+    this.#follower?.onChunk(chunk, chunk.page === null ? null : unpackPage(chunk.page));
     for (const { requestId, body } of unpackIngestAnswers(chunk.ingestAnswers)) submissions.answer(requestId, body);
     for (const answer of chunk.otherAnswers) {
       if (answer.ok) submissions.answer(answer.requestId, answer.body);
       else submissions.refuse(answer.requestId, new CodedError(answer.code, answer.message));
     }
-    this.#options.onRoom();
+    this.#follower?.onRoom();
   }
 
   #post(message: ToLane, transfer: ArrayBuffer[]): void {
