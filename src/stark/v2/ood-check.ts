@@ -32,14 +32,30 @@ export function packAssertions(kernels: Kernels, air: Air): { assertions: Pointe
 
 /** Null if the claimed values satisfy every constraint under `coefficients` (transition, then boundary). */
 export function checkOutOfDomain(kernels: Kernels, air: Air, values: OodValues, coefficients: Pointer): Refusal | null {
+  const composition = composeAt(kernels, air, values, coefficients);
+  if (typeof composition !== "number") return composition;
+  const zPower = kernels.alloc(16);
+  kernels.call.extPow2k(zPower, values.z, air.shape.logTraceLength);
+  const claimed = kernels.alloc(16);
+  kernels.call.evaluateExt(claimed, values.parts, air.shape.compositionColumns, zPower);
+  const [a, b] = kernels.elements(composition, 2);
+  const [c, d] = kernels.elements(claimed, 2);
+  return a === c && b === d ? null : refuse("OOD_INCONSISTENT", "constraints do not hold at the out-of-domain point");
+}
+
+/** The composition polynomial's value at z that the claimed trace values imply (H1 of section 3.4). */
+export function composeAt(
+  kernels: Kernels,
+  air: Air,
+  values: Omit<OodValues, "parts">,
+  coefficients: Pointer,
+): Pointer | Refusal {
   const { call } = kernels;
   const { logTraceLength } = air.shape;
-  const zPower = kernels.alloc(16);
-  call.extPow2k(zPower, values.z, logTraceLength);
   const composition = kernels.alloc(16);
   const fault = composeTransition(kernels, air, values, coefficients, composition);
   if (fault !== null) return fault;
-  if (!divideTransition(kernels, logTraceLength, values.z, zPower, composition)) return degenerate();
+  if (!divideTransition(kernels, logTraceLength, values.z, composition)) return degenerate();
 
   const { assertions, steps } = packAssertions(kernels, air);
   const root = rootOfUnity(logTraceLength);
@@ -51,19 +67,14 @@ export function checkOutOfDomain(kernels: Kernels, air: Air, values: OodValues, 
   const frame = everyOther(kernels, values.trace, air.shape.width);
   const boundary = coefficients + 16 * air.program.constraints;
   call.addBoundaryExt(composition, assertions, air.assertions.length, frame, boundary, inverses);
-
-  const claimed = kernels.alloc(16);
-  call.evaluateExt(claimed, values.parts, air.shape.compositionColumns, zPower);
-  const [a, b] = kernels.elements(composition, 2);
-  const [c, d] = kernels.elements(claimed, 2);
-  return a === c && b === d ? null : refuse("OOD_INCONSISTENT", "constraints do not hold at the out-of-domain point");
+  return composition;
 }
 
 /** composition = sum of coefficient * constraint over the transition constraints. */
 function composeTransition(
   kernels: Kernels,
   air: Air,
-  values: OodValues,
+  values: Omit<OodValues, "parts">,
   coefficients: Pointer,
   composition: Pointer,
 ): Refusal | null {
@@ -94,16 +105,11 @@ function composeTransition(
 }
 
 /** composition *= (z - g^(n-1)) / (z^n - 1). False if z^n = 1. */
-function divideTransition(
-  kernels: Kernels,
-  logTraceLength: number,
-  z: Pointer,
-  zPower: Pointer,
-  composition: Pointer,
-): boolean {
+function divideTransition(kernels: Kernels, logTraceLength: number, z: Pointer, composition: Pointer): boolean {
   const { call } = kernels;
   const vanishing = kernels.alloc(16);
-  subtractBase(kernels, vanishing, zPower, 1n);
+  call.extPow2k(vanishing, z, logTraceLength);
+  subtractBase(kernels, vanishing, vanishing, 1n);
   if (isZero(kernels, vanishing)) return false;
   call.extInv(vanishing, vanishing);
   const exemption = kernels.alloc(16);

@@ -7,29 +7,13 @@ import type { Kernels, Pointer } from "../kernels.js";
 import { type Air, transcriptSeed } from "./air.js";
 import { compose } from "./composition.js";
 import { EvaluationDomain } from "./evaluation-domain.js";
-import { commitFri, type FriCommitments } from "./fri-prover.js";
-import { buildTree, type MerkleTree, openTree, treeRoot } from "./merkle-opening.js";
-import { LOG_BLOWUP, optionBytes, type ProofOptions } from "./options.js";
-import { ProofWriter } from "./proof-writer.js";
+import { commitFri } from "./fri-prover.js";
+import { buildTree, treeRoot } from "./merkle-opening.js";
+import { LOG_BLOWUP, type ProofOptions } from "./options.js";
+import { assembleProof, type Commitment, type OutOfDomain } from "./proof-assembly.js";
 import type { TraceMatrix } from "./trace-matrix.js";
 import { Transcript } from "./transcript.js";
 import { deepFrame } from "./verifier.js";
-
-/** A committed matrix over the extension domain. */
-interface Commitment {
-  readonly coefficients: Pointer;
-  readonly rows: Pointer;
-  readonly rowBytes: number;
-  readonly tree: MerkleTree;
-}
-
-/** Claimed values at the out-of-domain point, in wire form. */
-interface OutOfDomain {
-  readonly trace: Pointer;
-  readonly traceBytes: number;
-  readonly parts: Pointer;
-  readonly partsBytes: number;
-}
 
 /** Throws UnsatisfiedConstraintsError if the trace does not satisfy the AIR, KernelMemoryError if it does not fit. */
 export function proveTrace(kernels: Kernels, air: Air, trace: TraceMatrix, options: ProofOptions): Uint8Array {
@@ -71,7 +55,7 @@ function proveInArena(kernels: Kernels, air: Air, trace: TraceMatrix, options: P
   const nonce = transcript.grind(options.grindingBits);
   transcript.absorbNonce(nonce, options.grindingBits);
   const positions = transcript.drawPositions(options.queries, logTraceLength + LOG_BLOWUP);
-  return serialise(kernels, air, options, { traceCommitment, partCommitment, ood, fri, nonce, positions });
+  return assembleProof(kernels, air, options, { traceCommitment, partCommitment, ood, fri, nonce, positions });
 }
 
 function commit(kernels: Kernels, domain: EvaluationDomain, coefficients: Pointer, width: number): Commitment {
@@ -79,7 +63,7 @@ function commit(kernels: Kernels, domain: EvaluationDomain, coefficients: Pointe
   const leaves = kernels.alloc(domain.size * 32);
   kernels.call.hashRows(leaves, rows, width * 8, domain.size);
   const tree = buildTree(kernels, leaves, domain.logLength + LOG_BLOWUP);
-  return { coefficients, rows, rowBytes: width * 8, tree };
+  return { rows, rowBytes: width * 8, tree };
 }
 
 /** Columns H_0.a, H_0.b, H_1.a, ...: the order in which a row of the constraint commitment holds its limbs. */
@@ -174,82 +158,4 @@ function evaluateDeep(
   );
   kernels.release(mark);
   return out;
-}
-
-interface ProofParts {
-  readonly traceCommitment: Commitment;
-  readonly partCommitment: Commitment;
-  readonly ood: OutOfDomain;
-  readonly fri: FriCommitments;
-  readonly nonce: bigint;
-  readonly positions: readonly number[];
-}
-
-/** Section 2, in field order. */
-function serialise(kernels: Kernels, air: Air, options: ProofOptions, parts: ProofParts): Uint8Array {
-  const { traceCommitment, partCommitment, ood, fri, positions } = parts;
-  const writer = new ProofWriter();
-  const digest = (pointer: Pointer): Uint8Array => kernels.bytes(pointer, 32);
-  writer.context(air.shape.width, air.shape.logTraceLength);
-  writer.u8(...optionBytes(options));
-  writer.u8(positions.length);
-  writer.uint(32 * (3 + fri.layers.length), 2);
-  for (const { tree } of [traceCommitment, partCommitment, ...fri.layers]) writer.bytes(digest(treeRoot(tree)));
-  writer.bytes(digest(fri.remainderCommitment));
-  for (const commitment of [traceCommitment, partCommitment]) writeQueries(kernels, writer, commitment, positions);
-  writer.uint(1 + ood.traceBytes, 2);
-  writer.u8(2);
-  writer.bytes(kernels.bytes(ood.trace, ood.traceBytes));
-  writer.u8(1, 0, 0);
-  writer.uint(ood.partsBytes, 2);
-  writer.bytes(kernels.bytes(ood.parts, ood.partsBytes));
-  writeFri(kernels, writer, fri, options, positions);
-  writer.u64(parts.nonce);
-  writer.u8(0);
-  return writer.finish();
-}
-
-function writeQueries(
-  kernels: Kernels,
-  writer: ProofWriter,
-  commitment: Commitment,
-  positions: readonly number[],
-): void {
-  writer.varint(positions.length * commitment.rowBytes);
-  for (const position of positions) {
-    writer.bytes(kernels.bytes(commitment.rows + position * commitment.rowBytes, commitment.rowBytes));
-  }
-  const opening = openingBytes(kernels, commitment.tree, positions);
-  writer.varint(opening.length);
-  writer.bytes(opening);
-}
-
-function openingBytes(kernels: Kernels, tree: MerkleTree, positions: readonly number[]): Uint8Array {
-  const writer = new ProofWriter();
-  const slots = openTree(tree, positions).map((slot) => slot.map((pointer) => kernels.bytes(pointer, 32)));
-  writer.opening(tree.depth, slots);
-  return writer.finish();
-}
-
-function writeFri(
-  kernels: Kernels,
-  writer: ProofWriter,
-  fri: FriCommitments,
-  options: ProofOptions,
-  queried: readonly number[],
-): void {
-  const rowBytes = options.folding * 8 * options.extensionDegree;
-  let positions = queried;
-  writer.u8(fri.layers.length);
-  for (const { wire, rows, tree } of fri.layers) {
-    positions = [...new Set(positions.map((position) => position % rows))];
-    writer.uint(positions.length * rowBytes, 4);
-    for (const position of positions) writer.bytes(kernels.bytes(wire + position * rowBytes, rowBytes));
-    const opening = openingBytes(kernels, tree, positions);
-    writer.uint(opening.length, 4);
-    writer.bytes(opening);
-  }
-  writer.uint(fri.remainderBytes, 2);
-  writer.bytes(kernels.bytes(fri.remainder, fri.remainderBytes));
-  writer.u8(0);
 }

@@ -1,0 +1,108 @@
+import { describe, expect, it } from "vitest";
+import { verify } from "../../../src/stark/verify.js";
+import { ACCEPT_ALL, FIXTURES, fixtureProof, fixtureStatement, newKernels } from "./fixtures.js";
+import { concat } from "./proof-surgery.js";
+
+/**
+ * The default run samples; STARK_SWEEP=full changes every byte with every mask and cuts at every length, and makes the
+ * fuzz campaign a million inputs (`npm run test:stark-sweep`).
+ */
+const isFull = process.env.STARK_SWEEP === "full";
+const STEP = isFull ? 1 : 61;
+const MASKS = isFull ? [0x01, 0x80, 0xff] : [0x01, 0x80];
+const FUZZ_INPUTS = isFull ? 1_000_000 : 20_000;
+const SWEEP_TIMEOUT_MS = isFull ? 3_600_000 : 60_000;
+/** Everything up to the first rows: the fields whose change made the original panic or abort. */
+const HEADER_BYTES = 160;
+
+const kernels = newKernels();
+
+function isRefused(name: string, proof: Uint8Array): boolean {
+  return !verify(kernels, proof, fixtureStatement(name), ACCEPT_ALL).valid;
+}
+
+describe.each(FIXTURES)("every change of %s is refused", (name) => {
+  const proof = fixtureProof(name);
+  const statement = fixtureStatement(name);
+
+  it(
+    "one byte changed",
+    () => {
+      const survivors: string[] = [];
+      const changed = proof.slice();
+      for (let at = 0; at < proof.length; at += at < HEADER_BYTES ? 1 : STEP) {
+        for (const mask of MASKS) {
+          changed[at] = proof[at]! ^ mask;
+          if (verify(kernels, changed, statement, ACCEPT_ALL).valid) survivors.push(`${at}^${mask}`);
+        }
+        changed[at] = proof[at]!;
+      }
+      expect(survivors).toEqual([]);
+    },
+    SWEEP_TIMEOUT_MS,
+  );
+
+  it(
+    "cut short at any length, or one byte longer",
+    () => {
+      for (let length = 0; length < proof.length; length += length < HEADER_BYTES ? 1 : STEP) {
+        const verdict = verify(kernels, proof.subarray(0, length), statement, ACCEPT_ALL);
+        if (verdict.valid) expect.fail(`accepted at ${length}`);
+      }
+      for (const byte of [0, 1, 0xff]) expect(isRefused(name, concat([proof, Uint8Array.of(byte)]))).toBe(true);
+      expect(isRefused(name, concat([Uint8Array.of(0), proof]))).toBe(true);
+    },
+    SWEEP_TIMEOUT_MS,
+  );
+});
+
+/** mulberry32: a printed seed reproduces a campaign. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return (t ^ (t >>> 14)) >>> 0;
+  };
+}
+
+/** One fuzzed input: noise, noise behind an honest head, or an honest proof with spliced, cut or overwritten parts. */
+function fuzzed(next: () => number, sources: readonly Uint8Array[]): Uint8Array {
+  const source = sources[next() % sources.length]!;
+  const kind = next() % 4;
+  if (kind === 0) return Uint8Array.from({ length: next() % 300 }, () => next() & 255);
+  const copy = source.slice(0, kind === 1 ? 15 + (next() % 400) : source.length);
+  const edits = 1 + (next() % 4);
+  for (let i = 0; i < edits; i++) {
+    const at = next() % (next() % 2 === 0 ? Math.min(200, copy.length) : copy.length);
+    if (kind < 3) copy[at] = next() & 255;
+    else copy.copyWithin(at, next() % copy.length, (next() % copy.length) + 64);
+  }
+  return copy;
+}
+
+describe("fuzzed inputs", () => {
+  it(
+    `${FUZZ_INPUTS} inputs: no exception, no acceptance, memory flat`,
+    () => {
+      const seed = Number(process.env.STARK_SEED ?? 20_251);
+      const next = random(seed);
+      const sources = FIXTURES.map(fixtureProof);
+      const statements = FIXTURES.map(fixtureStatement);
+      const arena = kernels.mark();
+      const memoryBefore = kernels.call.memory.buffer.byteLength;
+      const originals = new Set(sources.map((source) => Buffer.from(source).toString("latin1")));
+      for (let i = 0; i < FUZZ_INPUTS; i++) {
+        const input = fuzzed(next, sources);
+        const verdict = verify(kernels, input, statements[i % statements.length]!, ACCEPT_ALL);
+        if (verdict.valid && !originals.has(Buffer.from(input).toString("latin1"))) {
+          expect.fail(`seed ${seed}: input ${i} accepted`);
+        }
+      }
+      expect(kernels.mark()).toBe(arena);
+      expect(kernels.call.memory.buffer.byteLength).toBe(memoryBefore);
+    },
+    SWEEP_TIMEOUT_MS,
+  );
+});
