@@ -142,6 +142,8 @@ function longFunctions(file: SourceFile): string[] {
     const isStatement = /^\s*(?:if|for|while|switch|return|await|throw)\b|\);$/.test(row);
     if (match === null || isStatement || !/[{(]$/.test(row)) return;
     const indent = match[1]!;
+    const opening = rows.slice(start).find((candidate) => candidate.startsWith(`${indent})`)) ?? "";
+    if (row.endsWith("(") && !opening.endsWith("{")) return;
     const end = rows.findIndex((candidate, index) => index > start && candidate.startsWith(`${indent}}`));
     if (end - start + 1 > FUNCTION_LINES_MAX) found.push(`${file.path}:${start + 1} (${end - start + 1} lines)`);
   });
