@@ -1,5 +1,5 @@
 import { CodedError } from "../base/errors.js";
-import type { NativeResponse } from "./native.js";
+import type { Exchange } from "./exchange.js";
 import type { BodyFraming } from "./request-head.js";
 
 /**
@@ -54,7 +54,7 @@ export class BodyReader {
    * TIMEOUT while the rest of the body is still on its way: the connection must be closed.
    */
   constructor(
-    res: NativeResponse,
+    exchange: Pick<Exchange, "readBody">,
     private readonly framing: BodyFraming,
     private readonly limits: BodyLimits,
     private readonly budget: BodyBudget,
@@ -62,7 +62,7 @@ export class BodyReader {
     private readonly failed: (error: CodedError) => void,
   ) {
     this.deadline = setInterval(() => this.checkRate(), limits.bodyTimeoutMs);
-    res.onData((chunk, isLast) => this.receive(chunk, isLast));
+    exchange.readBody((chunk, isLast) => this.receive(chunk, isLast));
   }
 
   /** Gives the held bytes back to the budget: call once the body is no longer used. Safe to repeat. */

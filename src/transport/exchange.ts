@@ -1,5 +1,6 @@
 import { CodedError } from "../base/errors.js";
 import type { HttpReply, RequestRecord } from "./http.js";
+import { LingeringClose } from "./lingering-close.js";
 import type { NativeRequest, NativeResponse } from "./native.js";
 import { assertHeaders, sendReply } from "./reply.js";
 import { RequestHead } from "./request-head.js";
@@ -19,8 +20,8 @@ export const CLIENT_CLOSED_STATUS = 499;
 
 export interface RefusalOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** The rest of the body is not wanted. */
-  readonly closeConnection?: boolean;
+  /** The request body is not going to be read to its end: the connection must close. */
+  readonly isBodyUnread?: boolean;
 }
 
 /**
@@ -33,6 +34,8 @@ export class Exchange {
   route = "unmatched";
   /** Runs once when the exchange ends, however it ends. */
   onOver: (() => void) | undefined;
+  private isReadingBody = false;
+  private lingering: LingeringClose | undefined;
   private peer: string | undefined;
   private readonly startedMs = performance.now();
   private state: "open" | "replying" | "over" = "open";
@@ -44,7 +47,10 @@ export class Exchange {
   ) {
     this.head = new RequestHead(req);
     context.openExchanges.add(this);
-    res.onAborted(() => this.finish(CLIENT_CLOSED_STATUS));
+    res.onAborted(() => {
+      this.lingering?.cancel();
+      this.finish(CLIENT_CLOSED_STATUS);
+    });
   }
 
   /** Read on first use: making text of it costs as much as the rest of the head. Empty when first read after the end. */
@@ -62,16 +68,24 @@ export class Exchange {
   }
 
   /** Throws on headers that cannot be sent; the exchange is still open then. */
-  reply(reply: HttpReply, closeConnection = false): void {
+  reply(reply: HttpReply): void {
+    this.send(reply, false);
+  }
+
+  private send(reply: HttpReply, isBodyUnread: boolean): void {
     if (!this.isOpen) return;
+    const isHead = this.head.method === "HEAD";
+    const lingers = isBodyUnread && !isHead;
     assertHeaders(reply);
     this.state = "replying";
     sendReply(this.res, reply, {
       requestId: this.head.requestId,
-      isHead: this.head.method === "HEAD",
-      closeConnection: closeConnection || this.context.isClosingAfterReplies,
+      isHead,
+      lingers,
+      closeConnection: isBodyUnread || this.context.isClosingAfterReplies,
       sent: () => this.finish(reply.status),
     });
+    if (lingers) this.linger();
   }
 
   /** Answers with the problem reply of `error`. Errors without a code are also logged. */
@@ -82,7 +96,24 @@ export class Exchange {
     const problem = this.context.renderProblem(error, requestId);
     const reply =
       options.headers === undefined ? problem : { ...problem, headers: { ...problem.headers, ...options.headers } };
-    this.reply(reply, options.closeConnection);
+    this.send(reply, options.isBodyUnread ?? false);
+  }
+
+  /** Gives the request body to `receive` until a reply begins, then throws the rest away. Once per exchange. */
+  readBody(receive: (chunk: ArrayBuffer, isLast: boolean) => void): void {
+    this.isReadingBody = true;
+    this.res.onData((chunk, isLast) => {
+      if (this.isOpen) receive(chunk, isLast);
+      else this.lingering?.discarded(isLast);
+    });
+  }
+
+  private linger(): void {
+    // Ending with the close flag would put a header into the middle of the body; the client has been told to close, and
+    // the library closes idle connections.
+    const complete = () => this.res.cork(() => this.res.end(""));
+    this.lingering = new LingeringClose(complete, () => this.res.close());
+    if (!this.isReadingBody) this.readBody(() => {});
   }
 
   /** Turns the native response over to an upgrade: no reply follows. */

@@ -24,25 +24,25 @@ const JSON_MEDIA_TYPE = /^application\/(?:[a-z0-9!#$&^_.-]+\+)?json\s*(?:;|$)/i;
 
 export function handleHttp(context: HttpContext, res: NativeResponse, req: NativeRequest): void {
   const exchange = new Exchange(res, req, context);
-  // Until its length is known to be bearable, a body is not read past for the sake of a refusal: the connection closes.
-  let closeConnection = true;
+  // Until its length is known to be bearable, a body is not read to its end for the sake of a refusal.
+  let isBodyUnread = true;
   try {
     const framing = exchange.head.bodyFraming();
-    closeConnection =
+    isBodyUnread =
       framing.kind === "chunked" || (framing.kind === "sized" && framing.bytes > context.limits.bodyBytesMax);
     const match = context.router.match(exchange.head.method, exchange.head.path);
     if (match.kind !== "found") {
       const { error, headers } = unrouted(context, exchange, match);
-      exchange.refuse(error, { headers, closeConnection });
+      exchange.refuse(error, { headers, isBodyUnread });
       return;
     }
     exchange.route = match.route.path;
-    if (framing.kind === "sized" && closeConnection) throw tooLarge(context.limits.bodyBytesMax);
+    if (framing.kind === "sized" && isBodyUnread) throw tooLarge(context.limits.bodyBytesMax);
     if (match.route.body === "json") requireJson(exchange.head);
     if (framing.kind === "none") run(exchange, match, EMPTY_BODY);
     else readThenRun(context, exchange, match, framing);
   } catch (error) {
-    exchange.refuse(error, { closeConnection });
+    exchange.refuse(error, { isBodyUnread });
   }
 }
 
@@ -86,12 +86,12 @@ function requireJson(head: RequestHead): void {
 /** A body on a route that declares none is read within the same bounds and dropped. */
 function readThenRun(context: HttpContext, exchange: Exchange, matched: Matched, framing: BodyFraming): void {
   const reader = new BodyReader(
-    exchange.res,
+    exchange,
     framing,
     context.limits,
     context.budget,
     (body) => run(exchange, matched, matched.route.body === undefined ? EMPTY_BODY : body),
-    (error) => exchange.refuse(error, { closeConnection: true }),
+    (error) => exchange.refuse(error, { isBodyUnread: true }),
   );
   exchange.onOver = () => reader.abandon();
 }

@@ -19,9 +19,13 @@ export interface NativeRequest {
 export interface NativeResponse {
   writeStatus(line: string): NativeResponse;
   writeHeader(name: string, value: string): NativeResponse;
+  /** One chunk of a reply of unknown length; `end` completes it. */
+  write(chunk: string | Uint8Array): unknown;
   end(body: string | Uint8Array, closeConnection?: boolean): unknown;
   /** Its optional parameters are left out here: with any of them the response may never end. */
   endWithoutBody(): unknown;
+  /** At once, and the abort handler runs. */
+  close(): unknown;
   /** [all of it taken, reply complete]. What was not taken is not kept: send it again from the write offset. */
   tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean];
   onWritable(handler: (offset: number) => boolean): unknown;

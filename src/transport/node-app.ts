@@ -27,6 +27,8 @@ export class NodeApp implements NativeApp {
     this.server.headersTimeout = IDLE_TIMEOUT_MS;
     // Bodies have their own deadline, which ends in a reply.
     this.server.requestTimeout = 0;
+    // One listener per pipelined request.
+    this.server.on("connection", (socket) => socket.setMaxListeners(0));
     this.server.on("upgrade", (req, socket, head) => this.serveUpgrade(req, socket, head));
   }
 
@@ -66,9 +68,14 @@ export class NodeApp implements NativeApp {
     socket.on("error", () => socket.destroy());
     const res = new ServerResponse(req);
     res.shouldKeepAlive = false;
-    res.assignSocket(socket as Parameters<ServerResponse["assignSocket"]>[0]);
+    try {
+      res.assignSocket(socket as Parameters<ServerResponse["assignSocket"]>[0]);
+    } catch {
+      // Pipelined behind a request that has no reply yet: the native library closes here too.
+      socket.destroy();
+      return;
+    }
     res.once("finish", () => socket.end());
-    socket.once("close", () => res.emit("close"));
     const release = endWhenPeerEnds(socket);
     const request = new NodeRequest(req);
     const route = this.socketRoutes.get(request.getUrl());
@@ -127,6 +134,7 @@ class NodeRequest implements NativeRequest {
 class NodeResponse implements NativeResponse {
   private offset = 0;
   private isEnded = false;
+  private aborted: (() => void) | null = null;
   private writable: ((offset: number) => boolean) | null = null;
 
   constructor(
@@ -145,15 +153,23 @@ class NodeResponse implements NativeResponse {
     return this;
   }
 
+  write(chunk: string | Uint8Array): void {
+    this.res.write(chunk);
+  }
+
   end(body: string | Uint8Array, closeConnection = false): void {
-    this.isEnded = true;
-    if (closeConnection) this.res.setHeader("connection", "close");
+    this.ended();
+    if (closeConnection && !this.res.headersSent) this.res.setHeader("connection", "close");
     this.res.end(body);
   }
 
   endWithoutBody(): void {
-    this.isEnded = true;
+    this.ended();
     this.res.end();
+  }
+
+  close(): void {
+    this.req.destroy();
   }
 
   tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean] {
@@ -169,8 +185,7 @@ class NodeResponse implements NativeResponse {
       taken += slice.byteLength;
     }
     this.offset += taken;
-    this.isEnded = this.offset === totalBytes;
-    if (this.isEnded) this.res.end();
+    if (this.offset === totalBytes) this.end("");
     else this.res.once("drain", () => this.writable?.(this.offset));
     return [taken === chunk.byteLength, this.isEnded];
   }
@@ -179,10 +194,15 @@ class NodeResponse implements NativeResponse {
     this.writable = handler;
   }
 
+  /** The socket tells, not the response: one that waits behind a pipelined request has no close event. */
   onAborted(handler: () => void): void {
-    this.res.once("close", () => {
-      if (!this.isEnded) handler();
-    });
+    this.aborted = handler;
+    this.req.socket.once("close", handler);
+  }
+
+  private ended(): void {
+    this.isEnded = true;
+    if (this.aborted !== null) this.req.socket.off("close", this.aborted);
   }
 
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): void {
@@ -201,7 +221,7 @@ class NodeResponse implements NativeResponse {
   }
 
   upgrade<T>(userData: T, _key: string, protocol: string, _extensions: string, context: unknown): void {
-    this.isEnded = true;
+    this.ended();
     const parts = context as UpgradeParts;
     parts.release();
     this.res.detachSocket(parts.socket as Parameters<ServerResponse["detachSocket"]>[0]);

@@ -11,6 +11,8 @@ export interface SendOptions {
   /** Headers and content length only. */
   readonly isHead: boolean;
   readonly closeConnection: boolean;
+  /** Leaves the reply open after its whole body was written. */
+  readonly lingers: boolean;
   /** Runs once the whole reply was taken; not when the client leaves first. */
   sent(): void;
 }
@@ -43,7 +45,10 @@ export function sendReply(res: NativeResponse, { status, headers = {}, body }: H
     for (const [name, value] of DEFAULT_HEADERS) if (headers[name] === undefined) res.writeHeader(name, value);
     for (const name in headers) res.writeHeader(name, headers[name]!);
     res.writeHeader("x-request-id", options.requestId);
-    if (options.isHead || status === NO_CONTENT)
+    if (options.lingers) {
+      res.writeHeader("connection", "close");
+      res.write(body);
+    } else if (options.isHead || status === NO_CONTENT)
       endWithoutBody(res, options.isHead ? bodyBytes : null, options.closeConnection);
     else if (isSingleWrite) res.end(body, options.closeConnection);
     else {
