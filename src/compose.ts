@@ -11,6 +11,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { agentKeyRoutes } from "./api/agent-keys.js";
 import { apiKeyRoutes } from "./api/api-keys.js";
+import { documentRoutes } from "./api/documents/routes.js";
 import { ingestRoute } from "./api/ingest.js";
 import { logRoutes } from "./api/log.js";
 import { operationsRoutes } from "./api/operations.js";
@@ -240,6 +241,7 @@ function listen(parts: Parts): Promise<Server> {
         },
       }),
       ...apiKeyRoutes(shared),
+      ...documentRoutes(),
       ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),
     ],
     socketRoutes: subscribeRoutes({

@@ -74,8 +74,8 @@ export interface SocketHandler {
 
 export interface Socket {
   /**
-   * Sends one binary message; the bytes are copied before it returns. False when the frame was not taken: the socket is
-   * gone, or its backlog is at `socketBufferBytesMax`. Nothing of a refused frame is ever sent.
+   * Sends one text message; the bytes must be UTF-8 and are copied before it returns. False when the frame was not taken:
+   * the socket is gone, or its backlog is at `socketBufferBytesMax`. Nothing of a refused frame is ever sent.
    */
   send(frame: Uint8Array): boolean;
   /** Runs several sends as one write. */

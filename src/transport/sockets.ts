@@ -4,7 +4,7 @@ import { upgradeRequired } from "./http-routes.js";
 import type { NativeApp, NativeRequest, NativeResponse, NativeSocket } from "./native.js";
 
 /**
- * WebSocket routes: the handler accepts or refuses before the upgrade, then sends binary frames. Client messages are not
+ * WebSocket routes: the handler accepts or refuses before the upgrade, then sends text frames. Client messages are not
  * part of any protocol here: they are bounded, ignored, and only prove that the peer lives.
  */
 export interface SocketLimits {
@@ -104,7 +104,7 @@ export class OpenSocket implements Socket {
   ) {}
 
   send(frame: Uint8Array): boolean {
-    return this.native !== null && this.native.send(frame, true) !== DROPPED;
+    return this.native !== null && this.native.send(frame, false) !== DROPPED;
   }
 
   corked(work: () => void): void {

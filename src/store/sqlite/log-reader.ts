@@ -76,7 +76,9 @@ export class SqliteLogReader {
       ),
       agentKeys: db.prepare("SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? ORDER BY purpose, key_id"),
       apiKey: db.prepare("SELECT * FROM api_keys WHERE key_hash = ?"),
-      apiKeys: db.prepare("SELECT * FROM api_keys WHERE ?1 IS NULL OR tenant_id = ?1 ORDER BY created_at_ms, key_hash"),
+      apiKeys: db.prepare(
+        "SELECT * FROM api_keys WHERE :tenant IS NULL OR tenant_id = :tenant ORDER BY created_at_ms, key_hash",
+      ),
     };
   }
 
@@ -165,7 +167,7 @@ export class SqliteLogReader {
   }
 
   apiKeys(tenantId: Uuid | null): ApiKey[] {
-    const rows = this.#sql.apiKeys.all(tenantId === null ? null : uuidToBytes(tenantId)) as ApiKeyRow[];
+    const rows = this.#sql.apiKeys.all({ tenant: tenantId === null ? null : uuidToBytes(tenantId) }) as ApiKeyRow[];
     return rows.map(apiKeyFromRow);
   }
 

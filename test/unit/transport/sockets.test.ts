@@ -102,7 +102,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     "sec-websocket-key": randomBytes(16).toString("base64"),
   };
 
-  test("accept sees the request; frames arrive in order and binary", async () => {
+  test("accept sees the request; frames arrive in order and as text", async () => {
     let seen: UpgradeRequest | undefined;
     recorder = new Recorder("b.v1");
     accept = async (request) => {
@@ -119,9 +119,12 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     running.records.length = 0;
     const client = dial("/feed?from_offset=7", ["a.v1", "b.v1"]);
     const received = messages(client);
+    const areBinary: boolean[] = [];
+    client.on("message", (_, isBinary) => areBinary.push(isBinary));
     await opened(client);
     await eventually(() => received.length === 4);
     expect(received.map(String)).toEqual(["one", "two", "three", ""]);
+    expect(areBinary).not.toContain(true);
     expect(client.protocol).toBe("b.v1");
     expect(seen).toMatchObject({ path: "/feed", remoteAddress: "127.0.0.1", protocols: ["a.v1", "b.v1"] });
     expect(seen?.query.get("from_offset")).toBe("7");

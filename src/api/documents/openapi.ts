@@ -1,0 +1,264 @@
+/** The HTTP surface as OpenAPI 3.1, served at /openapi.json. A test holds it to the routes and to live answers. */
+import { packageVersion } from "../../base/asset-paths.js";
+import { SCHEMAS } from "./schemas.js";
+
+type Json = Record<string, unknown>;
+
+const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+const uuid: Json = { type: "string", format: "uuid" };
+const object = (required: readonly string[], properties: Json): Json => ({ type: "object", required, properties });
+const list = (name: string, member: string, more: Json = {}): Json =>
+  object([member, "count", ...Object.keys(more)], {
+    [member]: { type: "array", items: ref(name) },
+    count: { type: "integer" },
+    ...more,
+  });
+
+function query(name: string, schema: Json, description: string, required = false): Json {
+  return { name, in: "query", required, schema, description };
+}
+
+function pathParameter(name: string, description: string): Json {
+  return { name, in: "path", required: true, schema: { type: "string" }, description };
+}
+
+const TENANT = query("tenant_id", uuid, "Tenant.", true);
+const STORE = query("store_id", uuid, "Store.", true);
+const LIMIT = query(
+  "limit",
+  { type: "integer", minimum: 1, maximum: 1000, default: 100 },
+  "Most entries; more is cut to 1000.",
+);
+
+/** The filters of a replay, shared with the WebSocket. */
+export const REPLAY_PARAMETERS: readonly Json[] = [
+  query("from_offset", { type: "integer", minimum: 0, default: 0 }, "First offset wanted, inclusive."),
+  query("log_id", uuid, "Refuse (LOG_MISMATCH) if this is not that log."),
+  query("epoch", { type: "integer" }, "Refuse (LOG_MISMATCH) if the log was restored since."),
+  query("tenant_id", uuid, "Only this tenant."),
+  query("store_id", uuid, "Only this store."),
+  query("entity_type", { type: "string" }, "Only this entity type."),
+  query("entity_id", { type: "string" }, "Only this entity."),
+  query("kind", { enum: ["ves_event"] }, "Only this kind of entry."),
+];
+
+interface Operation {
+  readonly summary: string;
+  readonly parameters?: readonly Json[];
+  readonly body?: Json;
+  readonly answer: Json;
+  readonly isPublic?: boolean;
+  readonly mediaType?: string;
+}
+
+function operation(spec: Operation): Json {
+  return {
+    summary: spec.summary,
+    ...(spec.isPublic ? { security: [] } : {}),
+    ...(spec.parameters === undefined ? {} : { parameters: spec.parameters }),
+    ...(spec.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: spec.body } } } }),
+    responses: {
+      "200": { description: "OK", content: { [spec.mediaType ?? "application/json"]: { schema: spec.answer } } },
+      default: { description: "Refused", content: { "application/problem+json": { schema: ref("Problem") } } },
+    },
+  };
+}
+
+const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
+  tenantId: uuid,
+  agentId: uuid,
+  keyId: { type: "integer", description: "Absent = the agent's highest + 1." },
+  publicKey: { type: "string", description: "32 bytes, hex or base64." },
+  keyAlgorithm: { enum: [1, 2], default: 1, description: "1 Ed25519, 2 X25519." },
+  proofOfPossession: {
+    type: "string",
+    description: "64 bytes of hex: Ed25519 over SHA-256(VES_POP_V1 || public key).",
+  },
+  signingKeyId: { type: "integer", description: "X25519 only: the agent's signing key that made the proof." },
+  validFrom: { type: "string", format: "date-time" },
+  validTo: { type: "string", format: "date-time" },
+});
+
+const KEY_COLLECTION: Json = {
+  post: operation({
+    summary: "Register an agent key. Admins of the tenant, or the agent itself. snake_case names are accepted too.",
+    body: KEY_REGISTRATION,
+    answer: object(["success", "tenantId", "agentId", "keyId", "keyAlgorithm", "message"], {}),
+  }),
+  get: operation({
+    summary: "List an agent's keys.",
+    parameters: [TENANT, query("agent_id", uuid, "Agent.", true)],
+    answer: list("AgentKey", "keys"),
+  }),
+};
+
+const KEY_ITEM: Json = {
+  delete: operation({
+    summary: "Revoke an agent key, at once and for ever.",
+    parameters: [
+      pathParameter("key_id", "Key id."),
+      TENANT,
+      query("agent_id", uuid, "Agent.", true),
+      query("key_algorithm", { enum: [1, 2], default: 1 }, "1 Ed25519, 2 X25519."),
+    ],
+    answer: object(["success", "keyId", "revokedAt"], {}),
+  }),
+};
+
+const INGEST = operation({
+  summary: "Submit signed events of one agent and stream. The answer is sent after they are durable.",
+  body: object(["agentId", "events"], {
+    agentId: uuid,
+    events: { type: "array", minItems: 1, maxItems: 1000, items: ref("Envelope") },
+  }),
+  answer: ref("IngestAnswer"),
+});
+
+const EVENTS = operation({
+  summary: "Events of one stream by sequence number.",
+  parameters: [
+    TENANT,
+    STORE,
+    query("from", { type: "integer", minimum: 0, default: 1 }, "First sequence number, inclusive."),
+    LIMIT,
+    query("entity_type", { type: "string" }, "Only this entity type."),
+    query("entity_id", { type: "string" }, "Only this entity."),
+    query("event_type", { type: "string" }, "Only this event type."),
+  ],
+  answer: list("Entry", "events", { head_sequence: { type: "integer" } }),
+});
+
+const LOG = operation({
+  summary: "The log by offset, a page at a time: the same entries as the subscription.",
+  parameters: [...REPLAY_PARAMETERS, LIMIT],
+  answer: list("Entry", "entries", {
+    log_id: uuid,
+    epoch: { type: "integer" },
+    next_offset: { type: "integer" },
+    head_offset: { type: "integer" },
+  }),
+});
+
+const HEAD = operation({
+  summary: "Where the log ends and, given a stream, where that stream ends.",
+  parameters: [query("tenant_id", uuid, "Tenant; together with store_id."), query("store_id", uuid, "Store.")],
+  answer: ref("LogPosition"),
+});
+
+const NEW_API_KEY = operation({
+  summary: "Create an API key. Its text is in this answer and nowhere else.",
+  body: object(["tenantId"], {
+    tenantId: uuid,
+    storeIds: { type: "array", items: uuid },
+    agentId: uuid,
+    permissions: { enum: ["read", "read_write", "admin"], default: "read_write" },
+    label: { type: "string", maxLength: 128 },
+  }),
+  answer: object(["success", "apiKey", "keyHashPrefix"], { apiKey: { type: "string" } }),
+});
+
+const OPERATIONS: Json = {
+  "/health": {
+    get: operation({
+      summary: "The process answers.",
+      isPublic: true,
+      answer: object(["status", "service", "version", "timestamp", "transport"], {}),
+    }),
+  },
+  "/ready": {
+    get: operation({
+      summary: "The store answers and the service is not going away.",
+      isPublic: true,
+      answer: object(["status", "database"], {}),
+    }),
+  },
+  "/metrics": {
+    get: operation({
+      summary: "Prometheus metrics. Admins of the whole service.",
+      mediaType: "text/plain",
+      answer: { type: "string" },
+    }),
+  },
+  "/openapi.json": { get: operation({ summary: "This document.", isPublic: true, answer: { type: "object" } }) },
+  "/asyncapi.json": {
+    get: operation({ summary: "The WebSocket surface.", isPublic: true, answer: { type: "object" } }),
+  },
+};
+
+export const openapi: Json = {
+  openapi: "3.1.0",
+  info: {
+    title: "StateSet Sequencer",
+    version: packageVersion,
+    description:
+      "Signed agent events in, one durable total order, signed receipts out. Every refusal is a problem+json with a stable code.",
+  },
+  security: [{ apiKey: [] }, { authorization: [] }],
+  paths: {
+    "/api/v1/ves/events/ingest": { post: INGEST },
+    "/api/v1/ves/events": { get: EVENTS },
+    "/api/v1/ves/events/{event_id}": {
+      get: operation({
+        summary: "One event.",
+        parameters: [pathParameter("event_id", "Event id.")],
+        answer: ref("Entry"),
+      }),
+    },
+    "/api/v1/log": { get: LOG },
+    "/api/v1/head": { get: HEAD },
+    "/api/v1/sequencer": {
+      get: operation({
+        summary: "What receipts are checked against.",
+        isPublic: true,
+        answer: object(["sequencer_id", "public_key", "algorithm", "log_id", "epoch"], {}),
+      }),
+    },
+    "/api/v1/agents/keys": KEY_COLLECTION,
+    "/api/v1/agents/keys/{key_id}": KEY_ITEM,
+    "/api/v1/agents/keys/revoke": {
+      post: operation({
+        summary: "Revoke an agent key, at once and for ever.",
+        body: object(["tenantId", "agentId", "keyId"], {
+          tenantId: uuid,
+          agentId: uuid,
+          keyId: { type: "integer" },
+          keyAlgorithm: { enum: [1, 2], default: 1 },
+          reason: { type: "string", maxLength: 1024 },
+        }),
+        answer: object(["success", "keyId", "revokedAt"], {}),
+      }),
+    },
+    "/api/v1/agent-keys": KEY_COLLECTION,
+    "/api/v1/agent-keys/{key_id}": KEY_ITEM,
+    "/api/v1/admin/api-keys": {
+      post: NEW_API_KEY,
+      get: operation({
+        summary: "List API keys.",
+        parameters: [query("tenant_id", uuid, "Tenant; absent = all the credential covers.")],
+        answer: list("ApiKey", "keys"),
+      }),
+    },
+    "/api/v1/admin/api-keys/{key_hash_prefix}": {
+      delete: operation({
+        summary: "Revoke an API key at once; its subscriptions end with 1008.",
+        parameters: [pathParameter("key_hash_prefix", "16 to 64 hex digits.")],
+        answer: ref("ApiKey"),
+      }),
+    },
+    ...OPERATIONS,
+  },
+  components: {
+    securitySchemes: {
+      apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+      authorization: {
+        type: "apiKey",
+        in: "header",
+        name: "Authorization",
+        description: "ApiKey ss_…, Bearer ss_… or Bearer <JWT>.",
+      },
+    },
+    schemas: SCHEMAS,
+  },
+};

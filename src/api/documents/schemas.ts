@@ -1,0 +1,234 @@
+/** JSON Schemas shared by the OpenAPI and AsyncAPI documents. Tests validate live answers against them. */
+
+const uuid = { type: "string", format: "uuid" };
+const time = { type: "string", format: "date-time" };
+const hex = (bytes: number, description: string) => ({
+  type: "string",
+  pattern: `^(0x)?[0-9a-fA-F]{${bytes * 2}}$`,
+  description,
+});
+const count = { type: "integer", minimum: 0 };
+const orNull = (schema: Record<string, unknown>) => ({ anyOf: [schema, { type: "null" }] });
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+
+export const encryptedPayload = {
+  type: "object",
+  description: "VES-ENC-1: AES-256-GCM content, its key sealed to each recipient with HPKE.",
+  required: ["enc_version", "aead", "nonce_b64u", "ciphertext_b64u", "tag_b64u", "hpke", "recipients"],
+  properties: {
+    enc_version: { const: 1 },
+    aead: { const: "AES-256-GCM" },
+    nonce_b64u: { type: "string" },
+    ciphertext_b64u: { type: "string" },
+    tag_b64u: { type: "string" },
+    hpke: {
+      type: "object",
+      required: ["mode", "kem", "kdf", "aead"],
+      properties: {
+        mode: { const: "base" },
+        kem: { const: "X25519-HKDF-SHA256" },
+        kdf: { const: "HKDF-SHA256" },
+        aead: { const: "AES-256-GCM" },
+      },
+    },
+    recipients: {
+      type: "array",
+      minItems: 1,
+      description: "Strictly ascending by recipient_kid.",
+      items: {
+        type: "object",
+        required: ["recipient_kid", "enc_b64u", "ct_b64u"],
+        properties: { recipient_kid: count, enc_b64u: { type: "string" }, ct_b64u: { type: "string" } },
+      },
+    },
+  },
+};
+
+export const envelope = {
+  type: "object",
+  description: "A signed VES v1 event. agent_signature is Ed25519 over the event signing hash.",
+  required: [
+    "ves_version",
+    "event_id",
+    "tenant_id",
+    "store_id",
+    "source_agent_id",
+    "agent_key_id",
+    "entity_type",
+    "entity_id",
+    "event_type",
+    "created_at",
+    "payload_kind",
+    "payload_plain_hash",
+    "payload_cipher_hash",
+    "agent_signature",
+  ],
+  properties: {
+    ves_version: { const: 1 },
+    event_id: { ...uuid, description: "Unique over all streams: the idempotency key." },
+    tenant_id: uuid,
+    store_id: uuid,
+    source_agent_id: uuid,
+    agent_key_id: count,
+    entity_type: { type: "string", minLength: 1, maxLength: 128 },
+    entity_id: { type: "string", minLength: 1, maxLength: 512 },
+    event_type: { type: "string", minLength: 1, maxLength: 256 },
+    created_at: { ...time, description: "Kept and hashed as this exact text." },
+    payload_kind: { enum: [0, 1], description: "0 plaintext, 1 encrypted." },
+    payload: { description: "Kind 0: any JSON but null." },
+    payload_encrypted: ref("EncryptedPayload"),
+    payload_plain_hash: hex(32, "SHA-256 of the canonical payload."),
+    payload_cipher_hash: hex(32, "Zero for kind 0."),
+    agent_signature: hex(64, "Ed25519."),
+    command_id: orNull({ ...uuid, description: "At most one event per command and stream." }),
+    base_version: orNull({ ...count, description: "Must equal the entity's version when given." }),
+  },
+};
+
+export const receipt = {
+  type: "object",
+  required: [
+    "sequencerId",
+    "eventId",
+    "sequenceNumber",
+    "sequencedAt",
+    "receiptHash",
+    "signatureAlg",
+    "sequencerSignature",
+    "sequencerKeyVersion",
+  ],
+  properties: {
+    sequencerId: uuid,
+    eventId: uuid,
+    sequenceNumber: { type: "integer", minimum: 1 },
+    sequencedAt: time,
+    receiptHash: hex(32, "SHA-256 over tenant, store, event, number and signing hash."),
+    signatureAlg: { const: "ed25519" },
+    sequencerSignature: hex(64, "Ed25519 over receiptHash, by the key of GET /api/v1/sequencer."),
+    sequencerKeyVersion: count,
+    receiptSignatureScheme: { const: 1 },
+  },
+};
+
+export const entry = {
+  type: "object",
+  description: "One entry of the log, as subscriptions and reads carry it.",
+  required: ["kind", "offset", "tenant_id", "store_id", "sequence_number", "sequenced_at", "event", "receipt"],
+  additionalProperties: false,
+  properties: {
+    kind: { const: "ves_event" },
+    offset: { ...count, description: "Place in the one total order: from 0, gap-free, never reused." },
+    tenant_id: uuid,
+    store_id: uuid,
+    sequence_number: { type: "integer", minimum: 1, description: "Place in its stream: from 1, gap-free." },
+    sequenced_at: time,
+    event: ref("Envelope"),
+    receipt: ref("Receipt"),
+  },
+};
+
+export const ingestAnswer = {
+  type: "object",
+  required: ["batchId", "eventsAccepted", "eventsRejected", "sequenceStart", "sequenceEnd", "headSequence"],
+  additionalProperties: false,
+  properties: {
+    batchId: uuid,
+    eventsAccepted: { ...count, description: "Newly stored. Exact replays count neither here nor as rejected." },
+    eventsRejected: count,
+    sequenceStart: orNull(count),
+    sequenceEnd: orNull(count),
+    headSequence: count,
+    rejections: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["event_id", "reason", "message"],
+        properties: {
+          event_id: uuid,
+          reason: { type: "string", description: "Compare the part before the first colon." },
+          message: { type: "string" },
+        },
+      },
+    },
+    receipts: { type: "array", description: "Replayed ones first.", items: ref("Receipt") },
+  },
+};
+
+export const problem = {
+  type: "object",
+  description: "RFC 9457 problem details. `code` is stable; `detail` is for people.",
+  required: ["type", "title", "status", "detail", "code", "request_id", "error"],
+  properties: {
+    type: { type: "string" },
+    title: { type: "string" },
+    status: { type: "integer" },
+    detail: { type: "string" },
+    code: { type: "string" },
+    request_id: { type: "string" },
+    pointer: { type: "string", description: "RFC 6901 pointer into the request body." },
+    error: {
+      type: "object",
+      required: ["code", "numeric_code", "message"],
+      properties: { code: { type: "string" }, numeric_code: { type: "integer" }, message: { type: "string" } },
+    },
+  },
+};
+
+export const logPosition = {
+  type: "object",
+  required: ["log_id", "epoch", "next_offset"],
+  properties: {
+    log_id: uuid,
+    epoch: { type: "integer", minimum: 1, description: "Raised by a restore: earlier cursors are refused." },
+    next_offset: count,
+    head_sequence: { ...count, description: "With tenant_id and store_id: last number of that stream, 0 = none." },
+  },
+};
+
+export const agentKey = {
+  type: "object",
+  required: ["tenantId", "agentId", "keyId", "keyType", "keyAlgorithm", "publicKey", "status", "createdAt"],
+  properties: {
+    tenantId: uuid,
+    agentId: uuid,
+    keyId: count,
+    keyType: { enum: ["signing", "encryption"] },
+    keyAlgorithm: { enum: [1, 2], description: "1 Ed25519, 2 X25519." },
+    publicKey: hex(32, "Raw public key."),
+    status: { enum: ["active", "revoked", "expired", "not_yet_valid"] },
+    validFrom: orNull(time),
+    validTo: orNull(time),
+    createdAt: time,
+    revokedAt: orNull(time),
+    revokeReason: orNull({ type: "string" }),
+  },
+};
+
+export const apiKey = {
+  type: "object",
+  required: ["keyHashPrefix", "tenantId", "storeIds", "agentId", "permissions", "active", "createdAt"],
+  properties: {
+    keyHashPrefix: { type: "string", description: "First 16 hex digits of the key's SHA-256." },
+    tenantId: uuid,
+    storeIds: { type: "array", items: uuid, description: "Empty = every store of the tenant." },
+    agentId: orNull(uuid),
+    permissions: { enum: ["read", "read_write", "admin"] },
+    label: orNull({ type: "string" }),
+    active: { type: "boolean" },
+    createdAt: time,
+    revokedAt: orNull(time),
+  },
+};
+
+/** By the name the documents refer to them. */
+export const SCHEMAS = {
+  Envelope: envelope,
+  EncryptedPayload: encryptedPayload,
+  Receipt: receipt,
+  Entry: entry,
+  IngestAnswer: ingestAnswer,
+  Problem: problem,
+  LogPosition: logPosition,
+  AgentKey: agentKey,
+  ApiKey: apiKey,
+};

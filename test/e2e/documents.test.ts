@@ -1,0 +1,79 @@
+/** The served documents are true: every route is in them and live answers satisfy their schemas. */
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Answer, startService, type TestAgent, type TestService } from "../support/service.js";
+
+interface Operation {
+  readonly responses: { readonly "200": { readonly content: Record<string, { readonly schema: object }> } };
+}
+
+describe("documents", () => {
+  let service: TestService;
+  let agent: TestAgent;
+  let openapi: { readonly paths: Record<string, Record<string, Operation>>; readonly components: object };
+
+  beforeAll(async () => {
+    service = await startService();
+    agent = await service.agent();
+    openapi = (await service.get("/openapi.json")).json;
+  });
+  afterAll(() => service[Symbol.asyncDispose]());
+
+  function check(method: string, path: string, answer: Answer): void {
+    const schema = openapi.paths[path]![method]!.responses["200"].content["application/json"]!.schema;
+    const ajv = new Ajv2020({ strict: false });
+    (addFormats as unknown as (instance: Ajv2020) => void)(ajv);
+    const validate = ajv.compile({ ...schema, components: openapi.components });
+    expect(answer.status).toBe(200);
+    expect(validate(answer.json), JSON.stringify(validate.errors)).toBe(true);
+  }
+
+  it("describe an ingest with receipts and rejections, and every read of it", async () => {
+    const event = agent.sign();
+    const forged = { ...agent.sign(), agent_signature: event.agent_signature };
+    check("post", "/api/v1/ves/events/ingest", await agent.ingest([event, forged]));
+    check("get", "/api/v1/log", await service.get("/api/v1/log"));
+    const stream = `tenant_id=${agent.tenantId}&store_id=${agent.storeId}`;
+    check("get", "/api/v1/ves/events", await service.get(`/api/v1/ves/events?${stream}`));
+    check("get", "/api/v1/ves/events/{event_id}", await service.get(`/api/v1/ves/events/${event.event_id}`));
+    check("get", "/api/v1/head", await service.get(`/api/v1/head?${stream}`));
+    const agentQuery = `tenant_id=${agent.tenantId}&agent_id=${agent.agentId}`;
+    check("get", "/api/v1/agents/keys", await service.get(`/api/v1/agents/keys?${agentQuery}`));
+    await service.apiKey({ tenantId: agent.tenantId });
+    check("get", "/api/v1/admin/api-keys", await service.get("/api/v1/admin/api-keys"));
+    for (const path of ["/health", "/ready", "/api/v1/sequencer"]) check("get", path, await service.get(path));
+  });
+
+  it("name only routes that exist, with their methods", async () => {
+    for (const [path, methods] of Object.entries(openapi.paths)) {
+      const concrete = path.replace(/\{[^}]+\}/g, "1");
+      const refused = await service.request("PUT", concrete, { body: {} });
+      expect(refused.status, path).toBe(405);
+      const allowed = new Set(
+        refused.headers
+          .get("allow")!
+          .split(/,\s*/)
+          .filter((name) => name !== "HEAD"),
+      );
+      // `/agents/keys/revoke` is also `/agents/keys/{key_id}` with the id "revoke": its DELETE is that route's.
+      if (path.endsWith("/revoke")) allowed.delete("DELETE");
+      expect([...allowed].sort(), path).toEqual(
+        Object.keys(methods)
+          .map((name) => name.toUpperCase())
+          .sort(),
+      );
+    }
+  });
+
+  it("resolve all their references", async () => {
+    for (const document of [openapi, (await service.get("/asyncapi.json")).json]) {
+      for (const [, pointer] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+        const target = pointer!
+          .split("/")
+          .reduce((node: unknown, key) => (node as Record<string, unknown>)?.[key], document);
+        expect(target, pointer).toBeDefined();
+      }
+    }
+  });
+});
