@@ -2,9 +2,10 @@
  * Policies (section 6.4): which amounts a compliance proof may show, and the hash that binds a policy to an event.
  * Numbers above 2^53-1 are refused: the two originals hash them differently, so no proof could match (finding F6).
  */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { toHex, utf8 } from "../base/bytes.js";
-import { canonicalJson, type JsonObject } from "./canonical-json.js";
+import { toHex } from "../base/bytes.js";
+import type { JsonObject } from "./canonical-json.js";
+import { ComplianceInputError } from "./compliance-input-error.js";
+import { jsonDigest } from "./digest.js";
 
 export type PolicyId = "aml.threshold" | "order_total.cap" | "agent.authorization.v1" | "agent.budget.v1";
 
@@ -28,11 +29,6 @@ const LIMIT_KEY: Readonly<Record<PolicyId, string>> = {
   "agent.authorization.v1": "maxTotal",
   "agent.budget.v1": "budgetLimit",
 };
-
-/** A refused policy or input field; the message names the field. */
-export class ComplianceInputError extends Error {
-  override readonly name = "ComplianceInputError";
-}
 
 export function isPolicyId(text: string): text is PolicyId {
   return Object.hasOwn(LIMIT_KEY, text);
@@ -71,7 +67,7 @@ export function effectiveLimit(policy: Policy): bigint {
 }
 
 export function policyHash(policyId: string, params: JsonObject): Uint8Array {
-  return sha256(utf8(POLICY_HASH_DOMAIN + canonicalJson({ policyId, policyParams: params })));
+  return jsonDigest(POLICY_HASH_DOMAIN, { policyId, policyParams: params });
 }
 
 export function policyHashHex(policyId: string, params: JsonObject): string {

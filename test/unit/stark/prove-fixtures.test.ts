@@ -1,9 +1,25 @@
 import { describe, expect, it } from "vitest";
-import { proveCompliance } from "../../../src/stark/prove.js";
+import { fromHex } from "../../../src/base/bytes.js";
+import { parseUuid, uuidToBytes } from "../../../src/base/ids.js";
+import { makeAmountBinding } from "../../../src/stark/amount-binding.js";
+import { isJsonObject, parseJson } from "../../../src/stark/canonical-json.js";
+import { boundInputsHash, type ComplianceInputs, parseComplianceInputs } from "../../../src/stark/compliance-inputs.js";
+import { bytesToLimbs, FIELD_MODULUS } from "../../../src/stark/field.js";
+import { parsePolicy, policyHashHex } from "../../../src/stark/policy.js";
+import { proveBatch, proveCompliance, WitnessRefusedError } from "../../../src/stark/prove.js";
 import type { ComplianceStatement } from "../../../src/stark/statement.js";
-import { fixtureProof, fixtureStatement, newKernels } from "./fixtures.js";
+import { batchElements, batchInputs } from "../../../src/stark/v2/batch-statement.js";
+import { type BatchEvent, type BatchHeader, batchWitness } from "../../../src/stark/v2/batch-witness.js";
+import { verify } from "../../../src/stark/verify.js";
+import { commitAmount, commitmentToHex } from "../../../src/stark/witness-commitment.js";
+import { batchStatement, fixtureProof, fixtureStatement, fixtureText, newKernels } from "./fixtures.js";
 
 const kernels = newKernels();
+
+function claimOf(name: string): Omit<ComplianceStatement, "witnessCommitment"> {
+  const { witnessCommitment: _, ...claim } = fixtureStatement(name) as ComplianceStatement;
+  return claim;
+}
 
 describe("our prover gives the original's bytes", () => {
   it.each([
@@ -11,9 +27,89 @@ describe("our prover gives the original's bytes", () => {
     ["c_fast", 9999n, "fast"],
     ["c_secure", 10000n, "secure"],
   ] as const)("%s", (name, amount, profile) => {
-    const { witnessCommitment, ...claim } = fixtureStatement(name) as ComplianceStatement;
-    const made = proveCompliance(kernels, amount, claim, profile);
-    expect(made.statement.witnessCommitment).toEqual(witnessCommitment);
+    const made = proveCompliance(kernels, amount, claimOf(name), profile);
+    expect(made.statement).toEqual(fixtureStatement(name));
     expect(Buffer.from(made.proof).equals(Buffer.from(fixtureProof(name)))).toBe(true);
+  });
+
+  it.each([
+    ["b1", "default"],
+    ["b8", "default"],
+    ["b8s", "secure"],
+  ] as const)("%s", (name, profile) => {
+    const header = batchInputs(fixtureStatement(name) as ReturnType<typeof batchStatement>);
+    const witness = batchWitness(kernels, header, fixtureEvents(header.events));
+    expect(batchElements(witness.inputs)).toEqual(fixtureText(name, "pi").split(",").map(BigInt));
+    const proof = proveBatch(kernels, witness, profile);
+    expect(Buffer.from(proof).equals(Buffer.from(fixtureProof(name)))).toBe(true);
+  });
+});
+
+/** The events behind the batch fixtures: ids counting up in the last byte, amounts from 1000, sequence from 42. */
+function fixtureEvents(count: number): BatchEvent[] {
+  const json = parseJson(fixtureText("c_default", "canon"));
+  if (!isJsonObject(json)) throw new Error("fixture");
+  const { amountBindingHash: _, ...unbound } = json;
+  return Array.from({ length: count }, (_, i): BatchEvent => {
+    const eventId = parseUuid(`123e4567-e89b-12d3-a456-42661417400${i}`)!;
+    const amount = 1000n + BigInt(i);
+    const event: ComplianceInputs = { ...parseComplianceInputs(unbound), eventId, sequenceNumber: 42n + BigInt(i) };
+    const witnessCommitment = commitmentToHex(commitAmount(kernels, amount));
+    const bindingHash = makeAmountBinding(event, amount).bindingHash;
+    const bound = { ...event, witnessCommitment, amountBindingHash: bindingHash };
+    return {
+      eventId: bytesToLimbs(uuidToBytes(eventId)),
+      amount,
+      inputHash: bytesToLimbs(fromHex(boundInputsHash(bound), 32)!),
+    };
+  });
+}
+
+describe("what we prove, we verify", () => {
+  const claim = claimOf("c_secure");
+  const limits: [amount: bigint, limit: bigint][] = [
+    [0n, 0n],
+    [0n, 2n ** 64n - 1n],
+    [2n ** 64n - 6n, 2n ** 64n - 1n],
+    [2n ** 32n - 1n, 2n ** 32n],
+    [2n ** 32n + 5n, 2n ** 33n + 4n],
+    [7n, 2n ** 32n + 3n],
+    [FIELD_MODULUS, FIELD_MODULUS],
+  ];
+  it.each(limits)("%s of %s", (amount, effectiveLimit) => {
+    const made = proveCompliance(kernels, amount, { ...claim, effectiveLimit }, "default");
+    const accept = { profiles: ["default"] } as const;
+    expect(verify(kernels, made.proof, made.statement, accept)).toMatchObject({ valid: true });
+    const other = { ...made.statement, effectiveLimit: effectiveLimit ^ 1n };
+    expect(verify(kernels, made.proof, other, accept).valid).toBe(false);
+  });
+
+  it("refuses a witness that violates the policy", () => {
+    expect(() => proveCompliance(kernels, 10_001n, claim)).toThrow(WitnessRefusedError);
+    expect(() => proveCompliance(kernels, -1n, claim)).toThrow(WitnessRefusedError);
+    expect(() => proveCompliance(kernels, 1n, { ...claim, inputElements: [] })).toThrow(WitnessRefusedError);
+    expect(() => proveCompliance(kernels, 1n, { ...claim, effectiveLimit: 2n ** 64n })).toThrow(WitnessRefusedError);
+  });
+
+  it.each([2, 3, 5])("a batch of %s with events above the limit shows all-compliant = 0", (count) => {
+    const header: BatchHeader = {
+      ...batchInputs(fixtureStatement("b1") as ReturnType<typeof batchStatement>),
+      policyId: "order_total.cap",
+      policyLimit: 1001n,
+      previousRoot: [1n, 2n, 3n, 4n],
+    };
+    const witness = batchWitness(kernels, header, fixtureEvents(count));
+    expect(witness.inputs.isAllCompliant).toBe(count <= 2);
+    const proof = proveBatch(kernels, witness, "default");
+    const statement = batchStatement(batchElements(witness.inputs));
+    expect(verify(kernels, proof, statement, { profiles: ["default"] })).toMatchObject({ valid: true });
+    const flipped = statement.publicElements.with(24, count <= 2 ? 0n : 1n);
+    expect(verify(kernels, proof, batchStatement(flipped), { profiles: ["default"] }).valid).toBe(false);
+  });
+
+  it("policy hashes reach the batch statement", () => {
+    const limbs = bytesToLimbs(fromHex(policyHashHex("order_total.cap", { cap: 1001n }), 32)!);
+    expect(limbs).toHaveLength(8);
+    expect(parsePolicy("order_total.cap", { cap: 1001n }).limit).toBe(1001n);
   });
 });
