@@ -162,7 +162,9 @@ function verifyWorker(config: Config, keyEpoch: SharedArrayBuffer): VerifyWorker
   return {
     limits: { eventsPerBatchMax: config.MAX_EVENTS_PER_BATCH, eventPayloadBytesMax: config.MAX_EVENT_PAYLOAD_SIZE },
     rules: {
-      entityTypes: config.ALLOWED_ENTITY_TYPES.split(",").filter((name) => name !== ""),
+      entityTypes: config.ALLOWED_ENTITY_TYPES.split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
       futureMsMax: config.MAX_EVENT_FUTURE_SECS * 1000,
       isSchemaRequired: config.SCHEMA_VALIDATION_MODE === "required",
     },

@@ -95,7 +95,7 @@ function readFile(path: string | undefined, problems: string[]): Map<string, str
     return values;
   }
   for (const [name, value] of Object.entries(content)) {
-    if (!(name in OPTIONS)) problems.push(`unknown option ${name} in ${path}`);
+    if (!Object.hasOwn(OPTIONS, name)) problems.push(`unknown option ${name} in ${path}`);
     else if (!["string", "number", "boolean"].includes(typeof value))
       problems.push(`${name} in ${path} has no plain value`);
     else values.set(name, String(value));

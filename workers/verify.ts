@@ -50,12 +50,13 @@ export default function verify(task: VerifyTask): unknown {
 /** Keys of another epoch than the one read here are as good as unknown. */
 function contextOf(given: readonly KeyRecord[]): VerifyContext {
   const now = Atomics.load(epoch, 0);
-  const absent = new Set<string>();
+  // Kept beside the cache, which may hold fewer keys than one request needs and never holds absent ones.
+  const answered = new Map<string, AgentKey | null>();
   for (const { ref, key, epoch: readIn } of given) {
-    const name = agentKeyKey(ref);
     if (readIn !== now) continue;
-    if (key === null) absent.add(name);
-    else knownKeys.set(name, { ref, key, epoch: readIn });
+    const name = agentKeyKey(ref);
+    answered.set(name, key);
+    if (key !== null) knownKeys.set(name, { ref, key, epoch: readIn });
   }
   return {
     limits,
@@ -65,7 +66,8 @@ function contextOf(given: readonly KeyRecord[]): VerifyContext {
     keyEpoch: now,
     findKey: (ref) => {
       const name = agentKeyKey(ref);
-      if (absent.has(name)) return null;
+      const answer = answered.get(name);
+      if (answer !== undefined) return answer;
       const known = knownKeys.get(name);
       return known?.epoch === now ? known.key : undefined;
     },

@@ -2,7 +2,7 @@
 import { type Authenticator, hashApiKey } from "../auth/authenticator.js";
 import { newApiKey } from "../auth/new-api-key.js";
 import { CodedError } from "../base/errors.js";
-import { NIL_UUID, type Uuid } from "../base/ids.js";
+import { NIL_UUID } from "../base/ids.js";
 import type { Broadcaster } from "../broadcast/broadcaster.js";
 import type { Lane } from "../lane/lane.js";
 import type { ApiKey, LogReader } from "../store/contract.js";
@@ -22,6 +22,8 @@ export interface ApiKeyRoutesOptions {
 
 const COLLECTION = "/api/v1/admin/api-keys";
 const PREFIX_CHARACTERS = 16;
+/** Stores one key may name: its scope travels with every request it sends. */
+const STORE_IDS_MAX = 1000;
 
 export function apiKeyRoutes(options: ApiKeyRoutesOptions): Route[] {
   const { authenticator } = options;
@@ -52,11 +54,13 @@ type PermissionName = keyof typeof PERMISSIONS;
 
 const NEW_KEY = {
   tenantId: required(uuid, "tenantId", "tenant_id"),
-  storeIds: optional(uuids, "storeIds", "store_ids"),
+  storeIds: optional(uuids(STORE_IDS_MAX), "storeIds", "store_ids"),
   agentId: optional(uuid, "agentId", "agent_id"),
   permissions: optional((cursor) => {
     const name = cursor.readString();
-    return name in PERMISSIONS ? (name as PermissionName) : cursor.fail("expected read, read_write or admin");
+    return Object.hasOwn(PERMISSIONS, name)
+      ? (name as PermissionName)
+      : cursor.fail("expected read, read_write or admin");
   }, "permissions"),
   label: optional(text(128), "label"),
 };
@@ -66,7 +70,8 @@ async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope
   authorizeAdmin(scope, tenantId);
   if (tenantId === NIL_UUID)
     throw new CodedError("INVALID_FIELD_VALUE", "tenantId must not be nil", { pointer: "/tenantId" });
-  checkNotWider(scope, storeIds ?? [], agentId);
+  const permission = PERMISSIONS[permissions ?? "read_write"];
+  checkNotWider(scope, { storeIds: storeIds ?? [], agentId, ...permission });
   const apiKey = newApiKey(tenantId);
   const key = await options.lane.command<ApiKey>({
     kind: "create_api_key",
@@ -75,7 +80,7 @@ async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope
       tenantId,
       storeIds: storeIds ?? [],
       agentId,
-      ...PERMISSIONS[permissions ?? "read_write"],
+      ...permission,
       label,
     },
   });
@@ -83,7 +88,12 @@ async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope
 }
 
 /** A key never opens more than the one that made it. */
-function checkNotWider(scope: Scope, storeIds: readonly Uuid[], agentId: Uuid | null): void {
+function checkNotWider(scope: Scope, asked: Omit<Scope, "tenantId">): void {
+  const { storeIds, agentId } = asked;
+  // A token may hold `admin` alone (wire-api B.3).
+  if ((asked.canRead && !scope.canRead) || (asked.canWrite && !scope.canWrite)) {
+    throw new CodedError("INSUFFICIENT_PERMISSIONS", "Cannot mint a key with broader permissions");
+  }
   const isWithinStores =
     scope.storeIds.length === 0 || (storeIds.length > 0 && storeIds.every((id) => scope.storeIds.includes(id)));
   if (!isWithinStores)

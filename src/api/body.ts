@@ -54,10 +54,15 @@ export function uuid(cursor: JsonCursor): Uuid {
   return parseUuid(cursor.readString()) ?? cursor.fail("expected a UUID");
 }
 
-export function uuids(cursor: JsonCursor): Uuid[] {
-  const ids: Uuid[] = [];
-  cursor.readArray(() => ids.push(uuid(cursor)));
-  return ids;
+export function uuids(countMax: number): (cursor: JsonCursor) => Uuid[] {
+  return (cursor) => {
+    const ids: Uuid[] = [];
+    cursor.readArray(() => {
+      if (ids.length === countMax) cursor.fail(`expected at most ${countMax} ids`);
+      ids.push(uuid(cursor));
+    });
+    return ids;
+  };
 }
 
 export function time(cursor: JsonCursor): number {

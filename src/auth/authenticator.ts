@@ -1,6 +1,7 @@
 /**
  * Turns a credential into a principal. API keys are known by their SHA-256 only and cached; a revocation drops the cached
- * one, and a lookup that was under way meanwhile is not cached, so nothing revives a revoked key.
+ * one, and a lookup that was under way meanwhile starts again, so nothing revives a revoked key and no subscription opens
+ * on one after its subscriptions were ended.
  */
 import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
@@ -55,10 +56,14 @@ export class Authenticator {
     const keyHash = hashApiKey(text);
     const cached = this.#cache.get(keyHash);
     if (cached !== undefined) return cached;
-    const revocations = this.#revocations;
-    const principal = await this.#lookUp(keyHash);
-    if (revocations === this.#revocations) this.#cache.set(keyHash, principal);
-    return principal;
+    for (;;) {
+      const revocations = this.#revocations;
+      const principal = await this.#lookUp(keyHash);
+      // A revocation meanwhile may be this key's own: what was read before it opens nothing any more.
+      if (revocations !== this.#revocations) continue;
+      this.#cache.set(keyHash, principal);
+      return principal;
+    }
   }
 
   async #lookUp(keyHash: string): Promise<Principal> {

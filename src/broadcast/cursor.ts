@@ -13,7 +13,7 @@ const U64_MAX = 0xffff_ffff_ffff_ffffn;
  * CURSOR_MALFORMED, LOG_MISMATCH, CURSOR_IN_FUTURE. A cursor equal to the head is fine: it waits for the next entry.
  */
 export function readCursor(query: URLSearchParams, head: LogHead): number {
-  const offset = parseOffset(query.get("from_offset") ?? "0");
+  const offset = parseOffset(single(query, "from_offset") ?? "0");
   checkLog(query, head);
   if (offset > BigInt(head.nextOffset)) {
     throw new CodedError("CURSOR_IN_FUTURE", `offset ${offset} is beyond the head ${head.nextOffset}`, {
@@ -40,9 +40,15 @@ function parseOffset(text: string): bigint {
   throw new CodedError("CURSOR_MALFORMED", "from_offset must be an integer from 0 to 18446744073709551615");
 }
 
+function single(query: URLSearchParams, name: string): string | null {
+  const values = query.getAll(name);
+  if (values.length > 1) throw new CodedError("CURSOR_MALFORMED", `${name} is given more than once`);
+  return values[0] ?? null;
+}
+
 function checkLog(query: URLSearchParams, head: LogHead): void {
-  const logId = query.get("log_id");
-  const epoch = query.get("epoch");
+  const logId = single(query, "log_id");
+  const epoch = single(query, "epoch");
   if (epoch !== null && !U64.test(epoch)) throw new CodedError("CURSOR_MALFORMED", "epoch must be an integer");
   const isOther =
     (logId !== null && logId.toLowerCase() !== head.logId) || (epoch !== null && epoch !== String(head.epoch));

@@ -1,5 +1,6 @@
 /** Decisions on who may do what. Registrations are immutable; revocations are idempotent and take effect in log order. */
 import type { ErrorCode } from "../base/errors.js";
+import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { agentKey, agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, ApiKey } from "../store/contract.js";
 import type { Chunk } from "./decide-chunk.js";
@@ -35,6 +36,12 @@ function registerAgentKey(chunk: Chunk, command: Command<"register_agent_key">):
   const { state, writes, context } = chunk;
   const agent = agentKey(command.key);
   const keyId = command.key.keyId ?? (state.highestKeyIds.get(agent) ?? 0) + 1;
+  if (keyId > AGENT_KEY_ID_MAX) {
+    return {
+      code: "INVALID_FIELD_VALUE",
+      message: `agent ${command.key.agentId} has used the highest key id: name one`,
+    };
+  }
   const key: AgentKey = { ...command.key, keyId, createdAtMs: context.nowMs, revokedAtMs: null, revokeReason: null };
   const name = agentKeyKey(key);
   if (state.agentKeys.has(name)) {

@@ -22,12 +22,15 @@ export interface EventRules {
   readonly isSchemaRequired: boolean;
 }
 
-/** Everything that needs neither a key nor a signature. Null = passed. */
+/** ves-protocol §4.4 A, asked before an event counts for anything else. Null = passed. */
+export function checkSchema(fields: EventFields, rules: EventRules): Rejection | null {
+  if (!rules.isSchemaRequired) return null;
+  return { reason: "schema_validation", message: `No schema registered for event type '${fields.eventType}'` };
+}
+
+/** Everything that needs neither a schema, a key nor a signature. Null = passed. */
 export function checkContent(event: IngestEvent, rules: EventRules, nowMs: number): Rejection | null {
   const { fields } = event;
-  if (rules.isSchemaRequired) {
-    return { reason: "schema_validation", message: `No schema registered for event type '${fields.eventType}'` };
-  }
   if (fields.vesVersion !== VES_VERSION) {
     return { reason: "unsupported_version", message: `Expected VES version 1, got ${fields.vesVersion}` };
   }

@@ -7,7 +7,7 @@ import { type Uuid, uuidToBytes } from "../base/ids.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
 import { type AgentKey, type AgentKeyRef, KEY_PURPOSE_SIGNING } from "../store/contract.js";
-import { checkContent, checkKey, checkSignature, type EventRules } from "./check-event.js";
+import { checkContent, checkKey, checkSchema, checkSignature, type EventRules } from "./check-event.js";
 import { envelopeJson } from "./envelope-json.js";
 import { type IngestBody, type IngestEvent, type IngestLimits, readIngestBody } from "./ingest-body.js";
 import type { Scope } from "./scope.js";
@@ -56,16 +56,20 @@ export function verifyRequest(request: IngestRequest, context: VerifyContext): V
   };
 }
 
+/**
+ * Every key the request names as soon as one of them is unknown, else none. Asked for together because the answer comes
+ * to any worker, and what this one knows may be unknown there or have left its cache by then.
+ */
 function missingKeys(body: IngestBody, context: VerifyContext): AgentKeyRef[] {
-  const missing: AgentKeyRef[] = [];
-  const seen = new Set<number>();
+  const refs = new Map<number, AgentKeyRef>();
+  let isMissing = false;
   for (const { fields } of body.events) {
-    if (seen.has(fields.agentKeyId)) continue;
-    seen.add(fields.agentKeyId);
+    if (refs.has(fields.agentKeyId)) continue;
     const ref = keyRef(body, fields.agentKeyId);
-    if (context.findKey(ref) === undefined) missing.push(ref);
+    refs.set(fields.agentKeyId, ref);
+    isMissing ||= context.findKey(ref) === undefined;
   }
-  return missing;
+  return isMissing ? [...refs.values()] : [];
 }
 
 function keyRef(body: IngestBody, keyId: number): AgentKeyRef {
@@ -76,6 +80,11 @@ function checkEvents(body: IngestBody, context: VerifyContext): CheckedEvent[] {
   const seen = new Set<Uuid>();
   return body.events.map((event) => {
     const { eventId } = event.fields;
+    // First of all: an event without a schema does not make a later one of the same id a duplicate (ves-protocol §5.1).
+    const unregistered = checkSchema(event.fields, context.rules);
+    if (unregistered !== null) {
+      return { stage: "refused", eventId: uuidToBytes(eventId), repeated: false, ...unregistered };
+    }
     if (seen.has(eventId)) {
       return {
         stage: "refused",
