@@ -4,9 +4,9 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.js";
+import type { LaneContext } from "../src/lane/chunk.js";
 import { commitChunk } from "../src/lane/commit-chunk.js";
 import { cutChunk } from "../src/lane/cut-chunk.js";
-import type { LaneContext } from "../src/lane/decide-chunk.js";
 import type { LaneItem } from "../src/lane/lane-item.js";
 import { encodeChunk, type FromLane, type LaneWorkerData, type ToLane } from "../src/lane/lane-message.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";

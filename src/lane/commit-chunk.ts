@@ -3,8 +3,9 @@
  * where the step is; recovery is the same function on the next start, because the lane keeps no state of its own.
  */
 import { type LaneStore, type LogEntry, StorageFullError } from "../store/contract.js";
+import type { LaneContext } from "./chunk.js";
 import { chunkQuery } from "./chunk-query.js";
-import { decideChunk, hasWrites, type LaneContext } from "./decide-chunk.js";
+import { decideChunk, hasWrites } from "./decide-chunk.js";
 import type { LaneAnswer, LaneItem } from "./lane-item.js";
 
 export interface ChunkOutcome {

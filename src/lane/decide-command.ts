@@ -3,7 +3,7 @@ import type { ErrorCode } from "../base/errors.js";
 import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { agentKey, agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, ApiKey } from "../store/contract.js";
-import type { Chunk } from "./decide-chunk.js";
+import type { Chunk } from "./chunk.js";
 import type { CommandResult, LaneCommand } from "./lane-item.js";
 
 export function decideCommand(chunk: Chunk, command: LaneCommand): void {

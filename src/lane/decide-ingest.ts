@@ -8,8 +8,8 @@ import { agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../store/c
 import type { EntityState, StoredEvent, StreamState } from "../store/contract.js";
 import { encodeFrame, encodeReceipt, receiptHashOf } from "../store/entry-frame.js";
 import type { Rejection, UnprovenEvent, VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
+import type { Chunk } from "./chunk.js";
 import { signingKeyRef } from "./chunk-query.js";
-import type { Chunk } from "./decide-chunk.js";
 import { type EventRejection, encodeIngestAnswer } from "./ingest-answer.js";
 
 /** Order of the phases in which the protocol reports rejections (§6). */

@@ -1,0 +1,48 @@
+import type { ChunkState, ChunkWrites, LogEntry, SequencerIdentity } from "../store/contract.js";
+import type { LaneAnswer } from "./lane-item.js";
+
+/** The inputs that are not rows. */
+export interface LaneContext {
+  readonly nowMs: number;
+  readonly sequencer: SequencerIdentity;
+  /** Ed25519 signature (64 bytes) of a receipt hash. */
+  readonly sign: (receiptHash: Uint8Array) => Uint8Array;
+  /** Revocations so far, see `VerifiedRequest.keyEpoch`. */
+  readonly keyEpoch: number;
+}
+
+/** A chunk being decided. */
+export interface Chunk {
+  readonly state: ChunkState;
+  readonly context: LaneContext;
+  /** Never runs backwards along the log, whatever the clock does. */
+  readonly sequencedAtMs: number;
+  nextOffset: number;
+  readonly writes: ChunkWrites;
+  readonly entries: LogEntry[];
+  readonly answers: LaneAnswer[];
+  /** Rejections by reason (the part before `:`), for the metrics. */
+  readonly rejectedByReason: Map<string, number>;
+}
+
+/** A chunk in which nothing is decided yet. */
+export function openChunk(state: ChunkState, context: LaneContext): Chunk {
+  return {
+    state,
+    context,
+    sequencedAtMs: Math.max(context.nowMs, state.lastSequencedAtMs),
+    nextOffset: state.nextOffset,
+    writes: {
+      nowMs: context.nowMs,
+      entries: [],
+      rejections: [],
+      agentKeys: [],
+      agentKeyRevocations: [],
+      apiKeys: [],
+      apiKeyRevocations: [],
+    },
+    entries: [],
+    answers: [],
+    rejectedByReason: new Map(),
+  };
+}
