@@ -1,9 +1,9 @@
 import type { Authenticator } from "../auth/authenticator.js";
-import { ENTRIES_PROTOCOL } from "../auth/credential.js";
 import { CodedError } from "../base/errors.js";
 import type { Broadcaster } from "../broadcast/broadcaster.js";
 import { limitCatchUp, readCursor } from "../broadcast/cursor.js";
 import { type EntrySource, entryQuery } from "../broadcast/entry-source.js";
+import { ENTRIES_PROTOCOL } from "../protocol/subprotocols.js";
 import type { SocketHandler, SocketRoute, UpgradeRequest } from "../transport/http.js";
 import { readEntryFilter } from "./entry-filter.js";
 import { optionalText } from "./query.js";

@@ -3,12 +3,9 @@
  * there the key travels as a subprotocol. Never in the URL, which ends up in logs.
  */
 import { CodedError } from "../base/errors.js";
+import { KEY_PROTOCOL_PREFIX } from "../protocol/subprotocols.js";
 
 export const API_KEY_PREFIX = "ss_";
-
-/** The subprotocol a subscription speaks, and the prefix under which a browser sends its key beside it. */
-export const ENTRIES_PROTOCOL = "stateset.entries.v1";
-export const KEY_PROTOCOL_PREFIX = "stateset.key.";
 
 export type Credential =
   | { readonly kind: "api_key"; readonly text: string }
