@@ -1,0 +1,186 @@
+/**
+ * What the service answers, in this client's names, read at the edge: members the client computes with are checked, the
+ * rest of an entry is the service's own JSON. Every reader throws INVALID_RESPONSE.
+ */
+import { fromHex } from "../base/bytes.js";
+import type { Uuid } from "../base/ids.js";
+import { PUBLIC_KEY_BYTES } from "../protocol/ed25519.js";
+import type { EventEnvelope } from "../protocol/envelope.js";
+import type { Receipt } from "../protocol/receipt.js";
+import { SequencerError } from "./sequencer-error.js";
+
+/** One row of the log, as every route and the WebSocket show it. */
+export interface LogEntry {
+  readonly kind: "ves_event";
+  /** Global, from 0, gap-free over all tenants. */
+  readonly offset: number;
+  readonly tenant_id: Uuid;
+  readonly store_id: Uuid;
+  /** Of the tenant's store, from 1, gap-free. */
+  readonly sequence_number: number;
+  /** RFC 3339. */
+  readonly sequenced_at: string;
+  readonly event: EventEnvelope;
+  readonly receipt: Receipt;
+}
+
+/** Which log a cursor belongs to: offsets of another log, or from before a restore, mean nothing. */
+export interface LogIdentity {
+  readonly logId: string;
+  readonly epoch: number;
+}
+
+/** What receipts are checked against. */
+export interface SequencerIdentity extends LogIdentity {
+  readonly sequencerId: string;
+  /** Ed25519, 32 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+export interface LogHead extends LogIdentity {
+  /** Offset the next entry will get. */
+  readonly nextOffset: number;
+  /** Last sequence number of the stream asked for (0 = unused), or null when none was. */
+  readonly headSequence: number | null;
+}
+
+export interface LogPage extends LogIdentity {
+  readonly entries: readonly LogEntry[];
+  /** Where the next page starts; entries between that did not match are not worth asking for again. */
+  readonly nextOffset: number;
+  /** Where the log ended when the page was made. */
+  readonly headOffset: number;
+}
+
+export interface StreamPage {
+  readonly entries: readonly LogEntry[];
+  /** Last sequence number of the stream, 0 = unused. */
+  readonly headSequence: number;
+}
+
+export interface Rejection {
+  readonly eventId: string;
+  /** Machine-readable; compare the part before `:` (ves-protocol §6). */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface SubmitResult {
+  readonly batchId: string;
+  /** Newly stored by the attempt that was answered: an event that an earlier attempt stored has a receipt only. */
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly sequenceStart: number | null;
+  readonly sequenceEnd: number | null;
+  readonly headSequence: number;
+  readonly rejections: readonly Rejection[];
+  /** One per event that is in the log, replays first. */
+  readonly receipts: readonly Receipt[];
+}
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function readIdentity(answer: unknown): SequencerIdentity {
+  const body = objectOf(answer);
+  const publicKey = fromHex(textAt(body, "public_key"), PUBLIC_KEY_BYTES);
+  if (publicKey === null) throw invalid("public_key");
+  return { ...readLog(body), sequencerId: textAt(body, "sequencer_id"), publicKey };
+}
+
+export function readHead(answer: unknown): LogHead {
+  const body = objectOf(answer);
+  const headSequence = body.head_sequence === undefined ? null : integerAt(body, "head_sequence");
+  return { ...readLog(body), nextOffset: integerAt(body, "next_offset"), headSequence };
+}
+
+export function readLogPage(answer: unknown): LogPage {
+  const body = objectOf(answer);
+  return {
+    ...readLog(body),
+    entries: listAt(body, "entries").map(readEntry),
+    nextOffset: integerAt(body, "next_offset"),
+    headOffset: integerAt(body, "head_offset"),
+  };
+}
+
+export function readStreamPage(answer: unknown): StreamPage {
+  const body = objectOf(answer);
+  return { entries: listAt(body, "events").map(readEntry), headSequence: integerAt(body, "head_sequence") };
+}
+
+export function readSubmitResult(answer: unknown): SubmitResult {
+  const body = objectOf(answer);
+  return {
+    batchId: textAt(body, "batchId"),
+    accepted: integerAt(body, "eventsAccepted"),
+    rejected: integerAt(body, "eventsRejected"),
+    sequenceStart: body.sequenceStart === null ? null : integerAt(body, "sequenceStart"),
+    sequenceEnd: body.sequenceEnd === null ? null : integerAt(body, "sequenceEnd"),
+    headSequence: integerAt(body, "headSequence"),
+    rejections: listAt(body, "rejections").map(readRejection),
+    receipts: listAt(body, "receipts").map((receipt) => objectOf(receipt) as unknown as Receipt),
+  };
+}
+
+function readRejection(value: unknown): Rejection {
+  const rejection = objectOf(value);
+  return {
+    eventId: textAt(rejection, "event_id"),
+    reason: textAt(rejection, "reason"),
+    message: textAt(rejection, "message"),
+  };
+}
+
+/** An entry as far as order and routing need it; `verifyEntry` judges the rest. */
+export function readEntry(value: unknown): LogEntry {
+  const entry = objectOf(value);
+  integerAt(entry, "offset");
+  integerAt(entry, "sequence_number");
+  textAt(entry, "kind");
+  objectOf(entry.event);
+  objectOf(entry.receipt);
+  return entry as unknown as LogEntry;
+}
+
+/** A WebSocket frame: one entry, or with `batch` an array of them. */
+export function readFrame(text: string): LogEntry[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw invalid("the frame");
+  }
+  return Array.isArray(value) ? value.map(readEntry) : [readEntry(value)];
+}
+
+export function objectOf(value: unknown): JsonObject {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("an object");
+  return value as JsonObject;
+}
+
+export function textAt(body: JsonObject, name: string): string {
+  const value = body[name];
+  if (typeof value !== "string") throw invalid(name);
+  return value;
+}
+
+export function integerAt(body: JsonObject, name: string): number {
+  const value = body[name];
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw invalid(name);
+  return value;
+}
+
+/** Absent lists are empty: the service leaves them out. */
+export function listAt(body: JsonObject, name: string): readonly unknown[] {
+  const value = body[name] ?? [];
+  if (!Array.isArray(value)) throw invalid(name);
+  return value;
+}
+
+function readLog(body: JsonObject): LogIdentity {
+  return { logId: textAt(body, "log_id"), epoch: integerAt(body, "epoch") };
+}
+
+function invalid(what: string): SequencerError {
+  return new SequencerError({ code: "INVALID_RESPONSE", message: `the answer is not what was expected: ${what}` });
+}

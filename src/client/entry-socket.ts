@@ -1,0 +1,80 @@
+/**
+ * One WebSocket, browser API only: everything past `close()` is silence, whatever the platform still reports. A browser
+ * says nothing about why a handshake failed, so nobody here asks.
+ */
+
+/** The part of the WebSocket API in use: the platform's own, `ws`, or a test's. */
+export interface WebSocketLike {
+  binaryType: string;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  close(): void;
+}
+
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+
+/** What `ws` offers beyond browsers. */
+interface NodeWebSocket extends WebSocketLike {
+  pause(): void;
+  resume(): void;
+  terminate(): void;
+}
+
+export interface EntrySocketEvents {
+  onOpen(): void;
+  /** A text frame, or the text of a binary one. */
+  onFrame(text: string): void;
+  /** Refused, closed or broken. */
+  onLost(): void;
+}
+
+export class EntrySocket {
+  readonly #socket: WebSocketLike;
+
+  /** Throws what the constructor throws: a URL or subprotocol it does not take. */
+  constructor(WebSocket: WebSocketConstructor, url: string, protocols: string[], events: EntrySocketEvents) {
+    const socket = new WebSocket(url, protocols);
+    const decoder = new TextDecoder();
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => events.onOpen();
+    socket.onmessage = (event: { readonly data: unknown }) => {
+      events.onFrame(typeof event.data === "string" ? event.data : decoder.decode(event.data as ArrayBuffer));
+    };
+    socket.onerror = ignore;
+    socket.onclose = () => events.onLost();
+    this.#socket = socket;
+  }
+
+  get canPause(): boolean {
+    return "pause" in this.#socket;
+  }
+
+  /** Stops reading, so that TCP holds the service back. A frame or two that were already read still come. */
+  pause(): void {
+    (this.#socket as NodeWebSocket).pause();
+  }
+
+  resume(): void {
+    (this.#socket as NodeWebSocket).resume();
+  }
+
+  /** At once where the platform can. No event follows. */
+  close(): void {
+    const socket = this.#socket;
+    // `ws` reports a socket that is closed while it connects as an error, and an error nobody hears ends the process.
+    socket.onopen = socket.onmessage = socket.onclose = ignore;
+    if ("terminate" in socket) (socket as NodeWebSocket).terminate();
+    else socket.close();
+  }
+}
+
+function ignore(): void {}
+
+/** The given constructor, else the platform's, else `ws`, which browsers never load. */
+export async function loadWebSocket(given: WebSocketConstructor | undefined): Promise<WebSocketConstructor> {
+  if (given !== undefined) return given;
+  if (globalThis.WebSocket !== undefined) return globalThis.WebSocket;
+  return (await import("ws")).WebSocket;
+}

@@ -1,0 +1,102 @@
+import type { ErrorCode } from "../base/errors.js";
+
+/** Codes for what went wrong on this side of the wire, where no answer of the service could name it. */
+export type ClientErrorCode =
+  /** No answer: refused, reset, DNS, TLS, CORS. */
+  | "CONNECTION_FAILED"
+  /** No answer in time. Whether the request took effect is unknown. */
+  | "REQUEST_TIMEOUT"
+  /** An answer of success that is not what this route answers. */
+  | "INVALID_RESPONSE"
+  /** An entry whose receipt does not verify. */
+  | "RECEIPT_INVALID"
+  /** No WebSocket constructor here, or it took neither the URL nor the protocols. */
+  | "WEBSOCKET_UNAVAILABLE";
+
+/** A service newer than this client may answer codes that are not listed. */
+export type SequencerErrorCode = ErrorCode | ClientErrorCode | (string & {});
+
+export interface SequencerErrorFacts {
+  readonly code: SequencerErrorCode;
+  readonly message: string;
+  /** HTTP status; 0 without an answer. */
+  readonly status?: number;
+  /** Names the request in the service's log. */
+  readonly requestId?: string | null;
+  /** Whole seconds the service asked to wait, or null. */
+  readonly retryAfterSeconds?: number | null;
+  readonly cause?: unknown;
+}
+
+/** Every failure of this client but a caller's abort (that rejects with the signal's reason) and a caller's TypeError. */
+export class SequencerError extends Error {
+  override readonly name = "SequencerError";
+  readonly code: SequencerErrorCode;
+  readonly status: number;
+  readonly requestId: string | null;
+  readonly retryAfterSeconds: number | null;
+
+  constructor(facts: SequencerErrorFacts) {
+    super(facts.message, facts.cause === undefined ? {} : { cause: facts.cause });
+    this.code = facts.code;
+    this.status = facts.status ?? 0;
+    this.requestId = facts.requestId ?? null;
+    this.retryAfterSeconds = facts.retryAfterSeconds ?? null;
+  }
+
+  /**
+   * May the same request succeed later as it is: no answer, 429, or a failure behind the service. The service's own
+   * refusals (other 4xx) and answers that make no sense never do.
+   */
+  get isTransient(): boolean {
+    if (this.code === "CONNECTION_FAILED" || this.code === "REQUEST_TIMEOUT") return true;
+    return this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Characters of an unknown body that are shown. */
+const EXCERPT_CHARACTERS_MAX = 200;
+
+/** The refusal in a response: problem details with a `code`, the older `error` member, or whatever a proxy wrote. */
+export function refusalOf(response: Response, body: string, nowMs: number): SequencerError {
+  const { status, headers } = response;
+  const problem = parseObject(body);
+  const older = isObject(problem.error) ? problem.error : {};
+  const text = body.trim().slice(0, EXCERPT_CHARACTERS_MAX);
+  return new SequencerError({
+    code: textOf(problem.code) ?? textOf(older.code) ?? headers.get("x-error-code") ?? `HTTP_${status}`,
+    message:
+      textOf(problem.detail) ??
+      textOf(older.message) ??
+      textOf(problem.title) ??
+      (text === "" ? `the service answered ${status}` : `the service answered ${status}: ${text}`),
+    status,
+    requestId: textOf(problem.request_id) ?? headers.get("x-request-id"),
+    retryAfterSeconds: readRetryAfter(headers.get("retry-after"), nowMs),
+  });
+}
+
+/** RFC 9110 §10.2.3: seconds or an HTTP date. Null when absent or neither. */
+export function readRetryAfter(text: string | null, nowMs: number): number | null {
+  if (text === null) return null;
+  if (/^\d{1,9}$/.test(text.trim())) return Number(text);
+  const dateMs = Date.parse(text);
+  return Number.isNaN(dateMs) ? null : Math.max(0, Math.ceil((dateMs - nowMs) / 1000));
+}
+
+function parseObject(body: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(body);
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}

@@ -1,0 +1,116 @@
+/**
+ * The log from an offset on, as an endless iterator. Invariant: the consumer gets the matching entries, each once, in order,
+ * over whatever connections it takes. Bound: `bufferEntriesMax` entries ahead of the consumer, plus one read of a socket.
+ */
+import type { LogEntry, LogIdentity, SequencerIdentity } from "./answers.js";
+import { Connection } from "./connection.js";
+import type { ConnectionState } from "./connection-states.js";
+import { EntryBuffer } from "./entry-buffer.js";
+import { SequencerError } from "./sequencer-error.js";
+import type { SubscribeOptions, SubscriptionLink } from "./subscribe-options.js";
+import { entryFault } from "./verify-entry.js";
+
+const BUFFER_ENTRIES_DEFAULT = 1024;
+const DONE = { done: true, value: undefined } as const;
+
+export class Subscription implements AsyncIterableIterator<LogEntry, undefined> {
+  readonly #options: SubscribeOptions;
+  readonly #link: SubscriptionLink;
+  readonly #buffer: EntryBuffer;
+  readonly #connection: Connection;
+  #consumedOffset: number;
+  #signer: Pick<SequencerIdentity, "publicKey"> | null = null;
+
+  /** Throws `RangeError` for an offset or a buffer that is no whole number. */
+  constructor(options: SubscribeOptions, link: SubscriptionLink) {
+    const { fromOffset = 0, bufferEntriesMax = BUFFER_ENTRIES_DEFAULT } = options;
+    if (!Number.isSafeInteger(fromOffset) || fromOffset < 0) throw new RangeError("fromOffset must be an offset");
+    if (!Number.isSafeInteger(bufferEntriesMax) || bufferEntriesMax < 1) {
+      throw new RangeError("bufferEntriesMax must be at least 1");
+    }
+    this.#options = options;
+    this.#link = link;
+    this.#buffer = new EntryBuffer(bufferEntriesMax);
+    this.#connection = new Connection(options, link, this.#buffer);
+    this.#consumedOffset = fromOffset;
+  }
+
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  /** Where to go on after the last entry the consumer got: keep it, and pass it as `fromOffset` and `log`. */
+  get position(): { readonly nextOffset: number; readonly log: LogIdentity | null } {
+    return { nextOffset: this.#consumedOffset, log: this.#connection.position.log };
+  }
+
+  /** Entries that wait for the consumer. */
+  get buffered(): number {
+    return this.#buffer.size;
+  }
+
+  /** Sockets opened after the first, and times a socket left out entries that the log has. */
+  get counts(): { readonly reconnects: number; readonly gaps: number } {
+    const { socketsOpened, position } = this.#connection;
+    return { reconnects: Math.max(0, socketsOpened - 1), gaps: position.gaps };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /**
+   * The next entry; the first call connects. Rejects with `SequencerError` when the service refuses for good or a receipt
+   * does not verify, with the signal's reason when it aborts. After either it is done.
+   */
+  async next(): Promise<IteratorResult<LogEntry, undefined>> {
+    if (this.#connection.state === "idle") this.#start();
+    try {
+      const entry = await this.#buffer.take();
+      this.#connection.taken();
+      if (entry === null) return DONE;
+      if (this.#options.verify) await this.#verify(entry, this.#options.verify);
+      this.#consumedOffset = entry.offset + 1;
+      return { done: false, value: entry };
+    } catch (error) {
+      this.#stop();
+      throw error;
+    }
+  }
+
+  /** Closes the socket at once and forgets what was not taken; `break` in `for await` comes here. */
+  async return(): Promise<IteratorResult<LogEntry, undefined>> {
+    this.#stop();
+    return DONE;
+  }
+
+  #start(): void {
+    const { signal } = this.#options;
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#connection.start();
+  }
+
+  readonly #onAbort = (): void => {
+    this.#buffer.clear();
+    this.#buffer.fail(this.#options.signal!.reason);
+    this.#stop();
+  };
+
+  #stop(): void {
+    this.#buffer.clear();
+    this.#connection.stop();
+    // A signal that outlives this subscription must not keep it.
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  async #verify(entry: LogEntry, verify: NonNullable<SubscribeOptions["verify"]>): Promise<void> {
+    this.#signer ??= typeof verify === "object" ? verify : await this.#link.sequencer();
+    const fault = entryFault(entry, this.#signer, { ed25519: this.#link.ed25519 });
+    if (fault === null) return;
+    throw new SequencerError({ code: "RECEIPT_INVALID", message: `entry ${entry.offset}: ${fault}` });
+  }
+}

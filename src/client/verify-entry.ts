@@ -1,0 +1,76 @@
+/**
+ * Offline checks of what the service hands out. They trust the sequencer's public key and nothing else: pin it, or take it
+ * once from `SequencerClient.sequencer()` over TLS. Not covered by any signature: offset, sequencedAt, sequencerId,
+ * command_id, base_version.
+ */
+import { signingFieldsOf, verifyEvent } from "../protocol/agent-event.js";
+import { CanonicalJsonError } from "../protocol/canonical-json.js";
+import { type Ed25519, nobleEd25519 } from "../protocol/ed25519.js";
+import type { EventEnvelope } from "../protocol/envelope.js";
+import { eventSigningHash } from "../protocol/event-signing.js";
+import { type Receipt, verifyReceipt as verifyProtocolReceipt } from "../protocol/receipt.js";
+import type { LogEntry, SequencerIdentity } from "./answers.js";
+
+export interface VerifyOptions {
+  /** 32 bytes: checks the agent's signature too. */
+  readonly agentPublicKey?: Uint8Array;
+  /** Default: pure JavaScript, about a millisecond a signature. Any other must keep the protocol's one Ed25519 rule. */
+  readonly ed25519?: Ed25519;
+}
+
+type Signer = Pick<SequencerIdentity, "publicKey">;
+
+/** True when this receipt is the sequencer's signature over exactly this event and its number. Never throws. */
+export function verifyReceipt(
+  envelope: EventEnvelope,
+  receipt: Receipt,
+  sequencer: Signer,
+  options: VerifyOptions = {},
+): boolean {
+  return receiptFault(envelope, receipt, sequencer, options) === null;
+}
+
+/** True when the entry's receipt is genuine and speaks of the entry's own stream, number and payload. Never throws. */
+export function verifyEntry(entry: LogEntry, sequencer: Signer, options: VerifyOptions = {}): boolean {
+  return entryFault(entry, sequencer, options) === null;
+}
+
+/** What is wrong with an entry, or null. */
+export function entryFault(entry: LogEntry, sequencer: Signer, options: VerifyOptions = {}): string | null {
+  const { event, receipt } = entry;
+  if (entry.kind !== "ves_event") return `entries of kind ${String(entry.kind)} carry no receipt this client can check`;
+  if (entry.tenant_id !== event.tenant_id || entry.store_id !== event.store_id) return "the event is of another stream";
+  if (entry.sequence_number !== receipt.sequenceNumber) return "the receipt is for another sequence number";
+  return receiptFault(event, receipt, sequencer, options);
+}
+
+function receiptFault(
+  event: EventEnvelope,
+  receipt: Receipt,
+  sequencer: Signer,
+  options: VerifyOptions,
+): string | null {
+  const ed25519 = options.ed25519 ?? nobleEd25519;
+  try {
+    const fields = signingFieldsOf(event);
+    if (fields === null) return "the envelope could not have been signed";
+    if (receipt.eventId !== event.event_id) return "the receipt is for another event";
+    const { agentPublicKey } = options;
+    const isIntact = agentPublicKey
+      ? verifyEvent(event, agentPublicKey, ed25519)
+      : verifyEvent(event, NO_KEY, PAYLOAD_ONLY);
+    if (!isIntact) return "the payload or the agent's signature does not match the envelope";
+    const signed = { tenantId: fields.tenantId, storeId: fields.storeId, eventSigningHash: eventSigningHash(fields) };
+    const isGenuine = verifyProtocolReceipt(receipt, signed, sequencer.publicKey, ed25519);
+    return isGenuine ? null : "the receipt's signature is not the sequencer's for this event";
+  } catch (error) {
+    // Members of the wrong type, from a service that is not to be trusted.
+    if (error instanceof CanonicalJsonError || error instanceof TypeError) return "the entry is malformed";
+    throw error;
+  }
+}
+
+const NO_KEY = new Uint8Array();
+
+/** `verifyEvent` without the one check that needs the agent's key: the payload still has to match the signed hash. */
+const PAYLOAD_ONLY: Ed25519 = { ...nobleEd25519, name: "payload only", verify: () => true };
