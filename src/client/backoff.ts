@@ -20,7 +20,7 @@ export function backoffMs(
   failures: number,
   retryAfterSeconds: number | null,
   random: () => number,
-  policy: BackoffPolicy = BACKOFF,
+  policy: BackoffPolicy,
 ): number {
   const ceiling = Math.min(policy.maxMs, policy.baseMs * 2 ** Math.min(Math.max(failures, 1) - 1, DOUBLINGS_MAX));
   const jittered = ceiling / 2 + (random() * ceiling) / 2;

@@ -4,7 +4,7 @@
  */
 import { AssertionError } from "../base/assert.js";
 import { type LogEntry, type LogPage, readFrame, readLogPage } from "./answers.js";
-import { backoffMs } from "./backoff.js";
+import { BACKOFF, type BackoffPolicy, backoffMs } from "./backoff.js";
 import {
   type ConnectionAction,
   type ConnectionEvent,
@@ -27,6 +27,9 @@ const HANDSHAKE_MS_DEFAULT = 10_000;
 
 /** Entries per HTTP page; the service ends a page earlier by bytes. */
 const PAGE_ENTRIES_MAX = 1000;
+
+/** While HTTP answers, a socket is tried every second at worst, and the page before it brings what there is. */
+const SOCKET_BACKOFF: BackoffPolicy = { baseMs: 100, maxMs: 1000 };
 
 export class Connection {
   readonly #options: SubscribeOptions;
@@ -247,7 +250,8 @@ export class Connection {
   #waitDelay(error: SequencerError | null): void {
     const { clock, random } = this.#link;
     if (error !== null) this.#failures += 1;
-    const cancel = clock.after(backoffMs(this.#failures, error?.retryAfterSeconds ?? null, random), () => {
+    const policy = error === null ? SOCKET_BACKOFF : BACKOFF;
+    const cancel = clock.after(backoffMs(this.#failures, error?.retryAfterSeconds ?? null, random, policy), () => {
       this.#hasWaited = true;
       this.#on("delay_over");
     });
