@@ -1,0 +1,94 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { fixtureText } from "./fixtures.js";
+
+/** The built command, as a user runs it: `npm run build` first. */
+const command = fileURLToPath(new URL("../../../dist/src/cli/ves-stark.js", import.meta.url));
+const fixture = (name: string): string => fileURLToPath(new URL(`../../vectors/stark/${name}`, import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "ves-stark-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string): string => join(folder, name);
+
+function run(args: string, env: Record<string, string> = {}): { code: number | null; out: string; err: string } {
+  const done = spawnSync(process.execPath, [command, ...args.split(" ")], { env: { ...process.env, ...env } });
+  return { code: done.status, out: done.stdout.toString(), err: done.stderr.toString() };
+}
+
+describe("ves-stark", () => {
+  it("gen-inputs, prove, verify, inspect", () => {
+    expect(run(`gen-inputs -l 10000 -p aml.threshold -o ${file("in.json")}`).code).toBe(0);
+    expect(run(`prove -a 5000 -l 10000 -i ${file("in.json")} -o ${file("proof.json")} --json`).code).toBe(0);
+    expect(statSync(file("proof.json")).mode & 0o777).toBe(0o600);
+    const verified = run(`verify -f ${file("proof.json")} -i ${file("in.json")} -l 10000 -p aml.threshold --json`);
+    expect(verified.code).toBe(0);
+    expect(JSON.parse(verified.out)).toMatchObject({ valid: true, securityBits: 119, amountLink: "payload-amount" });
+    const inspected = run(`inspect -f ${file("proof.json")} --json`);
+    expect(JSON.parse(inspected.out)).toMatchObject({ statement: "compliance", profile: "secure", hidesAmount: false });
+  });
+
+  it("a changed bundle, a changed policy and another event are refused by meaning", () => {
+    const bundle = readFileSync(file("proof.json"), "utf8");
+    writeFileSync(file("changed.json"), bundle.replace('"amount": 5000', '"amount": 4999'));
+    expect(run(`verify -f ${file("changed.json")} -i ${file("in.json")} -l 10000`).code).toBe(3);
+    expect(run(`verify -f ${file("proof.json")} -i ${file("in.json")} -l 10001`).code).toBe(3);
+    run(`gen-inputs -l 10000 -o ${file("other.json")}`);
+    const other = run(`verify -f ${file("proof.json")} -i ${file("other.json")} -l 10000`);
+    expect([other.code, other.err]).toEqual([3, expect.stringContaining("amount binding differs in eventId")]);
+  });
+
+  it("an amount above the policy is not proved", () => {
+    const refused = run("prove -a 10000 -l 10000");
+    expect([refused.code, refused.out]).toEqual([4, ""]);
+    expect(run("prove -a 10000 -l 10000 -p order_total.cap --profile default").code).toBe(0);
+  });
+
+  it("verifies the original's proofs; default ones only when asked", () => {
+    writeFileSync(file("c.json"), fixtureText("c_default", "bound"));
+    const verify = `verify -f ${fixture("c_default.bin")} -i ${file("c.json")} -l 10000`;
+    const refused = run(verify);
+    expect([refused.code, refused.out]).toEqual([1, expect.stringContaining("Proof INVALID (OPTIONS_NOT_ACCEPTED")]);
+    const accepted = run(`${verify} --accept-default`);
+    expect(accepted.code).toBe(0);
+    expect(accepted.out).toMatch(/^Proof VALID \(verified in [\d.]+ms; default, 55 bits, witness-only\)\n$/);
+  });
+
+  it("batches need the experimental switch, chain, and survive both file forms", () => {
+    const env = { VES_STARK_EXPERIMENTAL_BATCH: "1" };
+    expect(run("batch-prove -n 1 -l 10").code).toBe(2);
+    for (const name of ["b.json", "b.bin"]) {
+      expect(run(`batch-prove -n 2 -l 10000 --profile default -o ${file(name)}`, env).code).toBe(0);
+      expect(run(`batch-verify -f ${file(name)}`, env).code).toBe(1);
+      expect(run(`batch-verify -f ${file(name)} --accept-default`, env).code).toBe(0);
+    }
+    const chain = run(`sequencer -n 3 --batch-size 2 -l 10000 --profile default --output-dir ${file("d")} --json`, env);
+    expect(JSON.parse(chain.out)).toMatchObject({ isChainValid: true });
+    const inputs = `-i ${join(file("d"), "batch_1.json")}`;
+    expect(run(`batch-verify -f ${join(file("d"), "batch_1.json")} ${inputs} --accept-default`, env).code).toBe(0);
+    expect(run(`batch-verify -f ${join(file("d"), "batch_0.json")} ${inputs} --accept-default`, env).code).toBe(1);
+  });
+
+  it("benchmark reports both figures beside a bare hash loop", () => {
+    const report = JSON.parse(run("benchmark -n 3 --profile default --json").out);
+    for (const key of ["proveP50Ms", "verifyP50Ms", "blake3CompressionNs"]) expect(report[key]).toBeGreaterThan(0);
+  });
+
+  it.each(["", "nope", "verify", "prove -a x -l 1", "prove -a 1 -l 1 -p none", "benchmark -n 0"])(
+    "usage: %j",
+    (args) => {
+      expect(run(args).code).toBe(2);
+    },
+  );
+
+  it("unreadable and malformed files", () => {
+    expect(run(`verify -f ${file("absent")} -l 1`).code).toBe(3);
+    writeFileSync(file("bad.json"), "{");
+    expect(run(`inspect -f ${file("bad.json")}`).code).toBe(3);
+    writeFileSync(file("noise"), "AAAA");
+    expect(run(`inspect -f ${file("noise")}`).code).toBe(3);
+  });
+});
