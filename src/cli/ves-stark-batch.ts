@@ -5,8 +5,9 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { fromHex } from "../base/bytes.js";
+import { systemClock } from "../base/clock.js";
 import { parseUuid, uuidToBytes } from "../base/ids.js";
 import { bindInputs, makeAmountBinding } from "../stark/amount-binding.js";
 import {
@@ -49,7 +50,7 @@ import {
 
 const SWITCH = "VES_STARK_EXPERIMENTAL_BATCH";
 
-interface BatchFlags {
+interface BatchFlags extends SwitchFlag {
   readonly count: number;
   readonly limit: bigint;
   readonly policy: string;
@@ -57,8 +58,16 @@ interface BatchFlags {
   readonly json?: boolean;
 }
 
+interface SwitchFlag {
+  readonly experimentalBatch?: string;
+}
+
+function requireSwitch(flags: SwitchFlag): void {
+  if (flags.experimentalBatch !== "1") throw new UsageError(`batch proofs are experimental: set ${SWITCH}=1`);
+}
+
 function batchPolicy(flags: BatchFlags): Policy {
-  if (process.env[SWITCH] !== "1") throw new UsageError(`batch proofs are experimental: set ${SWITCH}=1`);
+  requireSwitch(flags);
   const policy = policyOfFlags(flags);
   if (policy.policyId === "agent.authorization.v1") throw new UsageError("agent policies have no batch proofs");
   return policy;
@@ -96,7 +105,7 @@ function proveFile(
   const header = {
     ...state,
     batchId: bytesToLimbs(uuidToBytes(parseUuid(randomUUID())!)),
-    timestamp: BigInt(Math.floor(Date.now() / 1000)),
+    timestamp: BigInt(Math.floor(systemClock.nowMs() / 1000)),
     policyId: policy.policyId,
     policyLimit: policy.limit,
   };
@@ -169,8 +178,10 @@ function batchProve(flags: BatchFlags & { events?: string; output?: string }): v
   warn("a batch proof is an integrity aid, not evidence: verify each event's own proof");
 }
 
-function batchVerify(flags: { proof: string; inputs?: string; acceptDefault?: boolean; json?: boolean }): void {
-  if (process.env[SWITCH] !== "1") throw new UsageError(`batch proofs are experimental: set ${SWITCH}=1`);
+function batchVerify(
+  flags: SwitchFlag & { proof: string; inputs?: string; acceptDefault?: boolean; json?: boolean },
+): void {
+  requireSwitch(flags);
   const kernels = loadKernels();
   const file = readBatchFile(readInput(flags.proof));
   const inputs = flags.inputs === undefined ? file.inputs : batchInputsOf(parseObjectFile(flags.inputs));
@@ -229,8 +240,10 @@ function proofFault(kernels: Kernels, files: readonly BatchFile[], acceptance: A
 
 export function addBatchCommands(program: Command): void {
   const eventsMax = 10_000;
+  const experimental = (): Option => new Option("--experimental-batch <1>", "allow batch proofs").env(SWITCH);
   const shared = (command: Command, max: number): Command =>
     command
+      .addOption(experimental())
       .option("-n, --count <count>", "number of events", parseCount(max), 8)
       .requiredOption("-l, --limit <integer>", "threshold or cap", parseAmount)
       .option("-p, --policy <id>", "aml.threshold or order_total.cap", "aml.threshold")
@@ -244,6 +257,7 @@ export function addBatchCommands(program: Command): void {
   program
     .command("batch-verify")
     .description("verify a batch file (experimental)")
+    .addOption(experimental())
     .requiredOption("-f, --proof <file>", "batch file, JSON or binary; - for standard input")
     .option("-i, --inputs <file>", "public inputs from a trusted record")
     .option("--accept-default", "also accept the default profile (about 50 bits)")
