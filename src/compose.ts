@@ -9,6 +9,7 @@
  */
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { agentKeyRoutes } from "./api/agent-keys.js";
 import { apiKeyRoutes } from "./api/api-keys.js";
 import { documentRoutes } from "./api/documents/routes.js";
@@ -138,12 +139,33 @@ async function stopInOrder(
   disposals: Disposals,
 ): Promise<void> {
   shutdown.abort();
-  server.stopAccepting();
   server.closeAfterReplies();
+  await readWhatArrived();
+  server.stopAccepting();
   await submissions.close();
+  await allAnswered(server);
   broadcaster.endAll();
   await disposals[Symbol.asyncDispose]();
 }
+
+/**
+ * Every request that has arrived gets its reply out, to the last byte, before its connection is closed under it. A client
+ * that neither finishes its request nor takes its reply is waited for no longer than the grace.
+ */
+async function allAnswered(server: Server): Promise<void> {
+  const endMs = performance.now() + ANSWER_GRACE_MS;
+  await readWhatArrived();
+  while (server.openRequests() > 0 && performance.now() < endMs) await delay(ANSWER_LOOK_MS);
+}
+
+/** One whole poll of the event loop: clients the kernel has connected are accepted, and what they sent is read. */
+async function readWhatArrived(): Promise<void> {
+  await nextTurn();
+  await nextTurn();
+}
+
+const ANSWER_GRACE_MS = 5_000;
+const ANSWER_LOOK_MS = 5;
 
 function laneWorker(config: Config, folder: string, keys: ServiceKeys, keyEpoch: SharedArrayBuffer): LaneWorkerData {
   return {

@@ -16,6 +16,8 @@ export interface LogRoutesOptions {
   readonly authenticator: Authenticator;
   readonly source: EntrySource;
   readonly reader: LogReader;
+  /** Aborted when the service goes away. */
+  readonly shutdown: AbortSignal;
 }
 
 const LIMIT = { default: 100, min: 1, max: 1000 };
@@ -25,8 +27,10 @@ export function logRoutes(options: LogRoutesOptions): Route[] {
 }
 
 /** `GET /api/v1/log?from_offset&limit` and the filters of `/subscribe`: the same entries, a page at a time. */
-function logRoute({ authenticator, source }: LogRoutesOptions): Route {
+function logRoute({ authenticator, source, shutdown }: LogRoutesOptions): Route {
   return authenticated(authenticator, { method: "GET", path: "/api/v1/log" }, async ({ query }, { scope }) => {
+    // As for a subscription: whoever pages through the log is sent away instead of being cut off in the middle.
+    if (shutdown.aborted) throw new CodedError("SHUTTING_DOWN", "the service is shutting down");
     const filter = readEntryFilter(query, scope);
     const { head } = source;
     const fromOffset = readCursor(query, head);

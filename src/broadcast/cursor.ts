@@ -13,7 +13,7 @@ const U64_MAX = 0xffff_ffff_ffff_ffffn;
  * CURSOR_MALFORMED, LOG_MISMATCH, CURSOR_IN_FUTURE. A cursor equal to the head is fine: it waits for the next entry.
  */
 export function readCursor(query: URLSearchParams, head: LogHead): number {
-  const offset = parseOffset(single(query, "from_offset") ?? "0");
+  const offset = parseU64("from_offset", single(query, "from_offset") ?? "0");
   checkLog(query, head);
   if (offset > BigInt(head.nextOffset)) {
     throw new CodedError("CURSOR_IN_FUTURE", `offset ${offset} is beyond the head ${head.nextOffset}`, {
@@ -34,12 +34,13 @@ export function limitCatchUp(fromOffset: number, head: LogHead, catchUpMax: numb
   );
 }
 
-function parseOffset(text: string): bigint {
-  const offset = U64.test(text) ? BigInt(text) : U64_MAX + 1n;
-  if (offset <= U64_MAX) return offset;
-  throw new CodedError("CURSOR_MALFORMED", "from_offset must be an integer from 0 to 18446744073709551615");
+function parseU64(name: string, text: string): bigint {
+  const value = U64.test(text) ? BigInt(text) : U64_MAX + 1n;
+  if (value <= U64_MAX) return value;
+  throw new CodedError("CURSOR_MALFORMED", `${name} must be an integer from 0 to ${U64_MAX}`);
 }
 
+/** A cursor given twice is ambiguous: guessing one of the two could skip entries. */
 function single(query: URLSearchParams, name: string): string | null {
   const values = query.getAll(name);
   if (values.length > 1) throw new CodedError("CURSOR_MALFORMED", `${name} is given more than once`);
@@ -48,10 +49,10 @@ function single(query: URLSearchParams, name: string): string | null {
 
 function checkLog(query: URLSearchParams, head: LogHead): void {
   const logId = single(query, "log_id");
-  const epoch = single(query, "epoch");
-  if (epoch !== null && !U64.test(epoch)) throw new CodedError("CURSOR_MALFORMED", "epoch must be an integer");
+  const epochText = single(query, "epoch");
+  const epoch = epochText === null ? null : parseU64("epoch", epochText);
   const isOther =
-    (logId !== null && logId.toLowerCase() !== head.logId) || (epoch !== null && epoch !== String(head.epoch));
+    (logId !== null && logId.toLowerCase() !== head.logId) || (epoch !== null && epoch !== BigInt(head.epoch));
   if (!isOther) return;
   throw new CodedError("LOG_MISMATCH", "this cursor belongs to another log or to an epoch before a restore", {
     members: { log_id: head.logId, epoch: head.epoch },

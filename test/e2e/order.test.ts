@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { nobleEd25519 } from "../../src/protocol/ed25519.js";
 import {
@@ -124,13 +125,15 @@ async function verifyReceipts(service: TestService, frames: readonly Buffer[]): 
   const publicKey = await sequencerPublicKey(service);
   const stride = IS_ALL_NOBLE ? 1 : Math.max(1, Math.ceil(frames.length / NOBLE_SAMPLE));
   let withNoble = 0;
-  frames.forEach((frame, index) => {
+  for (const [index, frame] of frames.entries()) {
+    // The sockets get their turn: a minute of arithmetic would look like a dead client.
+    if (index % 256 === 0) await nextTurn();
     if (!hasValidReceipt(frame, publicKey, ed25519))
       throw new Error(`entry ${index}: native verifier refuses its receipt`);
-    if (index % stride !== 0) return;
+    if (index % stride !== 0) continue;
     if (!hasValidReceipt(frame, publicKey, nobleEd25519)) throw new Error(`entry ${index}: noble refuses its receipt`);
     withNoble += 1;
-  });
+  }
   return withNoble;
 }
 
