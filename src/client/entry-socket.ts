@@ -2,6 +2,7 @@
  * One WebSocket, browser API only: everything past `close()` is silence, whatever the platform still reports. A browser
  * says nothing about why a handshake failed, so nobody here asks.
  */
+import { ENTRIES_PROTOCOL, KEY_PROTOCOL_PREFIX } from "../protocol/subprotocols.js";
 
 /** The part of the WebSocket API in use: the platform's own, `ws`, or a test's. */
 export interface WebSocketLike {
@@ -28,6 +29,11 @@ export interface EntrySocketEvents {
   onFrame(text: string): void;
   /** Refused, closed or broken. */
   onLost(): void;
+}
+
+/** What a subscription speaks and, beside it, the key: a browser cannot set a header on a WebSocket. */
+export function subprotocolsOf(apiKey: string | null): string[] {
+  return [ENTRIES_PROTOCOL, ...(apiKey === null ? [] : [`${KEY_PROTOCOL_PREFIX}${apiKey}`])];
 }
 
 export class EntrySocket {

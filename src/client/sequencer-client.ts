@@ -5,7 +5,6 @@
 
 import { type Ed25519, nobleEd25519 } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
-import { ENTRIES_PROTOCOL, KEY_PROTOCOL_PREFIX } from "../protocol/subprotocols.js";
 import { Agent, type AgentOptions } from "./agent.js";
 import {
   type AgentKey,
@@ -35,7 +34,7 @@ import {
 } from "./answers.js";
 import { BACKOFF } from "./backoff.js";
 import { type ClientClock, platformClock } from "./client-clock.js";
-import type { WebSocketConstructor } from "./entry-socket.js";
+import { subprotocolsOf, type WebSocketConstructor } from "./entry-socket.js";
 import { type ChannelRequest, type Fetch, HttpChannel, type RetryPolicy } from "./http-channel.js";
 import { type LogCursor, logQuery } from "./log-query.js";
 import { SequencerError } from "./sequencer-error.js";
@@ -103,7 +102,7 @@ export class SequencerClient {
     const link = {
       http,
       socketUrl: baseUrl.replace(/^http/, "ws"),
-      socketProtocols: [ENTRIES_PROTOCOL, ...(apiKey === null ? [] : [`${KEY_PROTOCOL_PREFIX}${apiKey}`])],
+      socketProtocols: subprotocolsOf(apiKey),
       WebSocket: options.WebSocket,
       clock,
       random,

@@ -80,7 +80,7 @@ export function refusalOf(response: Response, body: string, nowMs: number): Sequ
 export function readRetryAfter(text: string | null, nowMs: number): number | null {
   if (text === null) return null;
   if (/^\d{1,9}$/.test(text.trim())) return Number(text);
-  const dateMs = Date.parse(text);
+  const dateMs = text.endsWith("GMT") ? Date.parse(text) : Number.NaN;
   return Number.isNaN(dateMs) ? null : Math.max(0, Math.ceil((dateMs - nowMs) / 1000));
 }
 
