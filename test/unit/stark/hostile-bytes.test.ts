@@ -12,6 +12,8 @@ const STEP = isFull ? 1 : 61;
 const MASKS = isFull ? [0x01, 0x80, 0xff] : [0x01, 0x80];
 const FUZZ_INPUTS = isFull ? 1_000_000 : 20_000;
 const SWEEP_TIMEOUT_MS = isFull ? 3_600_000 : 60_000;
+/** Growth of the process over the last nine tenths of a campaign: collector noise, not a leak per input. */
+const RSS_GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 /** Everything up to the first rows: the fields whose change made the original panic or abort. */
 const HEADER_BYTES = 160;
 
@@ -93,13 +95,16 @@ describe("fuzzed inputs", () => {
       const arena = kernels.mark();
       const memoryBefore = kernels.call.memory.buffer.byteLength;
       const originals = new Set(sources.map((source) => Buffer.from(source).toString("latin1")));
+      let rssBefore = 0;
       for (let i = 0; i < FUZZ_INPUTS; i++) {
+        if (i === FUZZ_INPUTS / 10) rssBefore = process.memoryUsage.rss();
         const input = fuzzed(next, sources);
         const verdict = verify(kernels, input, statements[i % statements.length]!, ACCEPT_ALL);
         if (verdict.valid && !originals.has(Buffer.from(input).toString("latin1"))) {
           expect.fail(`seed ${seed}: input ${i} accepted`);
         }
       }
+      expect(process.memoryUsage.rss() - rssBefore).toBeLessThan(RSS_GROWTH_BYTES_MAX);
       expect(kernels.mark()).toBe(arena);
       expect(kernels.call.memory.buffer.byteLength).toBe(memoryBefore);
     },
