@@ -9,7 +9,6 @@
  */
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promises";
 import { agentKeyRoutes } from "./api/agent-keys.js";
 import { apiKeyRoutes } from "./api/api-keys.js";
 import { documentRoutes } from "./api/documents/routes.js";
@@ -33,6 +32,7 @@ import { type Config, ConfigError } from "./config.js";
 import { Lane } from "./lane/lane.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
 import { Metrics } from "./ops/metrics.js";
+import { shutDown } from "./ops/shutdown.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
@@ -126,46 +126,10 @@ async function compose(
       ...{ submissions, verifier, lane, reader, source, broadcaster },
     }),
   );
-  const stop = () => stopInOrder(shutdown, server, submissions, broadcaster, disposals);
+  const stop = () =>
+    shutDown({ shutdown, server, submissions, disposals, endSubscriptions: () => broadcaster.endAll() });
   return { address: server.address, port: server.port, head, keys, stop };
 }
-
-/** Unready, no new connections, every waiter answered, sockets told to come back, then everything else in reverse. */
-async function stopInOrder(
-  shutdown: AbortController,
-  server: Server,
-  submissions: Submissions,
-  broadcaster: Broadcaster,
-  disposals: Disposals,
-): Promise<void> {
-  shutdown.abort();
-  server.closeAfterReplies();
-  await readWhatArrived();
-  server.stopAccepting();
-  await submissions.close();
-  await allAnswered(server);
-  broadcaster.endAll();
-  await disposals[Symbol.asyncDispose]();
-}
-
-/**
- * Every request that has arrived gets its reply out, to the last byte, before its connection is closed under it. A client
- * that neither finishes its request nor takes its reply is waited for no longer than the grace.
- */
-async function allAnswered(server: Server): Promise<void> {
-  const endMs = performance.now() + ANSWER_GRACE_MS;
-  await readWhatArrived();
-  while (server.openRequests() > 0 && performance.now() < endMs) await delay(ANSWER_LOOK_MS);
-}
-
-/** One whole poll of the event loop: clients the kernel has connected are accepted, and what they sent is read. */
-async function readWhatArrived(): Promise<void> {
-  await nextTurn();
-  await nextTurn();
-}
-
-const ANSWER_GRACE_MS = 5_000;
-const ANSWER_LOOK_MS = 5;
 
 function laneWorker(config: Config, folder: string, keys: ServiceKeys, keyEpoch: SharedArrayBuffer): LaneWorkerData {
   return {
