@@ -6,7 +6,7 @@ import { bytesEqual } from "../base/bytes.js";
 import { uuidFromBytes } from "../base/ids.js";
 import { agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../store/chunk-key.js";
 import type { EntityState, StoredEvent, StreamState } from "../store/contract.js";
-import { encodeFrame, encodeReceipt, receiptHashOf } from "../store/entry-frame.js";
+import { encodeFrame, encodeReceipt, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import type { Rejection, UnprovenEvent, VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
 import type { Chunk } from "./chunk.js";
 import { signingKeyRef } from "./chunk-query.js";
@@ -163,7 +163,9 @@ function sequence(batch: Batch, event: VerifiedEvent): void {
   const receipt = encodeReceipt(sequenced, hash);
 
   const { eventType, commandId, agentSignature, envelope } = event;
-  chunk.writes.entries.push({ ...sequenced, offset, stream, entity, eventType, commandId, agentSignature, envelope });
+  const frame = encodeFrame(offset, sequenced, envelope, receipt);
+  const stored = { eventType, commandId, agentSignature, envelope, frameCheck: frameCheck(frame) };
+  chunk.writes.entries.push({ ...sequenced, ...stored, offset, stream, entity });
   chunk.entries.push({
     kind: "ves_event",
     offset,
@@ -172,7 +174,7 @@ function sequence(batch: Batch, event: VerifiedEvent): void {
     sequenceNumber,
     entityType: event.entityType,
     entityId: event.entityId,
-    frame: encodeFrame(offset, sequenced, envelope, receipt),
+    frame,
   });
   chunk.state.events.set(idKey(event.eventId), { ...sequenced, envelope });
   if (commandId !== null) chunk.state.commands.add(commandKey(tenantId, storeId, commandId));

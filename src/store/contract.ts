@@ -135,6 +135,8 @@ export interface NewEntry {
   readonly agentSignature: Uint8Array;
   readonly receiptSignature: Uint8Array;
   readonly envelope: Uint8Array;
+  /** `frameCheck` of the entry's frame: a reader that cannot rebuild the same frame passes nothing on. */
+  readonly frameCheck: number;
 }
 
 export interface NewRejection {

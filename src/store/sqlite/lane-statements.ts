@@ -65,7 +65,11 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     insertEntity: db.prepare("INSERT INTO entities (stream_ref, entity_type, entity_id, version) VALUES (?, ?, ?, ?)"),
     updateEntity: db.prepare("UPDATE entities SET version = ? WHERE ref = ?"),
     insertEventType: db.prepare("INSERT INTO event_types (event_type) VALUES (?)"),
-    insertEntry: db.prepare("INSERT INTO entries VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+    insertEntry: db.prepare(
+      `INSERT INTO entries ("offset", kind, stream_ref, sequence_number, event_id, entity_ref, event_type_ref,
+         sequenced_at_ms, sequencer_ref, signing_hash, agent_signature, receipt_signature, envelope, frame_crc32)
+       VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
     insertCommand: db.prepare("INSERT INTO commands (stream_ref, command_id) VALUES (?, ?)"),
     insertRejection: db.prepare(
       "INSERT INTO ves_rejections (event_id, tenant_id, store_id, reason, message, rejected_at_ms) VALUES (?, ?, ?, ?, ?, ?)",

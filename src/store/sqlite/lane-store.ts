@@ -236,6 +236,7 @@ export class SqliteLaneStore implements LaneStore {
       entry.agentSignature,
       entry.receiptSignature,
       entry.envelope,
+      entry.frameCheck,
     );
     if (entry.commandId !== null) this.#sql.insertCommand.run(streamRef, entry.commandId);
   }

@@ -17,7 +17,7 @@ import type {
   StreamRange,
 } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
-import { encodeFrame, encodeReceipt } from "../entry-frame.js";
+import { encodeFrame, encodeReceipt, frameCheck } from "../entry-frame.js";
 import type { Connection } from "./connection.js";
 import { readLogIdentity } from "./log-identity.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
@@ -26,7 +26,7 @@ import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from
 const SCAN_ROWS_MAX = 4096;
 
 const ENTRY_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.event_id, e.sequenced_at_ms, e.sequencer_ref,
-  e.signing_hash, e.receipt_signature, e.envelope, n.entity_type, n.entity_id`;
+  e.signing_hash, e.receipt_signature, e.envelope, n.entity_type, n.entity_id, e.frame_crc32`;
 
 type EntryRow = readonly [
   offset: number,
@@ -40,6 +40,7 @@ type EntryRow = readonly [
   envelope: Buffer,
   entityType: string,
   entityId: string,
+  frameCheck: number | null,
 ];
 
 interface Stream {
@@ -184,6 +185,7 @@ export class SqliteLogReader {
       receiptSignature,
     };
     const frame = encodeFrame(offset, event, envelope, encodeReceipt(event));
+    assert(row[11] === null || row[11] === frameCheck(frame), `entry ${offset} is damaged: its checksum differs`);
     return { ...stream, kind: "ves_event", offset, sequenceNumber, entityType: row[9], entityId: row[10], frame };
   }
 
