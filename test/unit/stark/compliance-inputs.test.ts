@@ -164,6 +164,13 @@ describe("lossless JSON", () => {
     },
   );
 
+  it("strings of any length and every escape", () => {
+    const long = "A".repeat(20_000_000);
+    expect(parseJson(`"${long}"`)).toHaveLength(long.length);
+    expect(parseJson('"\\"\\\\\\/\\u0041\\ud83d\\ude00"')).toBe('"\\/A\u{1f600}');
+    for (const bad of ['"\\x"', '"\\u12"', '"open', '"\\"']) expect(() => parseJson(bad)).toThrow(JsonSyntaxError);
+  });
+
   it("a key named __proto__ is a key", () => {
     const parsed = objectOf('{"__proto__":{"threshold":1}}');
     expect(parsed.threshold).toBeUndefined();
