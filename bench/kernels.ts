@@ -1,0 +1,163 @@
+/**
+ * The processors' limit: what the unavoidable work of one event costs with nothing around it, through the service's own
+ * functions. Left out on purpose, because it is what a service adds: transport, hand-off between threads, answers, flush.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { BOOTSTRAP_SCOPE } from "../src/auth/principal.js";
+import { migrationsPath } from "../src/base/asset-paths.js";
+import type { Uuid } from "../src/base/ids.js";
+import { eventSigningHash } from "../src/protocol/event-signing.js";
+import { payloadPlainHash } from "../src/protocol/payload-hash.js";
+import { receiptHash } from "../src/protocol/receipt.js";
+import { type Connection, openWriter } from "../src/store/sqlite/connection.js";
+import { prepareLaneStatements } from "../src/store/sqlite/lane-statements.js";
+import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
+import { selectEd25519 } from "../src/verify/ed25519-native.js";
+import { type IngestBody, readIngestBody } from "../src/verify/ingest-body.js";
+import { BenchAgent } from "./signed-requests.js";
+import { median } from "./statistics.js";
+
+/** Microseconds of CPU time per event. */
+export interface KernelCosts {
+  readonly verify: number;
+  readonly sign: number;
+  /** Strict JSON read, canonical payload, both hashes; an event alone in its body. */
+  readonly readSingle: number;
+  /** The same in a body of 100 events. */
+  readonly readBatch: number;
+  /** One row into the log's own schema in transactions of 256 that are not flushed. */
+  readonly insert: number;
+}
+
+const LIMITS = { eventsPerBatchMax: 1000, eventPayloadBytesMax: 1024 * 1024 };
+const BATCH = 100;
+const CHUNK = 256;
+const ENVELOPE_BYTES = 900;
+const SLICES = 5;
+
+const ed25519 = selectEd25519();
+
+export class Kernels {
+  readonly #agent = new BenchAgent();
+  readonly #single = this.#agent.nextBody(1);
+  readonly #batch = this.#agent.nextBody(BATCH);
+  readonly #events = readIngestBody(this.#batch, BOOTSTRAP_SCOPE, LIMITS).events.map(({ fields }) => fields);
+  readonly #signingHashes = this.#events.map(eventSigningHash);
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = join(folder, "kernels");
+  }
+
+  /** `ms` for each kernel, in alternating slices; the medians of the slices. */
+  measure(ms: number): KernelCosts {
+    // A fresh log each time: the cost of its rows must not grow with the rounds.
+    mkdirSync(this.#folder);
+    const db = openUnflushed(this.#folder, this.#agent.publicKey);
+    const insert = inserter(db);
+    const costs = Array.from({ length: SLICES }, () => this.#measureOnce(ms / SLICES, insert));
+    db.close();
+    rmSync(this.#folder, { recursive: true });
+    const of = (kernel: keyof KernelCosts): number => median(costs.map((cost) => cost[kernel]));
+    return {
+      verify: of("verify"),
+      sign: of("sign"),
+      readSingle: of("readSingle"),
+      readBatch: of("readBatch"),
+      insert: of("insert"),
+    };
+  }
+
+  #measureOnce(ms: number, insert: (count: number) => void): KernelCosts {
+    const { publicKey, seed } = this.#agent;
+    return {
+      verify: costUs(ms, BATCH, () => {
+        this.#events.forEach((event, index) => {
+          if (!ed25519.verify(event.agentSignature, this.#signingHashes[index]!, publicKey)) throw new Error("forged");
+        });
+      }),
+      sign: costUs(ms, BATCH, () => {
+        this.#events.forEach(({ tenantId, storeId, eventId }, index) => {
+          const claim = {
+            tenantId,
+            storeId,
+            eventId,
+            sequenceNumber: index,
+            eventSigningHash: this.#signingHashes[index]!,
+          };
+          ed25519.sign(receiptHash(claim), seed);
+        });
+      }),
+      readSingle: costUs(ms, BATCH, () => {
+        for (let i = 0; i < BATCH; i++) readAndHash(this.#single);
+      }),
+      readBatch: costUs(ms, BATCH, () => readAndHash(this.#batch)),
+      insert: costUs(ms, CHUNK, () => insert(CHUNK)),
+    };
+  }
+}
+
+/** Events per second that `cores` cores could do if they did nothing else. */
+export function coreLimit(costs: KernelCosts, isBatch: boolean, cores: number): number {
+  return (cores * 1_000_000) / kernelSumUs(costs, isBatch);
+}
+
+export function kernelSumUs(costs: KernelCosts, isBatch: boolean): number {
+  return costs.verify + costs.sign + costs.insert + (isBatch ? costs.readBatch : costs.readSingle);
+}
+
+function readAndHash(bytes: Uint8Array): void {
+  const body: IngestBody = readIngestBody(bytes, BOOTSTRAP_SCOPE, LIMITS);
+  for (const { fields, payloadText } of body.events) {
+    payloadPlainHash(payloadText);
+    eventSigningHash(fields);
+  }
+}
+
+/**
+ * Microseconds of CPU time per event: whole calls of `run`, each of `events` events, until `ms` have passed. CPU time, not
+ * the clock's: a neighbour that takes the processor for a while must not make the limit look lower than it is.
+ */
+function costUs(ms: number, events: number, run: () => void): number {
+  const startedMs = performance.now();
+  const startedCpu = process.cpuUsage();
+  let calls = 0;
+  do {
+    run();
+    calls++;
+  } while (performance.now() - startedMs < ms);
+  const { user, system } = process.cpuUsage(startedCpu);
+  return (user + system) / (calls * events);
+}
+
+/** The log's own schema on a connection that never flushes: the cost of the rows alone. */
+function openUnflushed(folder: string, publicKey: Uint8Array): Connection {
+  const sequencer = { sequencerId: randomUUID() as Uuid, publicKey };
+  const freshLogId = randomUUID() as Uuid;
+  const migrationsFolder = migrationsPath("sqlite");
+  const founded = openLaneStore({ folder, migrationsFolder, freshLogId, sequencer, rejectionsKeptMax: 1, nowMs: 1 });
+  void founded.store[Symbol.asyncDispose]();
+  const db = openWriter(folder);
+  db.pragma("synchronous = OFF");
+  return db;
+}
+
+function inserter(db: Connection): (count: number) => void {
+  const sql = prepareLaneStatements(db);
+  const [hash, signature, envelope] = [randomBytes(32), randomBytes(64), randomBytes(ENVELOPE_BYTES)];
+  const stream = sql.insertStream.run(randomBytes(16), randomBytes(16), 0).lastInsertRowid;
+  const type = sql.insertEventType.run("order.confirmed").lastInsertRowid;
+  let offset = 0;
+  return (count) => {
+    const ids = randomBytes(16 * count);
+    sql.begin.run();
+    for (let i = 0; i < count; i++) {
+      const [entity, id] = [offset >> 2, ids.subarray(i * 16, i * 16 + 16)];
+      sql.insertEntry.run(offset, stream, offset + 1, id, entity, type, 1, 1, hash, signature, signature, envelope);
+      offset++;
+    }
+    sql.commit.run();
+  };
+}

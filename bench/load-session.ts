@@ -1,0 +1,140 @@
+/**
+ * The load's own process, from the inside: it registers its agents, prepares signed requests, drives them, and checks
+ * afterwards that what was acknowledged is stored under receipts that verify.
+ */
+import { toHex } from "../src/base/bytes.js";
+import { signingFieldsOf } from "../src/protocol/agent-event.js";
+import type { EventEnvelope } from "../src/protocol/envelope.js";
+import { eventSigningHash } from "../src/protocol/event-signing.js";
+import { signProofOfPossession } from "../src/protocol/proof-of-possession.js";
+import { type Receipt, verifyReceipt } from "../src/protocol/receipt.js";
+import { selectEd25519 } from "../src/verify/ed25519-native.js";
+import { type ClosedLoopResult, runClosedLoop } from "./closed-loop.js";
+import { LOAD_MS_MAX, type Load } from "./plan.js";
+import { BenchAgent, httpPost, INGEST_PATH } from "./signed-requests.js";
+
+export interface Target {
+  readonly port: number;
+  readonly adminKey: string;
+}
+
+/** Agents, each with its own tenant, store and API key. */
+const AGENTS = 16;
+
+/** Requests of a run that are sent once more to compare and verify their receipts. */
+const CHECKED_REQUESTS = 8;
+
+const ed25519 = selectEd25519();
+
+interface Client {
+  readonly agent: BenchAgent;
+  readonly apiKey: string;
+}
+
+interface PreparedRequest {
+  readonly client: Client;
+  readonly body: Buffer;
+  readonly bytes: Buffer;
+}
+
+export class LoadSession {
+  readonly #target: Target;
+  readonly #clients: readonly Client[];
+  #load: Load | null = null;
+  #prepared: PreparedRequest[] = [];
+
+  private constructor(target: Target, clients: readonly Client[]) {
+    this.#target = target;
+    this.#clients = clients;
+  }
+
+  static async open(target: Target): Promise<LoadSession> {
+    const clients: Client[] = [];
+    for (let i = 0; i < AGENTS; i++) clients.push(await register(target, new BenchAgent()));
+    return new LoadSession(target, clients);
+  }
+
+  /** Signs everything the next `drive` sends. */
+  prepare(load: Load): void {
+    this.#load = load;
+    this.#prepared = Array.from({ length: load.requests }, (_, index) => {
+      const client = this.#clients[index % AGENTS]!;
+      const body = client.agent.nextBody(load.eventsPerRequest);
+      return { client, body, bytes: httpPost(body, client.apiKey) };
+    });
+  }
+
+  async drive(): Promise<ClosedLoopResult> {
+    const result = await runClosedLoop({
+      port: this.#target.port,
+      connections: this.#load!.inFlight,
+      requests: this.#prepared.map(({ bytes }) => bytes),
+      msMax: LOAD_MS_MAX,
+    });
+    this.#prepared.length = result.requestsSent;
+    return result;
+  }
+
+  /** Sends a sample again: each event must come back as a replay whose stored receipt verifies. Returns what is wrong. */
+  async check(): Promise<string | null> {
+    const signer = (await call(this.#target, "GET", "/api/v1/sequencer", null)) as { public_key: string };
+    const publicKey = Buffer.from(signer.public_key, "hex");
+    const step = Math.max(1, Math.floor(this.#prepared.length / CHECKED_REQUESTS));
+    for (let i = 0; i < this.#prepared.length; i += step) {
+      const problem = await this.#checkReplay(this.#prepared[i]!, publicKey);
+      if (problem !== null) return `request ${i}: ${problem}`;
+    }
+    return null;
+  }
+
+  async #checkReplay({ body, client }: PreparedRequest, publicKey: Uint8Array): Promise<string | null> {
+    const { events } = JSON.parse(body.toString()) as { events: EventEnvelope[] };
+    const target = { ...this.#target, adminKey: client.apiKey };
+    const answer = (await call(target, "POST", INGEST_PATH, body)) as IngestAnswer;
+    const { eventsAccepted, eventsRejected, receipts = [] } = answer;
+    if (eventsAccepted !== 0 || eventsRejected !== 0) return "was not stored, though acknowledged";
+    if (receipts.length !== events.length) return `${receipts.length} receipts for ${events.length} events`;
+    const byEvent = new Map(receipts.map((receipt) => [receipt.eventId as string, receipt]));
+    const isSigned = events.every((event) => {
+      const receipt = byEvent.get(event.event_id);
+      const fields = signingFieldsOf(event)!;
+      const claim = { ...fields, eventSigningHash: eventSigningHash(fields) };
+      return receipt !== undefined && verifyReceipt(receipt, claim, publicKey, ed25519);
+    });
+    return isSigned ? null : "a receipt does not verify";
+  }
+}
+
+interface IngestAnswer {
+  readonly eventsAccepted: number;
+  readonly eventsRejected: number;
+  readonly receipts?: readonly Receipt[];
+}
+
+async function register(target: Target, agent: BenchAgent): Promise<Client> {
+  const { tenantId, agentId, keyId, storeId } = agent;
+  const publicKey = toHex(agent.publicKey);
+  const proofOfPossession = toHex(signProofOfPossession(agent.seed, ed25519));
+  const key = { tenantId, agentId, keyId, publicKey, proofOfPossession };
+  await call(target, "POST", "/api/v1/agents/keys", JSON.stringify(key));
+  const access = JSON.stringify({ tenantId, storeIds: [storeId], agentId, permissions: "read_write" });
+  const created = (await call(target, "POST", "/api/v1/admin/api-keys", access)) as { apiKey: string };
+  return { agent, apiKey: created.apiKey };
+}
+
+/** For everything that is not measured. Throws on any answer but 200. */
+export async function call(
+  target: Target,
+  method: string,
+  path: string,
+  body: string | Uint8Array | null,
+): Promise<unknown> {
+  const response = await fetch(`http://127.0.0.1:${target.port}${path}`, {
+    method,
+    headers: { authorization: `ApiKey ${target.adminKey}`, "content-type": "application/json" },
+    body: body as BodyInit | null,
+  });
+  const text = await response.text();
+  if (response.status !== 200) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+  return JSON.parse(text);
+}
