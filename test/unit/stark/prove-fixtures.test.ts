@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../../src/base/bytes.js";
 import { parseUuid, uuidToBytes } from "../../../src/base/ids.js";
@@ -45,6 +47,30 @@ describe("our prover gives the original's bytes", () => {
   });
 });
 
+/** Fixtures known by digest only (section 11.1): proofs of the original that are not in this repository. */
+describe("our prover gives proofs the original published by their SHA-256", () => {
+  const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+  it("a cap of 2^64-1, above the field's modulus, and an amount of 2^64-6", () => {
+    const limit = 2n ** 64n - 1n;
+    const policyHash = bytesToLimbs(fromHex(policyHashHex("order_total.cap", { cap: limit }), 32)!);
+    const claim = claimOf("c_default");
+    const inputElements = [...claim.inputElements.slice(0, 39), ...policyHash];
+    const made = proveCompliance(kernels, limit - 5n, { ...claim, effectiveLimit: limit, inputElements }, "default");
+    expect(sha256(made.proof)).toBe("2c8e063174ecef249b8e0063623c771a896cf8d990f802a1bccb2c68428511c9");
+    const accept = { profiles: ["default"] } as const;
+    expect(verify(kernels, made.proof, made.statement, accept)).toMatchObject({ valid: true });
+    const reduced = { ...made.statement, effectiveLimit: limit % FIELD_MODULUS };
+    expect(verify(kernels, made.proof, reduced, accept).valid).toBe(false);
+  });
+
+  it("a batch of 3", () => {
+    const header = batchInputs(fixtureStatement("b1") as ReturnType<typeof batchStatement>);
+    const proof = proveBatch(kernels, batchWitness(kernels, header, fixtureEvents(3)), "default");
+    expect(sha256(proof).slice(0, 7)).toBe("8aa772f");
+  });
+});
+
 /** The events behind the batch fixtures: ids counting up in the last byte, amounts from 1000, sequence from 42. */
 function fixtureEvents(count: number): BatchEvent[] {
   const json = parseJson(fixtureText("c_default", "canon"));
@@ -82,6 +108,22 @@ describe("what we prove, we verify", () => {
     expect(verify(kernels, made.proof, made.statement, accept)).toMatchObject({ valid: true });
     const other = { ...made.statement, effectiveLimit: effectiveLimit ^ 1n };
     expect(verify(kernels, made.proof, other, accept).valid).toBe(false);
+  });
+
+  it("any amount up to any limit, and none above it", () => {
+    const accept = { profiles: ["default"] } as const;
+    const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+    fc.assert(
+      fc.property(u64, u64, (a, b) => {
+        const [amount, effectiveLimit] = a < b ? [a, b] : [b, a];
+        const made = proveCompliance(kernels, amount, { ...claim, effectiveLimit }, "default");
+        expect(verify(kernels, made.proof, made.statement, accept).valid).toBe(true);
+        if (a === b) return;
+        const swapped = { ...claim, effectiveLimit: amount };
+        expect(() => proveCompliance(kernels, effectiveLimit, swapped, "default")).toThrow(WitnessRefusedError);
+      }),
+      { numRuns: 40 },
+    );
   });
 
   it("refuses a witness that violates the policy", () => {
