@@ -139,6 +139,18 @@ describe("the iterator", () => {
     expect(await bench.subscription.next()).toEqual({ done: true, value: undefined });
   });
 
+  test("an answer that comes after its end is nobody's, also from a fetch that knows no abort", async () => {
+    const { http } = benchOf();
+    const bench = benchOf({}, { fetch: (url, init) => http.fetch(url, { ...init, signal: null }) });
+    const first = bench.subscription.next();
+    await settle();
+    await bench.subscription.return();
+    await http.last.answer(page(0, 5));
+    expect(await first).toEqual({ done: true, value: undefined });
+    expect([bench.subscription.buffered, bench.subscription.state]).toEqual([0, "closed"]);
+    expect(await bench.subscription.next()).toEqual({ done: true, value: undefined });
+  });
+
   test("an observer may end it in the middle of a step", async () => {
     const bench = benchOf({ onTransition: ({ event }) => event === "caught_up" && void bench.subscription.return() });
     const first = bench.subscription.next();
