@@ -26,7 +26,7 @@ describe(`${MUTANTS} mutated envelopes, FUZZ_SEED=${SEED}`, () => {
     await service[Symbol.asyncDispose]();
   });
 
-  it("answers and stores exactly what the protocol says", { timeout: 60_000 + MUTANTS }, async () => {
+  it("answers and stores exactly what the protocol says", { timeout: 60_000 + 3 * MUTANTS }, async () => {
     console.log(`FUZZ_SEED=${SEED} FUZZ_ENVELOPES=${MUTANTS}`);
     const startedMs = performance.now();
     const streams: FuzzStream[] = [];

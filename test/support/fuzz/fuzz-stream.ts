@@ -58,7 +58,7 @@ export class FuzzStream {
   async run(mutants: number): Promise<void> {
     while (this.counts.mutants < mutants) {
       const left = mutants - this.counts.mutants;
-      if (this.#random.chance(0.2)) await this.#sendBatch(Math.min(left, 1 + this.#random.below(BATCH_MAX)));
+      if (this.#random.chance(0.12)) await this.#sendBatch(Math.min(left, 1 + this.#random.below(BATCH_MAX)));
       else await this.#sendBody();
     }
   }
@@ -85,15 +85,18 @@ export class FuzzStream {
     const body = this.#body(texts);
     const expected = this.model.decide(judged);
     this.#compare(await this.#post(body), expected, body);
-    if (expected.accepted.length === 0) return;
-    // Everything that was accepted is answered a second time with the same receipts.
-    const again = texts.filter((_, i) => expected.accepted.includes(judged[i]!.id) && firstWithId(judged, i));
-    const replays = this.model.decide(
-      judged.filter((_, i) => expected.accepted.includes(judged[i]!.id) && firstWithId(judged, i)),
-    );
-    if (replays.replayed.length !== expected.accepted.length) throw new FuzzFinding("the model does not replay");
-    const repeated = this.#body(again);
-    this.#compare(await this.#post(repeated), replays, repeated);
+    await this.#replay(texts, judged, new Set(expected.accepted));
+  }
+
+  /** Everything that was accepted is answered a second time with the same receipts. */
+  async #replay(texts: readonly string[], judged: readonly Sequenceable[], accepted: Set<string>): Promise<void> {
+    if (accepted.size === 0) return;
+    const wanted = new Set(accepted);
+    const chosen = [...texts.keys()].filter((index) => wanted.delete(judged[index]!.id));
+    const expected = this.model.decide(chosen.map((index) => judged[index]!));
+    if (expected.replayed.length !== accepted.size) throw new FuzzFinding("the model does not replay");
+    const body = this.#body(chosen.map((index) => texts[index]!));
+    this.#compare(await this.#post(body), expected, body);
   }
 
   /** Text and byte level: one request each. */
@@ -175,10 +178,6 @@ interface IngestJson {
   readonly headSequence: number;
   readonly rejections?: readonly { readonly event_id: string; readonly reason: string }[];
   readonly receipts?: readonly { readonly eventId: string }[];
-}
-
-function firstWithId(events: readonly Sequenceable[], index: number): boolean {
-  return events.findIndex(({ id }) => id === events[index]!.id) === index;
 }
 
 /** Receipts are flat objects. */

@@ -231,9 +231,10 @@ function editEncrypted(event: Envelope, random: Random): void {
   const { payload_encrypted: encrypted } = event;
   if (typeof encrypted !== "object" || encrypted === null) return;
   const copy = structuredClone(encrypted) as Envelope;
-  const { hpke, recipients } = copy as { hpke?: Envelope; recipients?: Envelope[] };
-  const inner = random.pick([copy, copy, hpke, recipients?.[0], recipients?.at(-1)]);
-  if (Array.isArray(recipients) && random.chance(0.2)) {
+  const { hpke } = copy;
+  const recipients: unknown[] = Array.isArray(copy.recipients) ? copy.recipients : [];
+  const inner = random.pick([copy, copy, hpke, recipients[0], recipients.at(-1)]) as Envelope | null | undefined;
+  if (random.chance(0.2)) {
     random.pick([() => recipients.reverse(), () => recipients.push(...recipients), () => recipients.pop()])();
   } else if (typeof inner === "object" && inner !== null) {
     const name = random.pick([...Object.keys(inner), "x"]);
