@@ -9,7 +9,7 @@ import { Kernels } from "./kernels.js";
 import { LoadProcess } from "./load-process.js";
 import { buildFacts, isVolatile, type MachineFacts, machineFacts } from "./machine.js";
 import { type LimitRound, type LoadRound, type LoadSummary, summarize } from "./measurement.js";
-import { makePlan, type Plan } from "./plan.js";
+import { makePlan, type Plan, ROUNDS_MIN } from "./plan.js";
 import { type Results, renderReport } from "./report.js";
 import { type Bench, measureLimits, measureLoad } from "./run-round.js";
 import { judge } from "./targets.js";
@@ -53,6 +53,7 @@ async function runBench(plan: Plan, folder: string): Promise<Results> {
   const bench: Bench = { server, load, kernels: new Kernels(folder), folder, events: 0 };
   await warmUp(bench, plan);
   for (let round = 0; round < plan.rounds; round++) {
+    if (round >= ROUNDS_MIN && Date.now() - startedAt.getTime() > plan.msMax) break;
     progress(`round ${round + 1} of ${plan.rounds}`);
     limits.push(measureLimits(bench, plan));
     for (const [index, shape] of plan.loads.entries()) rounds[index]!.push(await measureLoad(bench, shape));

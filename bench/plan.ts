@@ -13,6 +13,8 @@ export interface Plan {
   readonly mode: "full" | "quick";
   /** Each round measures every limit and every load once, in the same order. */
   readonly rounds: number;
+  /** No further round starts after this, once there are `ROUNDS_MIN`: a busy machine must not stretch the run. */
+  readonly msMax: number;
   readonly loads: readonly Load[];
   /** Uncounted requests before the first round: compiled code, filled caches, a grown log file. */
   readonly warmups: readonly Load[];
@@ -22,7 +24,9 @@ export interface Plan {
 }
 
 /** A load that a slow disk stretches beyond this sends no further requests in its round. */
-export const LOAD_MS_MAX = 5_000;
+export const LOAD_MS_MAX = 4_000;
+
+export const ROUNDS_MIN = 3;
 
 const LOADS: readonly Load[] = [
   { name: "single.1", inFlight: 1, eventsPerRequest: 1, requests: 1_500 },
@@ -40,6 +44,7 @@ export function makePlan(options: { readonly quick: boolean; readonly only: stri
   return {
     mode: quick ? "quick" : "full",
     rounds: quick ? 2 : 7,
+    msMax: 90_000,
     loads: quick ? chosen.map((load) => divided(load, 5)) : chosen,
     warmups: chosen.map((load) => divided(load, quick ? 10 : 2)),
     flushes: quick ? 100 : 300,

@@ -89,13 +89,13 @@ function loadTable({ loads }: Results): string {
   return [line(COLUMNS), ...rows.map(line), ...faults].join("\n");
 }
 
-function sampleLine({ loads, plan }: Results): string {
+function sampleLine({ loads, limits }: Results): string {
   const samples = loads.map(({ load, rounds }) => {
     const requests = rounds.reduce((sum, round) => sum + round.requests, 0);
     return `${load.name} ${requests} requests`;
   });
   return (
-    `Samples over ${plan.rounds} rounds: ${samples.join(", ")}.\n` +
+    `Samples over ${limits.length} rounds: ${samples.join(", ")}.\n` +
     `Used are the rounds in which others had <= ${OTHER_CORES_MAX} cores, or all where those are too few.`
   );
 }
