@@ -77,3 +77,13 @@ export class CodedError extends Error {
     super(message);
   }
 }
+
+/**
+ * What a thread died of, as an Error. Errors of native modules lose their prototype and message between threads; their
+ * `code` is what is left of them.
+ */
+export function threadError(thread: string, thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown;
+  const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? String(thrown.code) : String(thrown);
+  return new Error(`the ${thread} thread failed with ${code}`, { cause: thrown });
+}

@@ -38,9 +38,17 @@ export class EntrySource {
 
   /** From memory at once where possible, else a promise of a page from the store. */
   page(fromOffset: number, query: EntryQuery): Page | Promise<Page> {
-    return (
-      this.#tail.page(fromOffset, query.matches, query.entriesMax) ??
-      this.#reader.page(fromOffset, query.filter, query.entriesMax)
-    );
+    return this.#tail.page(fromOffset, query.matches, query.entriesMax) ?? this.#storedPage(fromOffset, query);
+  }
+
+  /**
+   * The store may already hold a chunk this thread has not heard of. It is left for the next page: a cursor handed out is
+   * never beyond the head, or its owner would be refused for coming from the future.
+   */
+  async #storedPage(fromOffset: number, query: EntryQuery): Promise<Page> {
+    const page = await this.#reader.page(fromOffset, query.filter, query.entriesMax);
+    const end = this.#tail.nextOffset;
+    if (page.nextOffset <= end) return page;
+    return { entries: page.entries.filter(({ offset }) => offset < end), nextOffset: end };
   }
 }

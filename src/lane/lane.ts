@@ -4,7 +4,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
-import { CodedError } from "../base/errors.js";
+import { CodedError, threadError } from "../base/errors.js";
 import type { Submissions } from "../base/submissions.js";
 import type { LogHead, Page } from "../store/contract.js";
 import { unpackPage } from "../store/entry-frame.js";
@@ -50,7 +50,7 @@ export class Lane implements AsyncDisposable {
         resolve();
       });
     });
-    worker.on("error", (error) => options.onFailure(error as Error));
+    worker.on("error", (error) => options.onFailure(threadError("lane", error)));
     worker.on("message", (message: FromLane) => {
       if (message.kind === "chunk") this.#deliver(message);
     });
@@ -60,7 +60,7 @@ export class Lane implements AsyncDisposable {
   static async start(options: LaneOptions): Promise<{ lane: Lane; head: LogHead }> {
     const worker = new Worker(workerPath("lane"), { workerData: options.worker, name: "lane" });
     const head = await new Promise<LogHead>((resolve, reject) => {
-      worker.once("error", reject);
+      worker.once("error", (error) => reject(threadError("lane", error)));
       worker.once("message", (message: FromLane) => {
         if (message.kind === "ready") resolve(message.head);
       });

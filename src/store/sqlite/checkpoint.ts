@@ -2,7 +2,8 @@
  * Moves the write-ahead log into the database file, from its own connection and thread, never inside a lane commit.
  * A PASSIVE checkpoint does the bulk without blocking anyone. Under steady load it never catches up with the writer, so
  * the file could grow without end: from `walBytesMax` a RESTART checkpoint holds the writer back for the short rest.
- * Bound on the WAL: `walBytesMax` plus what the lane writes in one interval.
+ * Bound on the WAL: `walBytesMax` plus what the lane writes in one interval, unless a program outside this service keeps a
+ * transaction open on the file: then it grows until that ends, and the lane goes on.
  */
 import { statSync } from "node:fs";
 import { type Connection, databasePath } from "./connection.js";

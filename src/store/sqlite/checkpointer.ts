@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../../base/asset-paths.js";
+import { threadError } from "../../base/errors.js";
 import type { CheckpointMode, CheckpointWorkerData } from "./checkpoint.js";
 
 /** Runs checkpoints in their own thread until disposed. A thread that fails is reported, not restarted. */
@@ -10,7 +11,7 @@ export function startCheckpointer(
 ): AsyncDisposable {
   const worker = new Worker(workerPath("checkpoint"), { workerData, name: "checkpoint" });
   worker.on("message", onCheckpoint);
-  worker.on("error", (error) => onFailure(error as Error));
+  worker.on("error", (error) => onFailure(threadError("checkpoint", error)));
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
   return {
     async [Symbol.asyncDispose]() {

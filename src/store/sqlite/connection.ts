@@ -16,6 +16,12 @@ const JOURNAL_BYTES_KEPT = 64 * 1024 * 1024;
 /** How long a connection waits for a checkpoint that holds the write lock before it gives up. */
 const BUSY_TIMEOUT_MS = 10_000;
 
+/**
+ * How long a RESTART checkpoint waits for readers: it holds the write lock meanwhile, so this is what the lane may be
+ * delayed by. Our own reads take a few milliseconds; somebody else's open transaction is not waited for.
+ */
+const CHECKPOINT_WAIT_MS = 100;
+
 export function databasePath(folder: string): string {
   return join(folder, "sequencer.db");
 }
@@ -43,7 +49,12 @@ export function assertDurable(db: Connection): void {
 }
 
 export function openReader(folder: string): Connection {
-  const db = new Database(databasePath(folder), { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  return openReaderOf(databasePath(folder));
+}
+
+/** Reads a database file by its path, beside a running service or alone. */
+export function openReaderOf(path: string): Connection {
+  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   db.pragma("query_only = ON");
   db.pragma("cache_size = -16384");
   return db;
@@ -51,7 +62,7 @@ export function openReader(folder: string): Connection {
 
 /** A connection for checkpoints only. */
 export function openCheckpointer(folder: string): Connection {
-  const db = new Database(databasePath(folder), { fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const db = new Database(databasePath(folder), { fileMustExist: true, timeout: CHECKPOINT_WAIT_MS });
   db.pragma("wal_autocheckpoint = 0");
   return db;
 }

@@ -1,0 +1,51 @@
+import { expect, it } from "vitest";
+import { uuidFromBytes } from "../../../src/base/ids.js";
+import { EntrySource, entryQuery } from "../../../src/broadcast/entry-source.js";
+import { Tail } from "../../../src/broadcast/tail.js";
+import type { LogEntry, LogReader, Page } from "../../../src/store/contract.js";
+
+const ID = uuidFromBytes(new Uint8Array(16).fill(7));
+
+function entry(offset: number): LogEntry {
+  const frame = Buffer.from(`{"offset":${offset}}`);
+  const stream = { tenantId: ID, storeId: ID, sequenceNumber: offset + 1 };
+  return { kind: "ves_event", offset, ...stream, entityType: "order", entityId: "1", frame };
+}
+
+const page = (from: number, to: number): Page => ({
+  entries: Array.from({ length: to - from }, (_, index) => entry(from + index)),
+  nextOffset: to,
+});
+
+/** A store that is `stored` entries long, whatever this thread has heard. */
+function storeOf(stored: number): LogReader {
+  const read = async (from: number, _: unknown, max: number): Promise<Page> => page(from, Math.min(stored, from + max));
+  return { page: read } as unknown as LogReader;
+}
+
+const query = entryQuery({}, 100);
+
+it("hands out no cursor beyond the head, also when the store is ahead of what was announced", async () => {
+  const tail = new Tail(3, { bytesMax: 0, pageBytesMax: 1000 });
+  const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(5));
+  expect(await source.page(1, query)).toEqual(page(1, 3));
+  tail.append(page(3, 5));
+  expect(await source.page(3, query)).toEqual(page(3, 5));
+  expect(await source.page(5, query)).toEqual({ entries: [], nextOffset: 5 });
+});
+
+it("crosses from the store to memory without a gap or a repetition, for every place of the seam", async () => {
+  for (let bytesMax = 0; bytesMax <= 140; bytesMax += 10) {
+    const tail = new Tail(0, { bytesMax, pageBytesMax: 30 });
+    for (let at = 0; at < 10; at++) tail.append(page(at, at + 1));
+    const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(10));
+    const read: LogEntry[] = [];
+    for (let next = 0; next < source.nextOffset; ) {
+      const { entries, nextOffset } = await source.page(next, entryQuery({}, 2));
+      read.push(...entries);
+      expect(nextOffset).toBeGreaterThan(next);
+      next = nextOffset;
+    }
+    expect(read).toEqual(page(0, 10).entries);
+  }
+});
