@@ -54,7 +54,7 @@ export interface SequencerClientOptions {
   readonly clock?: ClientClock;
   /** In [0, 1), for the jitter of retries. */
   readonly random?: () => number;
-  /** Of repeatable requests. Default: 5 attempts within 30 s. */
+  /** Of repeatable requests. Default: 12 attempts within 30 s. */
   readonly retry?: Partial<RetryPolicy>;
   /** Of one attempt, milliseconds. Default 30 000. */
   readonly requestTimeoutMs?: number;
@@ -69,7 +69,7 @@ interface Abortable {
 /** Events of one `submit`; the service's own default limit. */
 export const EVENTS_PER_SUBMIT_MAX = 1000;
 
-const RETRY: RetryPolicy = { attemptsMax: 5, totalMsMax: 30_000, backoff: BACKOFF };
+const RETRY: RetryPolicy = { attemptsMax: 12, totalMsMax: 30_000, backoff: BACKOFF };
 const REQUEST_TIMEOUT_MS = 30_000;
 
 /** RFC 9110 token: what a browser takes as a subprotocol, where a subscription carries the key. */

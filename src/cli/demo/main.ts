@@ -26,8 +26,6 @@ const BATCH_EVENTS_MAX = 40;
 const SEED = 20_26_11_20;
 const AUDITOR_KID = 1;
 
-/** A restart on a busy machine takes a while: the agents keep trying. */
-const PATIENCE = { attemptsMax: 100, totalMsMax: 60_000 };
 const DESKS: readonly Desk[] = ["storefront", "warehouse", "support", "returns"];
 
 /** The demo signs and verifies thousands of times: the native library keeps it short. Same rule, same answers. */
@@ -46,7 +44,7 @@ async function main(): Promise<void> {
 async function runDemo(folder: string): Promise<boolean> {
   let server = await ServerProcess.start({ folder });
   say(`service listening on ${server.url}, log in ${folder}`);
-  const client = new SequencerClient({ url: server.url, apiKey: server.adminKey, ed25519, retry: PATIENCE });
+  const client = new SequencerClient({ url: server.url, apiKey: server.adminKey, ed25519 });
   const agents = await registerAgents(client);
   say(`${agents.size} agents registered, each with proof of possession: ${DESKS.join(", ")}`);
   const auditor = await generateEncryptionKeyPair();
