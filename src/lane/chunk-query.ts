@@ -15,6 +15,7 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
     agentKeys: [],
     agentsForNextKey: [],
     apiKeyHashes: [],
+    commitmentStarts: [],
   };
   const seen = new Set<string>();
   const first = (key: string): boolean => seen.size < seen.add(key).size;
@@ -23,6 +24,7 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
     else if (item.kind === "revoke_agent_key") query.agentKeys.push(item.ref);
     else if (item.kind === "create_api_key") query.apiKeyHashes.push(item.key.keyHash);
     else if (item.kind === "revoke_api_key") query.apiKeyHashes.push(item.keyHash);
+    else if (item.kind === "commit_range") addRange(query, item, first);
     else {
       const { key } = item;
       if (key.keyId === null) query.agentsForNextKey.push(key);
@@ -51,6 +53,15 @@ function addRequest(
     if (commandId !== null) query.commands.push({ tenantId, storeId, commandId });
     if (request.keyEpoch !== keyEpoch) query.agentKeys.push(signingKeyRef(request, event));
   }
+}
+
+function addRange(
+  query: Writable<ChunkQuery>,
+  { tenantId, storeId, sequenceStart }: ChunkQuery["commitmentStarts"][number],
+  first: (key: string) => boolean,
+): void {
+  if (first(streamKey(tenantId, storeId))) query.streams.push({ tenantId, storeId });
+  query.commitmentStarts.push({ tenantId, storeId, sequenceStart });
 }
 
 export function signingKeyRef(request: VerifiedRequest, event: VerifiedEvent): AgentKeyRef {

@@ -40,6 +40,7 @@ export function openChunk(state: ChunkState, context: LaneContext): Chunk {
       agentKeyRevocations: [],
       apiKeys: [],
       apiKeyRevocations: [],
+      commitments: [],
     },
     entries: [],
     answers: [],

@@ -24,6 +24,7 @@ export function hasWrites(writes: ChunkWrites): boolean {
     writes.agentKeys.length > 0 ||
     writes.agentKeyRevocations.length > 0 ||
     writes.apiKeys.length > 0 ||
-    writes.apiKeyRevocations.length > 0
+    writes.apiKeyRevocations.length > 0 ||
+    writes.commitments.length > 0
   );
 }

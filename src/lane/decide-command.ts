@@ -1,10 +1,10 @@
 /** Decisions on who may do what. Registrations are immutable; revocations are idempotent and take effect in log order. */
-import type { ErrorCode } from "../base/errors.js";
 import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { agentKey, agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, ApiKey } from "../store/contract.js";
 import type { Chunk } from "./chunk.js";
-import type { CommandResult, LaneCommand } from "./lane-item.js";
+import { decideCommitment } from "./decide-commitment.js";
+import type { CommandRefusal, CommandResult, LaneCommand } from "./lane-item.js";
 
 export function decideCommand(chunk: Chunk, command: LaneCommand): void {
   const decided = decide(chunk, command);
@@ -12,12 +12,7 @@ export function decideCommand(chunk: Chunk, command: LaneCommand): void {
   chunk.answers.push("code" in decided ? { requestId, ok: false, ...decided } : { requestId, ok: true, body: decided });
 }
 
-interface Refusal {
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-function decide(chunk: Chunk, command: LaneCommand): CommandResult | Refusal {
+function decide(chunk: Chunk, command: LaneCommand): CommandResult | CommandRefusal {
   switch (command.kind) {
     case "register_agent_key":
       return registerAgentKey(chunk, command);
@@ -27,12 +22,14 @@ function decide(chunk: Chunk, command: LaneCommand): CommandResult | Refusal {
       return createApiKey(chunk, command);
     case "revoke_api_key":
       return revokeApiKey(chunk, command);
+    case "commit_range":
+      return decideCommitment(chunk, command);
   }
 }
 
 type Command<K extends LaneCommand["kind"]> = Extract<LaneCommand, { kind: K }>;
 
-function registerAgentKey(chunk: Chunk, command: Command<"register_agent_key">): CommandResult | Refusal {
+function registerAgentKey(chunk: Chunk, command: Command<"register_agent_key">): CommandResult | CommandRefusal {
   const { state, writes, context } = chunk;
   const agent = agentKey(command.key);
   const keyId = command.key.keyId ?? (state.highestKeyIds.get(agent) ?? 0) + 1;
@@ -53,7 +50,7 @@ function registerAgentKey(chunk: Chunk, command: Command<"register_agent_key">):
   return key;
 }
 
-function revokeAgentKey(chunk: Chunk, command: Command<"revoke_agent_key">): CommandResult | Refusal {
+function revokeAgentKey(chunk: Chunk, command: Command<"revoke_agent_key">): CommandResult | CommandRefusal {
   const { state, writes, context } = chunk;
   const { ref, reason } = command;
   const key = state.agentKeys.get(agentKeyKey(ref));
@@ -67,7 +64,7 @@ function revokeAgentKey(chunk: Chunk, command: Command<"revoke_agent_key">): Com
   return revoked;
 }
 
-function createApiKey(chunk: Chunk, command: Command<"create_api_key">): CommandResult | Refusal {
+function createApiKey(chunk: Chunk, command: Command<"create_api_key">): CommandResult | CommandRefusal {
   const { state, writes, context } = chunk;
   const { keyHash } = command.key;
   if (state.apiKeys.has(keyHash)) return { code: "ALREADY_EXISTS", message: "this API key already exists" };
@@ -77,7 +74,7 @@ function createApiKey(chunk: Chunk, command: Command<"create_api_key">): Command
   return key;
 }
 
-function revokeApiKey(chunk: Chunk, command: Command<"revoke_api_key">): CommandResult | Refusal {
+function revokeApiKey(chunk: Chunk, command: Command<"revoke_api_key">): CommandResult | CommandRefusal {
   const { state, writes, context } = chunk;
   const key = state.apiKeys.get(command.keyHash);
   if (key === undefined) return { code: "RESOURCE_NOT_FOUND", message: "no such API key" };

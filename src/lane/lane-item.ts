@@ -1,4 +1,6 @@
 import type { ErrorCode } from "../base/errors.js";
+import type { Uuid } from "../base/ids.js";
+import type { Commitment } from "../store/commitment-contract.js";
 import type { AgentKey, AgentKeyRef, ApiKey } from "../store/contract.js";
 import type { VerifiedRequest } from "../verify/verified-request.js";
 
@@ -23,7 +25,18 @@ export type LaneCommand =
       readonly requestId: number;
       readonly key: Omit<ApiKey, "createdAtMs" | "revokedAtMs">;
     }
-  | { readonly kind: "revoke_api_key"; readonly requestId: number; readonly keyHash: string };
+  | { readonly kind: "revoke_api_key"; readonly requestId: number; readonly keyHash: string }
+  /** `merkleRoot` is of the stored events from `sequenceStart` to `sequenceEnd`, which never change. */
+  | {
+      readonly kind: "commit_range";
+      readonly requestId: number;
+      readonly batchId: Uuid;
+      readonly tenantId: Uuid;
+      readonly storeId: Uuid;
+      readonly sequenceStart: number;
+      readonly sequenceEnd: number;
+      readonly merkleRoot: Uint8Array;
+    };
 
 export type AgentKeyRegistration = Omit<AgentKey, "keyId" | "createdAtMs" | "revokedAtMs" | "revokeReason"> & {
   readonly keyId: number | null;
@@ -37,7 +50,13 @@ export type LaneCommandBody = LaneCommand extends infer C
   : never;
 
 /** What a command leaves behind, by its kind. */
-export type CommandResult = AgentKey | ApiKey;
+export type CommandResult = AgentKey | ApiKey | Commitment;
+
+/** Why a command was not done. */
+export interface CommandRefusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 /** The one answer an item gets, after the chunk that holds it is durable. */
 export type LaneAnswer =

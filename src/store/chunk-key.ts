@@ -11,6 +11,10 @@ export function streamKey(tenantId: Uuid, storeId: Uuid): string {
   return tenantId + storeId;
 }
 
+export function commitmentKey(tenantId: Uuid, storeId: Uuid, sequenceStart: number): string {
+  return `${streamKey(tenantId, storeId)}:${sequenceStart}`;
+}
+
 export function commandKey(tenantId: Uuid, storeId: Uuid, commandId: Uint8Array): string {
   return streamKey(tenantId, storeId) + idKey(commandId);
 }

@@ -1,4 +1,5 @@
 import type { Uuid } from "../base/ids.js";
+import type { Commitment, NewCommitment } from "./commitment-contract.js";
 
 /**
  * What the service asks of a store, one small contract per role. `sqlite/` and `postgres/` implement them with the same
@@ -106,6 +107,12 @@ export interface ChunkQuery {
   /** Agents whose highest key id is wanted. */
   readonly agentsForNextKey: readonly Omit<AgentKeyRef, "keyId">[];
   readonly apiKeyHashes: readonly string[];
+  /** Ranges to be committed, by their streams and first numbers: wanted are the stream's last commitment and one that starts there. */
+  readonly commitmentStarts: readonly {
+    readonly tenantId: Uuid;
+    readonly storeId: Uuid;
+    readonly sequenceStart: number;
+  }[];
 }
 
 /** The rows a chunk is decided on. The maps hold what exists; an absent key means an absent row. */
@@ -120,6 +127,10 @@ export interface ChunkState {
   readonly agentKeys: Map<string, AgentKey>;
   readonly highestKeyIds: Map<string, number>;
   readonly apiKeys: Map<string, ApiKey>;
+  /** By `streamKey`. */
+  readonly lastCommitments: Map<string, Commitment>;
+  /** By `commitmentKey`. */
+  readonly commitments: Map<string, Commitment>;
 }
 
 export interface NewEntry {
@@ -160,6 +171,7 @@ export interface ChunkWrites {
   }[];
   readonly apiKeys: ApiKey[];
   readonly apiKeyRevocations: { readonly keyHash: string; readonly revokedAtMs: number }[];
+  readonly commitments: NewCommitment[];
 }
 
 /**

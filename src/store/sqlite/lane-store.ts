@@ -18,6 +18,7 @@ import {
   type StreamState,
 } from "../contract.js";
 import type { Connection } from "./connection.js";
+import { LaneCommitments } from "./lane-commitments.js";
 import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 
@@ -33,6 +34,7 @@ export class SqliteLaneStore implements LaneStore {
   readonly identity: LogIdentity;
   readonly #db: Connection;
   readonly #sql: LaneStatements;
+  readonly #commitments: LaneCommitments;
   readonly #sequencerRef: number;
   readonly #rejectionsKeptMax: number;
   readonly #sequencers = new Map<number, SequencerIdentity>();
@@ -43,6 +45,7 @@ export class SqliteLaneStore implements LaneStore {
     this.identity = options.identity;
     this.#db = options.db;
     this.#sql = prepareLaneStatements(options.db);
+    this.#commitments = new LaneCommitments(options.db);
     this.#rejectionsKeptMax = options.rejectionsKeptMax;
     this.#sequencerRef = this.#registerSequencer(options.sequencer);
   }
@@ -61,12 +64,15 @@ export class SqliteLaneStore implements LaneStore {
       agentKeys: new Map(),
       highestKeyIds: new Map(),
       apiKeys: new Map(),
+      lastCommitments: new Map(),
+      commitments: new Map(),
     };
     this.#readStreams(query, state);
     this.#readEvents(query, state);
     this.#readEntities(query, state);
     this.#readCommands(query, state);
     this.#readKeys(query, state);
+    this.#commitments.read(query, state);
     return state;
   }
 
@@ -198,6 +204,8 @@ export class SqliteLaneStore implements LaneStore {
     for (const entry of writes.entries) this.#writeEntry(entry);
     this.#writeRejections(writes);
     this.#writeKeys(writes);
+    // After the entries: a commitment may cover events of its own chunk.
+    for (const made of writes.commitments) this.#commitments.write(made, this.#refs.get(made.stream)!);
   }
 
   #writeStream(stream: StreamState): void {

@@ -1,0 +1,71 @@
+import type { Uuid } from "../base/ids.js";
+import type { StateCommitment } from "../protocol/commitment.js";
+import type { StreamState } from "./contract.js";
+
+/** A stored commitment. Everything but `anchor` is immutable. */
+export interface Commitment extends StateCommitment {
+  readonly batchId: Uuid;
+  readonly committedAtMs: number;
+  /** Null until a transaction was sent. */
+  readonly anchor: CommitmentAnchor | null;
+}
+
+/** Where a commitment is on chain: submitted when there is a transaction, anchored when `anchoredAtMs` is set. */
+export interface CommitmentAnchor {
+  readonly chainId: number | null;
+  /** 32 bytes. */
+  readonly txHash: Uint8Array;
+  readonly blockNumber: number | null;
+  readonly anchoredAtMs: number | null;
+}
+
+/** A commitment to be written in the chunk that decided it. */
+export interface NewCommitment {
+  readonly stream: StreamState;
+  readonly commitment: Commitment;
+}
+
+/** Where a stream's chain of commitments stands, as the rules for the next one need it. */
+export interface ChainState {
+  /** Last sequence number given out; 0 = none. */
+  readonly head: number;
+  readonly last: Commitment | null;
+  /** The commitment that starts where the wanted range does. */
+  readonly sameStart: Commitment | null;
+}
+
+export interface CommitmentQuery {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  /** Commitments that cover any number from here on, inclusive. */
+  readonly fromSequence: number;
+  /** To here, inclusive. */
+  readonly toSequence: number;
+  /** "pending": without a chain transaction. */
+  readonly status: "pending" | "submitted" | "anchored" | "all";
+  readonly limit: number;
+}
+
+/** A stream whose last events are in no commitment. */
+export interface UncommittedStream {
+  /** Place in the order in which streams are visited. */
+  readonly ref: number;
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly head: number;
+  /** Last committed sequence number; 0 = none. */
+  readonly committed: number;
+  /** When the first event after it was sequenced, Unix milliseconds. */
+  readonly waitingSinceMs: number;
+}
+
+/** Read-only access to durable commitments. */
+export interface CommitmentReader {
+  commitment(batchId: Uuid): Promise<Commitment | null>;
+  coveringCommitment(tenantId: Uuid, storeId: Uuid, sequenceNumber: number): Promise<Commitment | null>;
+  /** In sequence order. */
+  commitments(query: CommitmentQuery): Promise<readonly Commitment[]>;
+  chainState(tenantId: Uuid, storeId: Uuid, sequenceStart: number): Promise<ChainState>;
+  /** At most `limit` streams with `ref` above `afterRef`, by `ref`. */
+  uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]>;
+}

@@ -1,0 +1,93 @@
+/** Reads of durable commitments on a read-only connection. Synchronous: it runs inside a reader thread. */
+import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
+import type { ChainState, Commitment, CommitmentQuery, UncommittedStream } from "../commitment-contract.js";
+import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "./commitment-rows.js";
+import type { Connection } from "./connection.js";
+
+const FROM_STREAM = `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref
+  WHERE s.tenant_id = ? AND s.store_id = ?`;
+
+const STATUS_CONDITIONS = {
+  pending: "AND c.chain_tx_hash IS NULL",
+  submitted: "AND c.chain_tx_hash IS NOT NULL AND c.anchored_at_ms IS NULL",
+  anchored: "AND c.anchored_at_ms IS NOT NULL",
+  all: "",
+} as const;
+
+export class SqliteCommitmentReader {
+  readonly #db: Connection;
+  readonly #sql;
+
+  constructor(db: Connection) {
+    this.#db = db;
+    this.#sql = {
+      byId: db.prepare(
+        `SELECT ${COMMITMENT_COLUMNS} FROM ves_commitments c JOIN streams s ON s.ref = c.stream_ref WHERE c.batch_id = ?`,
+      ),
+      byStart: db.prepare(`${FROM_STREAM} AND c.sequence_start = ?`),
+      // The last one that starts at or below the number: it covers it, or nothing does.
+      lastFrom: db.prepare(`${FROM_STREAM} AND c.sequence_start <= ? ORDER BY c.sequence_start DESC LIMIT 1`),
+      head: db.prepare("SELECT ves_head FROM streams WHERE tenant_id = ? AND store_id = ?").pluck(),
+      uncommitted: db.prepare(
+        `SELECT s.ref, s.tenant_id, s.store_id, s.ves_head, s.ves_committed, e.sequenced_at_ms
+           FROM streams s INDEXED BY streams_uncommitted
+           JOIN entries e ON e.stream_ref = s.ref AND e.sequence_number = s.ves_committed + 1
+          WHERE s.ves_head > s.ves_committed AND s.ref > ? ORDER BY s.ref LIMIT ?`,
+      ),
+    };
+  }
+
+  commitment(batchId: Uuid): Commitment | null {
+    return found(this.#sql.byId.get(uuidToBytes(batchId)));
+  }
+
+  coveringCommitment(tenantId: Uuid, storeId: Uuid, sequenceNumber: number): Commitment | null {
+    const last = found(this.#sql.lastFrom.get(uuidToBytes(tenantId), uuidToBytes(storeId), sequenceNumber));
+    return last !== null && last.sequenceEnd >= sequenceNumber ? last : null;
+  }
+
+  commitments(query: CommitmentQuery): Commitment[] {
+    const { tenantId, storeId, fromSequence, toSequence, status, limit } = query;
+    const sql = `${FROM_STREAM} AND c.sequence_start >= ? AND c.sequence_start <= ? ${STATUS_CONDITIONS[status]}
+      ORDER BY c.sequence_start LIMIT ?`;
+    const fromStart = this.coveringCommitment(tenantId, storeId, fromSequence)?.sequenceStart ?? fromSequence;
+    const stream = [uuidToBytes(tenantId), uuidToBytes(storeId)];
+    const rows = this.#db.prepare(sql).all(...stream, fromStart, toSequence, limit);
+    return (rows as CommitmentRow[]).map(commitmentFromRow);
+  }
+
+  chainState(tenantId: Uuid, storeId: Uuid, sequenceStart: number): ChainState {
+    const stream = [uuidToBytes(tenantId), uuidToBytes(storeId)];
+    // One snapshot for the three reads, so that they agree.
+    return this.#db.transaction(() => ({
+      head: (this.#sql.head.get(...stream) as number | undefined) ?? 0,
+      last: found(this.#sql.lastFrom.get(...stream, Number.MAX_SAFE_INTEGER)),
+      sameStart: found(this.#sql.byStart.get(...stream, sequenceStart)),
+    }))();
+  }
+
+  uncommittedStreams(afterRef: number, limit: number): UncommittedStream[] {
+    const rows = this.#sql.uncommitted.all(afterRef, limit) as UncommittedRow[];
+    return rows.map((row) => ({
+      ref: row.ref,
+      tenantId: uuidFromBytes(row.tenant_id),
+      storeId: uuidFromBytes(row.store_id),
+      head: row.ves_head,
+      committed: row.ves_committed,
+      waitingSinceMs: row.sequenced_at_ms,
+    }));
+  }
+}
+
+interface UncommittedRow {
+  readonly ref: number;
+  readonly tenant_id: Buffer;
+  readonly store_id: Buffer;
+  readonly ves_head: number;
+  readonly ves_committed: number;
+  readonly sequenced_at_ms: number;
+}
+
+function found(row: unknown): Commitment | null {
+  return row === undefined ? null : commitmentFromRow(row as CommitmentRow);
+}

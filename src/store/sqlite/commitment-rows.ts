@@ -1,0 +1,45 @@
+import { uuidFromBytes } from "../../base/ids.js";
+import type { Commitment } from "../commitment-contract.js";
+
+/** A commitment's columns, `c` being its table and `s` its stream's. */
+export const COMMITMENT_COLUMNS = `c.batch_id, s.tenant_id, s.store_id, c.sequence_start, c.sequence_end, c.merkle_root,
+  c.prev_state_root, c.new_state_root, c.committed_at_ms, c.chain_id, c.chain_tx_hash, c.chain_block_number, c.anchored_at_ms`;
+
+export interface CommitmentRow {
+  readonly batch_id: Buffer;
+  readonly tenant_id: Buffer;
+  readonly store_id: Buffer;
+  readonly sequence_start: number;
+  readonly sequence_end: number;
+  readonly merkle_root: Buffer;
+  readonly prev_state_root: Buffer;
+  readonly new_state_root: Buffer;
+  readonly committed_at_ms: number;
+  readonly chain_id: number | null;
+  readonly chain_tx_hash: Buffer | null;
+  readonly chain_block_number: number | null;
+  readonly anchored_at_ms: number | null;
+}
+
+export function commitmentFromRow(row: CommitmentRow): Commitment {
+  return {
+    batchId: uuidFromBytes(row.batch_id),
+    tenantId: uuidFromBytes(row.tenant_id),
+    storeId: uuidFromBytes(row.store_id),
+    sequenceStart: row.sequence_start,
+    sequenceEnd: row.sequence_end,
+    merkleRoot: new Uint8Array(row.merkle_root),
+    prevStateRoot: new Uint8Array(row.prev_state_root),
+    newStateRoot: new Uint8Array(row.new_state_root),
+    committedAtMs: row.committed_at_ms,
+    anchor:
+      row.chain_tx_hash === null
+        ? null
+        : {
+            chainId: row.chain_id,
+            txHash: new Uint8Array(row.chain_tx_hash),
+            blockNumber: row.chain_block_number,
+            anchoredAtMs: row.anchored_at_ms,
+          },
+  };
+}
