@@ -2,6 +2,8 @@
 /** Process entry: which command, which signals, which exit code. */
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";
+import { UsageError } from "./cli/usage-error.js";
+import { verifyLog } from "./cli/verify-log.js";
 import { type Service, startService } from "./compose.js";
 import { type Config, ConfigError, describeOptions, readConfig } from "./config.js";
 import { FolderLockedError } from "./store/sqlite/folder-lock.js";
@@ -17,16 +19,24 @@ const EXIT_LOCKED = 75;
 const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.
 
 Usage: stateset-sequencer [serve] [options]
+       stateset-sequencer verify-log --help
 
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
 
   --help, --version
-Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration, 70 fatal (restart recovers), 75 data folder in use.`;
+Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration or usage, 6 the log is not sound, 70 fatal (restart recovers), 75 data folder in use.`;
+
+/** Commands beside the service. Each resolves to its exit code. */
+const OFFLINE: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  "verify-log": verifyLog,
+};
 
 async function main(args: readonly string[]): Promise<void> {
   const [command = "serve", ...rest] = args[0]?.startsWith("--") === false ? args : ["serve", ...args];
-  if (args.includes("--help")) console.log(HELP);
+  const offline = OFFLINE[command];
+  if (offline !== undefined) process.exitCode = await offline(rest);
+  else if (args.includes("--help")) console.log(HELP);
   else if (args.includes("--version")) console.log(packageVersion);
   else if (command !== "serve") throw new ConfigError([`unknown command ${command}; see --help`]);
   else await serve(readConfig(rest, process.env));
@@ -79,6 +89,10 @@ function cutShort(log: Logger, why: string): never {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
+  if (error instanceof UsageError) {
+    console.error(`stateset-sequencer ${error.message}`);
+    process.exit(EXIT_CONFIG);
+  }
   if (error instanceof ConfigError) {
     for (const problem of error.problems) console.error(`stateset-sequencer: ${problem}`);
     process.exit(EXIT_CONFIG);

@@ -14,16 +14,17 @@ const LEVELS: readonly (readonly string[])[] = [
   ["store", "client"],
   ["verify"],
   ["lane"],
-  ["broadcast", "keys", "auth", "ops"],
+  ["broadcast", "keys", "auth", "ops", "audit"],
   ["api"],
-  ["cli", "."],
+  ["cli"],
+  ["."],
 ];
 
 /** Packages with a big surface, and the only folders that know them. */
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "uWebSockets.js": ["transport"],
   "better-sqlite3": ["store"],
-  piscina: ["store", "verify", "workers"],
+  piscina: ["store", "verify", "audit", "workers"],
   "hpke-js": ["protocol"],
   "sodium-native": ["verify"],
   "prom-client": ["ops"],

@@ -1,0 +1,132 @@
+/**
+ * Re-derives a whole log from its stored bytes, on a live database or on a copy, without writing. Ranges of entries go to
+ * worker threads, their results come back in order. While a service writes, the audit follows it; the rest and the tables
+ * are judged in one last snapshot. Memory: 8 bytes per entity and stream, plus the ranges in flight.
+ */
+import { Piscina } from "piscina";
+import { workerPath } from "../base/asset-paths.js";
+import type { LogIdentity } from "../store/contract.js";
+import { type Connection, openReaderOf } from "../store/sqlite/connection.js";
+import { readLogIdentity } from "../store/sqlite/log-identity.js";
+import { selectEd25519 } from "../verify/ed25519-native.js";
+import type { Finding } from "./audit-fault.js";
+import type { AuditResult, AuditTask, AuditWorkerData } from "./audit-task.js";
+import { type CheckedRange, type Range, RangeChecker } from "./check-range.js";
+import { checkTables } from "./check-tables.js";
+import { OrderCheck } from "./order-check.js";
+
+export interface AuditOptions {
+  /** The database file. */
+  readonly path: string;
+  readonly withSignatures: boolean;
+  readonly threads: number;
+  /** Entries the log must have at least, from a witness outside of it: a lost tail leaves no other trace. */
+  readonly headMin: number;
+  onProgress(checked: number, head: number): void;
+}
+
+export interface AuditReport {
+  readonly identity: LogIdentity | null;
+  /** Entries that hold, from offset 0 on. */
+  readonly entries: number;
+  readonly streams: number;
+  readonly entities: number;
+  /** Empty = the log is sound. */
+  readonly findings: readonly Finding[];
+}
+
+const RANGE_ENTRIES = 2048;
+
+/** Ranges a worker has ahead of it, so that it never waits for the order check. */
+const RANGES_AHEAD = 3;
+
+/** Rounds of catching up with a service that writes before the rest is read in one snapshot, however long it is. */
+const ROUNDS_MAX = 16;
+
+/** A file that cannot be read as a log is a finding too; only a missing file throws. */
+export async function auditLog(options: AuditOptions): Promise<AuditReport> {
+  const order = new OrderCheck();
+  const findings: Finding[] = [];
+  let identity: LogIdentity | null = null;
+  const data: AuditWorkerData = { path: options.path, withSignatures: options.withSignatures };
+  const threads = { minThreads: options.threads, maxThreads: options.threads };
+  const pool = new Piscina({ filename: workerPath("audit"), workerData: data, ...threads, idleTimeout: 60_000 });
+  const db = openReaderOf(options.path);
+  try {
+    identity = readLogIdentity(db);
+    const integrity = run(pool, null);
+    integrity.catch(() => {});
+    const finding = (await followLog(db, pool, order, options)) ?? judgeRest(db, order, options, findings);
+    if (finding !== null) findings.unshift(finding);
+    const damage = await integrity;
+    if (damage !== null) findings.push({ offset: null, message: damage });
+  } catch (error) {
+    findings.push({ offset: null, message: `the log cannot be read: ${(error as Error).message}` });
+  } finally {
+    await pool.destroy();
+    db.close();
+  }
+  return { identity, entries: order.nextOffset, streams: order.streams, entities: order.entities, findings };
+}
+
+/** Checks range after range until the head is near. Returns the first bad entry. */
+async function followLog(
+  db: Connection,
+  pool: Piscina,
+  order: OrderCheck,
+  options: AuditOptions,
+): Promise<Finding | null> {
+  for (let round = 0; round < ROUNDS_MAX; round++) {
+    const head = headOf(db);
+    if (head - order.nextOffset < RANGE_ENTRIES) return null;
+    const inFlight: Promise<CheckedRange>[] = [];
+    const ranges = rangesBetween(order.nextOffset, head);
+    const ahead = (): void => {
+      const next = ranges.next();
+      if (!next.done) inFlight.push(run(pool, next.value));
+    };
+    for (let count = options.threads * RANGES_AHEAD; count > 0; count--) ahead();
+    for (let next = inFlight.shift(); next !== undefined; next = inFlight.shift()) {
+      next.catch(() => {});
+      const finding = order.take(await next);
+      if (finding !== null) {
+        await Promise.allSettled(inFlight);
+        return finding;
+      }
+      options.onProgress(order.nextOffset, head);
+      ahead();
+    }
+  }
+  return null;
+}
+
+/** The entries left and the tables, in one snapshot. */
+function judgeRest(db: Connection, order: OrderCheck, options: AuditOptions, findings: Finding[]): Finding | null {
+  return db.transaction(() => {
+    const head = headOf(db);
+    const checker = new RangeChecker(db, options.withSignatures ? selectEd25519() : null);
+    for (const range of rangesBetween(order.nextOffset, head)) {
+      const finding = order.take(checker.check(range));
+      if (finding !== null) return finding;
+      options.onProgress(order.nextOffset, head);
+    }
+    if (head < options.headMin) {
+      findings.push({ offset: head, message: `the log ends here; it was known to have ${options.headMin} entries` });
+    }
+    findings.push(...checkTables(db, order));
+    return null;
+  })();
+}
+
+function* rangesBetween(from: number, to: number): Generator<Range, undefined> {
+  for (let at = from; at < to; at += RANGE_ENTRIES) yield { from: at, to: Math.min(at + RANGE_ENTRIES, to) };
+}
+
+function headOf(db: Connection): number {
+  const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
+  return last === null ? 0 : last + 1;
+}
+
+function run<T extends AuditTask>(pool: Piscina, task: T): Promise<AuditResult<T>> {
+  return pool.run(task) as Promise<AuditResult<T>>;
+}

@@ -1,0 +1,108 @@
+/**
+ * What must hold from one entry to the next: sequence numbers without a gap per stream, versions that count an entity's
+ * events, time that never runs back. Memory: 8 bytes per entity and per stream.
+ */
+import type { Finding } from "./audit-fault.js";
+import type { CheckedRange } from "./check-range.js";
+
+export class OrderCheck {
+  readonly #heads = new RefCounts();
+  readonly #versions = new RefCounts();
+  #lastMs = 0;
+  #nextOffset = 0;
+  #commands = 0;
+
+  /** Entries in order so far. */
+  get nextOffset(): number {
+    return this.#nextOffset;
+  }
+
+  /** Command ids so far. */
+  get commands(): number {
+    return this.#commands;
+  }
+
+  get streams(): number {
+    return this.#heads.used;
+  }
+
+  get entities(): number {
+    return this.#versions.used;
+  }
+
+  /** Last sequence number of a stream. */
+  headOf(streamRef: number): number {
+    return this.#heads.get(streamRef);
+  }
+
+  /** Events of an entity. */
+  versionOf(entityRef: number): number {
+    return this.#versions.get(entityRef);
+  }
+
+  /** Takes the range that begins at `nextOffset`. Returns the first bad entry of it, its own finding included. */
+  take(range: CheckedRange): Finding | null {
+    const { streamRefs, sequenceNumbers, entityRefs, sequencedAtMs, baseVersions } = range;
+    for (let at = 0; at < streamRefs.length; at++) {
+      const message =
+        this.#judgeNumber(streamRefs[at]!, sequenceNumbers[at]!) ??
+        this.#judgeVersion(entityRefs[at]!, baseVersions[at]!) ??
+        this.#judgeTime(sequencedAtMs[at]!);
+      if (message !== null) return { offset: range.from + at, message };
+    }
+    this.#nextOffset = range.from + streamRefs.length;
+    this.#commands += range.commands;
+    return range.finding;
+  }
+
+  #judgeNumber(streamRef: number, sequenceNumber: number): string | null {
+    const expected = this.#heads.increment(streamRef);
+    return sequenceNumber === expected
+      ? null
+      : `its sequence number is ${sequenceNumber}, the stream's next is ${expected}`;
+  }
+
+  #judgeVersion(entityRef: number, baseVersion: number): string | null {
+    const before = this.#versions.increment(entityRef) - 1;
+    if (baseVersion < 0 || baseVersion === before) return null;
+    return `it asks for entity version ${baseVersion}, the entity was at ${before}`;
+  }
+
+  #judgeTime(sequencedAtMs: number): string | null {
+    if (sequencedAtMs < this.#lastMs) return `sequenced_at ${sequencedAtMs} is before the entry before it`;
+    this.#lastMs = sequencedAtMs;
+    return null;
+  }
+}
+
+/** Counts by row reference. References are dense, given out from 1: an array, and a map for what a damaged row may name. */
+class RefCounts {
+  #dense = new Float64Array(1024);
+  readonly #sparse = new Map<number, number>();
+  #used = 0;
+
+  get used(): number {
+    return this.#used;
+  }
+
+  get(ref: number): number {
+    return (this.#isDense(ref) ? this.#dense[ref] : this.#sparse.get(ref)) ?? 0;
+  }
+
+  increment(ref: number): number {
+    const count = this.get(ref) + 1;
+    if (count === 1) this.#used += 1;
+    if (this.#isDense(ref)) this.#dense[ref] = count;
+    else this.#sparse.set(ref, count);
+    return count;
+  }
+
+  #isDense(ref: number): boolean {
+    if (ref < this.#dense.length) return ref >= 0;
+    if (ref >= this.#dense.length * 2) return false;
+    const grown = new Float64Array(this.#dense.length * 2);
+    grown.set(this.#dense);
+    this.#dense = grown;
+    return true;
+  }
+}

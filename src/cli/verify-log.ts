@@ -1,0 +1,123 @@
+/** `stateset-sequencer verify-log`: prove a log from its stored bytes. Reads only; works beside a running service. */
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import cliProgress from "cli-progress";
+import { type AuditReport, auditLog } from "../audit/audit-log.js";
+import { databasePath } from "../store/sqlite/connection.js";
+import { UsageError } from "./usage-error.js";
+
+export const EXIT_UNSOUND = 6;
+
+const USAGE = `Usage: stateset-sequencer verify-log [--data-dir DIR | --db FILE] [options]
+
+Re-derives every hash, signature, receipt and number of a log from its stored bytes. Writes nothing.
+
+  --data-dir DIR     The service's data folder [./data]
+  --db FILE          A database file, for example a backup
+  --no-signatures    Leave Ed25519 out: several times faster, all other checks
+  --min-head N       Fail when the log has fewer than N entries: N from a receipt, a monitor or another copy. Without such a
+                     witness a log that lost its tail cannot be told from one that never had it
+  --threads N        Worker threads [one per processor]
+  --json             One JSON object on stdout
+
+Exit codes: 0 sound, 2 bad usage, ${EXIT_UNSOUND} not sound.`;
+
+/** Resolves to the exit code. Throws UsageError for bad usage. */
+export async function verifyLog(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options.isHelp) {
+    console.log(USAGE);
+    return 0;
+  }
+  const startedMs = performance.now();
+  const bar = new cliProgress.SingleBar({
+    format: "{bar} {value}/{total} entries, {eta_formatted} left",
+    hideCursor: true,
+  });
+  const hasBar = process.stderr.isTTY && !options.isJson;
+  if (hasBar) bar.start(0, 0);
+  const report = await auditLog({
+    ...options,
+    onProgress: (checked, head) => {
+      bar.setTotal(head);
+      bar.update(checked);
+    },
+  });
+  if (hasBar) bar.stop();
+  print(report, options, (performance.now() - startedMs) / 1000);
+  return report.findings.length === 0 ? 0 : EXIT_UNSOUND;
+}
+
+interface VerifyLogOptions {
+  readonly path: string;
+  readonly withSignatures: boolean;
+  readonly headMin: number;
+  readonly threads: number;
+  readonly isJson: boolean;
+  readonly isHelp: boolean;
+}
+
+function readOptions(args: readonly string[]): VerifyLogOptions {
+  const values = parse(args);
+  const isHelp = values.help === true;
+  if (values.db !== undefined && values["data-dir"] !== undefined)
+    throw usage("--db and --data-dir exclude each other");
+  const path = values.db ?? databasePath(values["data-dir"] ?? "./data");
+  if (!isHelp && !existsSync(path)) throw usage(`there is no ${path}`);
+  return {
+    path,
+    isHelp,
+    withSignatures: values["no-signatures"] !== true,
+    headMin: integer("--min-head", values["min-head"], 0),
+    threads: Math.max(1, integer("--threads", values.threads, availableParallelism())),
+    isJson: values.json === true,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        "data-dir": { type: "string" },
+        db: { type: "string" },
+        "no-signatures": { type: "boolean" },
+        "min-head": { type: "string" },
+        threads: { type: "string" },
+        json: { type: "boolean" },
+        help: { type: "boolean" },
+      },
+    }).values;
+  } catch (error) {
+    throw usage((error as Error).message);
+  }
+}
+
+function integer(flag: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw usage(`${flag} must be a whole number, not "${text}"`);
+}
+
+function usage(problem: string): UsageError {
+  return new UsageError(`verify-log: ${problem}; see verify-log --help`);
+}
+
+function print(report: AuditReport, options: VerifyLogOptions, seconds: number): void {
+  const { identity, entries, streams, entities, findings } = report;
+  const isSound = findings.length === 0;
+  if (options.isJson) {
+    const log = identity === null ? null : { log_id: identity.logId, epoch: identity.epoch };
+    const counts = { entries, streams, entities, signatures_checked: options.withSignatures };
+    console.log(JSON.stringify({ sound: isSound, log, ...counts, seconds: Number(seconds.toFixed(3)), findings }));
+    return;
+  }
+  for (const { offset, message } of findings)
+    console.error(`${offset === null ? "log" : `offset ${offset}`}: ${message}`);
+  const name = identity === null ? "" : ` of log ${identity.logId}, epoch ${identity.epoch}`;
+  const what = options.withSignatures ? "hash, signature, receipt and number" : "hash and number (signatures left out)";
+  const rate = Math.round(entries / seconds);
+  if (isSound) console.log(`sound: ${entries} entries in ${streams} streams${name}: every ${what} holds (${rate}/s)`);
+  else console.error(`NOT SOUND: entries 0 to ${entries - 1}${name} hold, see above for the first that does not`);
+}

@@ -1,0 +1,17 @@
+/** Audit worker: a read-only connection of its own; ranges of offsets in, columns for the order check out. */
+import { workerData } from "piscina";
+import type { AuditTask, AuditWorkerData } from "../src/audit/audit-task.js";
+import { RangeChecker } from "../src/audit/check-range.js";
+import { checkIntegrity } from "../src/audit/check-tables.js";
+import { openReaderOf } from "../src/store/sqlite/connection.js";
+import { selectEd25519 } from "../src/verify/ed25519-native.js";
+
+const { path, withSignatures } = workerData as AuditWorkerData;
+const db = openReaderOf(path);
+let checker: RangeChecker | null = null;
+
+export default function audit(task: AuditTask): unknown {
+  if (task === null) return checkIntegrity(db);
+  checker ??= new RangeChecker(db, withSignatures ? selectEd25519() : null);
+  return checker.check(task);
+}
