@@ -2,6 +2,8 @@
 /** Process entry: which command, which signals, which exit code. */
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";
+import { backup } from "./cli/backup.js";
+import { restore } from "./cli/restore.js";
 import { UsageError } from "./cli/usage-error.js";
 import { verifyLog } from "./cli/verify-log.js";
 import { type Service, startService } from "./compose.js";
@@ -19,7 +21,7 @@ const EXIT_LOCKED = 75;
 const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.
 
 Usage: stateset-sequencer [serve] [options]
-       stateset-sequencer verify-log --help
+       stateset-sequencer backup | restore | verify-log --help
 
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
@@ -29,6 +31,8 @@ Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration or usage, 6 the l
 
 /** Commands beside the service. Each resolves to its exit code. */
 const OFFLINE: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  backup,
+  restore,
   "verify-log": verifyLog,
 };
 

@@ -1,11 +1,10 @@
 /** `stateset-sequencer verify-log`: prove a log from its stored bytes. Reads only; works beside a running service. */
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import cliProgress from "cli-progress";
 import { type AuditReport, auditLog } from "../audit/audit-log.js";
 import { databasePath } from "../store/sqlite/connection.js";
-import { UsageError } from "./usage-error.js";
+import { CommandArgs } from "./command-args.js";
 
 export const EXIT_UNSOUND = 6;
 
@@ -58,50 +57,30 @@ interface VerifyLogOptions {
   readonly isHelp: boolean;
 }
 
-function readOptions(args: readonly string[]): VerifyLogOptions {
-  const values = parse(args);
-  const isHelp = values.help === true;
-  if (values.db !== undefined && values["data-dir"] !== undefined)
-    throw usage("--db and --data-dir exclude each other");
-  const path = values.db ?? databasePath(values["data-dir"] ?? "./data");
-  if (!isHelp && !existsSync(path)) throw usage(`there is no ${path}`);
+function readOptions(argv: readonly string[]): VerifyLogOptions {
+  const args = new CommandArgs("verify-log", argv, {
+    "data-dir": { type: "string" },
+    db: { type: "string" },
+    "no-signatures": { type: "boolean" },
+    "min-head": { type: "string" },
+    threads: { type: "string" },
+    json: { type: "boolean" },
+  });
+  args.expect();
+  const isHelp = args.has("help");
+  const folder = args.text("data-dir");
+  const file = args.text("db");
+  if (file !== undefined && folder !== undefined) throw args.refuse("--db and --data-dir exclude each other");
+  const path = file ?? databasePath(folder ?? "./data");
+  if (!isHelp && !existsSync(path)) throw args.refuse(`there is no ${path}`);
   return {
     path,
     isHelp,
-    withSignatures: values["no-signatures"] !== true,
-    headMin: integer("--min-head", values["min-head"], 0),
-    threads: Math.max(1, integer("--threads", values.threads, availableParallelism())),
-    isJson: values.json === true,
+    withSignatures: !args.has("no-signatures"),
+    headMin: args.integer("min-head", 0),
+    threads: Math.max(1, args.integer("threads", availableParallelism())),
+    isJson: args.has("json"),
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        "data-dir": { type: "string" },
-        db: { type: "string" },
-        "no-signatures": { type: "boolean" },
-        "min-head": { type: "string" },
-        threads: { type: "string" },
-        json: { type: "boolean" },
-        help: { type: "boolean" },
-      },
-    }).values;
-  } catch (error) {
-    throw usage((error as Error).message);
-  }
-}
-
-function integer(flag: string, text: string | undefined, fallback: number): number {
-  if (text === undefined) return fallback;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw usage(`${flag} must be a whole number, not "${text}"`);
-}
-
-function usage(problem: string): UsageError {
-  return new UsageError(`verify-log: ${problem}; see verify-log --help`);
 }
 
 function print(report: AuditReport, options: VerifyLogOptions, seconds: number): void {

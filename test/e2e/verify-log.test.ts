@@ -108,7 +108,12 @@ describe("verify-log", () => {
     ["the sequencer's key", "UPDATE sequencers SET public_key = randomblob(32)", 0, /receipt's signature/],
     ["the sequencer's id", "UPDATE sequencers SET sequencer_id = randomblob(16)", 0, /checksum/],
     ["a stream's head", "UPDATE streams SET ves_head = ves_head + 1 WHERE ref = 1", null, /stream 1 says its head/],
-    ["a stream too many", "INSERT INTO streams VALUES (99, randomblob(16), randomblob(16), 3)", null, /stream 99/],
+    [
+      "a stream too many",
+      "INSERT INTO streams (ref, tenant_id, store_id, ves_head) VALUES (99, randomblob(16), randomblob(16), 3)",
+      null,
+      /stream 99/,
+    ],
     ["an entity's version", "UPDATE entities SET version = version - 1 WHERE ref = 3", null, /entity 3 says/],
     ["the commands gone", "DELETE FROM commands", 0, /command id is not stored/],
     ["a command too many", "INSERT INTO commands VALUES (1, randomblob(16))", null, /command ids are stored/],

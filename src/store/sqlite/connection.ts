@@ -2,6 +2,7 @@
  * SQLite connections, and the only place that opens them. One writer per data folder (the lane); every other connection
  * is read-only or, for checkpoints, writes nothing of its own.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { assert } from "../../base/assert.js";
@@ -26,11 +27,19 @@ export function databasePath(folder: string): string {
   return join(folder, "sequencer.db");
 }
 
+/** A restored log that is not in place yet. */
+export function restoringPath(folder: string): string {
+  return `${databasePath(folder)}.restoring`;
+}
+
 /**
  * Opens the writer: WAL, every commit flushed (FULL), no automatic checkpoints (they run elsewhere, design rule 7).
  * Foreign keys are declared but not enforced per insert: the lane assigns every reference itself.
  */
 export function openWriter(folder: string): Connection {
+  if (existsSync(restoringPath(folder))) {
+    throw new Error(`a restore into ${folder} was cut short: run it again with --force`);
+  }
   const db = new Database(databasePath(folder), { timeout: BUSY_TIMEOUT_MS });
   db.pragma("journal_mode = WAL");
   // After journal_mode: this build of SQLite falls back to NORMAL when WAL is set.

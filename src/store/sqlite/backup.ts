@@ -1,0 +1,168 @@
+/**
+ * Copies of a log: one consistent snapshot in one file, and the way back. A restored log keeps its id and gets a higher
+ * epoch, so that whoever followed the entries lost with the old one is told instead of being given others in their place.
+ */
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import Database from "better-sqlite3";
+import type { LogHead } from "../contract.js";
+import { databasePath, openReaderOf, restoringPath } from "./connection.js";
+import { lockFolder } from "./folder-lock.js";
+import { readLogIdentity } from "./log-identity.js";
+
+/** A copy cannot be made as asked; nothing was changed. */
+export class BackupRefusedError extends Error {
+  override readonly name = "BackupRefusedError";
+}
+
+/** Files a data folder may hold besides a log: the lock, and keys that never travel with a backup. */
+const NOT_A_LOG = new Set(["lock.db", "lock.db-journal", "receipt-signing.key", "sequencer.id", "admin.key"]);
+
+/** Writes the log in `folder` to `file`, beside a running service. On return the file is on disk, whole, and was read back. */
+export function backUp(folder: string, file: string, isForced: boolean): LogHead {
+  if (!isForced && existsSync(file)) throw new BackupRefusedError(`${file} exists: give --force to replace it`);
+  const part = `${file}.part`;
+  try {
+    const head = snapshot(databasePath(folder), part);
+    if (isForced) renameSync(part, file);
+    else {
+      // Fails if the file has come into being since: a backup never replaces another by accident.
+      linkSync(part, file);
+      unlinkSync(part);
+    }
+    flush(dirname(file));
+    return head;
+  } finally {
+    rmSync(part, { force: true });
+  }
+}
+
+export interface RestoreOptions {
+  readonly file: string;
+  readonly folder: string;
+  /** Replace the log that is there; it is kept in a folder beside it. */
+  readonly isForced: boolean;
+  /** At least this epoch: for logs whose later epochs this machine knows nothing of. */
+  readonly epochMin: number;
+  /** Names the folder the old log is moved to. */
+  readonly nowText: string;
+}
+
+/** Puts a backup in place under a raised epoch. Throws FolderLockedError while a service runs there. */
+export function restore(options: RestoreOptions): { head: LogHead; replaced: string | null } {
+  const { file, folder } = options;
+  using _lock = lockFolder(folder);
+  const old = readdirSync(folder).filter((name) => !NOT_A_LOG.has(name));
+  if (old.length > 0 && !options.isForced) {
+    throw new BackupRefusedError(
+      `${folder} is not empty (${old.slice(0, 3).join(", ")}): give --force to replace the log there`,
+    );
+  }
+  const pending = restoringPath(folder);
+  const part = `${pending}.part`;
+  try {
+    const backedUp = snapshot(file, part);
+    const epoch = Math.max(backedUp.epoch + 1, lastEpoch(folder, options.epochMin) + 1, options.epochMin);
+    raiseEpoch(part, epoch);
+    // From here on a service refuses to start on this folder until the restore is through.
+    renameSync(part, pending);
+    flush(folder);
+    const replaced = moveAside(folder, options.nowText);
+    renameSync(pending, databasePath(folder));
+    flush(folder);
+    return { head: { ...backedUp, epoch }, replaced };
+  } finally {
+    rmSync(part, { force: true });
+  }
+}
+
+/** One transaction's view of a database in a file of its own: 0600, flushed, checked by reading it back. */
+function snapshot(source: string, target: string): LogHead {
+  rmSync(target, { force: true });
+  closeSync(openSync(target, "wx", 0o600));
+  const db = openReaderOf(source);
+  try {
+    // Of the connection, not of the source: the file that is written is the target.
+    db.pragma("query_only = OFF");
+    db.prepare("VACUUM INTO ?").run(target);
+  } finally {
+    db.close();
+  }
+  flush(target);
+  return readBack(target);
+}
+
+function readBack(path: string): LogHead {
+  const db = openReaderOf(path);
+  try {
+    const check = db.pragma("quick_check(1)", { simple: true });
+    if (check !== "ok") throw new Error(`the copy is damaged: ${String(check)}`);
+    const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
+    return { ...readLogIdentity(db), nextOffset: last === null ? 0 : last + 1 };
+  } finally {
+    db.close();
+  }
+}
+
+function raiseEpoch(path: string, epoch: number): void {
+  const db = new Database(path);
+  db.pragma("synchronous = FULL");
+  db.prepare("UPDATE log SET epoch = ? WHERE id = 1").run(epoch);
+  db.close();
+  flush(path);
+}
+
+/** The highest epoch this folder has seen. A log that cannot be read could have any. */
+function lastEpoch(folder: string, epochMin: number): number {
+  let last = 0;
+  for (const path of [databasePath(folder), restoringPath(folder)]) {
+    if (!existsSync(path)) continue;
+    try {
+      const db = openReaderOf(path);
+      last = Math.max(last, readLogIdentity(db).epoch);
+      db.close();
+    } catch (error) {
+      if (epochMin > 0) continue;
+      throw new BackupRefusedError(
+        `the epoch of ${path} cannot be read (${(error as Error).message}): give --epoch, above the last one it had`,
+      );
+    }
+  }
+  return last;
+}
+
+/** The old log keeps its write-ahead log beside it: together they are what was acknowledged. */
+function moveAside(folder: string, nowText: string): string | null {
+  const database = databasePath(folder);
+  const paths = [database, `${database}-wal`, `${database}-shm`].filter((path) => existsSync(path));
+  if (paths.length === 0) return null;
+  const aside = join(folder, `replaced-${nowText}`);
+  mkdirSync(aside, { mode: 0o700 });
+  for (const path of paths) renameSync(path, join(aside, basename(path)));
+  chmodSync(aside, 0o700);
+  flush(aside);
+  flush(folder);
+  return aside;
+}
+
+/** Makes a file's content, or a folder's names, durable. */
+function flush(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
