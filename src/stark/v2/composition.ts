@@ -11,7 +11,7 @@ const BLOCK_BYTES = BLOCK * 8;
 
 /**
  * Coefficients of H as limb columns (one per extension degree); an honest trace leaves those from `compositionColumns * n`
- * on zero, which the prover checks at the out-of-domain point. `extended` is the trace
+ * on zero, a dishonest one is found out by whoever verifies. `extended` is the trace
  * over the extension domain, `coefficients` the transition then boundary weights.
  */
 export function compose(

@@ -28,7 +28,7 @@ export interface ConstraintProgram {
   readonly inputs: readonly ProgramInput[];
 }
 
-export const OPERATION_EMIT = 3;
+const OPERATION_EMIT = 3;
 
 interface Node {
   readonly operation: 0 | 1 | 2 | -1;

@@ -9,19 +9,16 @@ import { compose } from "./composition.js";
 import { EvaluationDomain } from "./evaluation-domain.js";
 import { commitFri } from "./fri-prover.js";
 import { buildTree, treeRoot } from "./merkle-opening.js";
-import { checkOutOfDomain } from "./ood-check.js";
 import { LOG_BLOWUP, type ProofOptions } from "./options.js";
 import { assembleProof, type Commitment, type OutOfDomain } from "./proof-assembly.js";
 import type { TraceMatrix } from "./trace-matrix.js";
 import { Transcript } from "./transcript.js";
 import { deepFrame } from "./verifier.js";
 
-/** The trace does not satisfy the AIR, so no proof of it would verify. */
-export class UnsatisfiedConstraintsError extends Error {
-  override readonly name = "UnsatisfiedConstraintsError";
-}
-
-/** Throws UnsatisfiedConstraintsError if the trace does not satisfy the AIR, KernelMemoryError if it does not fit. */
+/**
+ * The proof of this trace. A trace that does not satisfy the AIR gives bytes that do not verify, so callers verify what
+ * they get. Throws KernelMemoryError if the trace does not fit.
+ */
 export function proveTrace(kernels: Kernels, air: Air, trace: TraceMatrix, options: ProofOptions): Uint8Array {
   const mark = kernels.mark();
   try {
@@ -49,9 +46,6 @@ function proveInArena(kernels: Kernels, air: Air, trace: TraceMatrix, options: P
 
   const z = transcript.draw(1);
   const values = evaluateAt(kernels, air, traceCoefficients, limbs, z);
-  if (checkOutOfDomain(kernels, air, { z, ...values }, weights) !== null) {
-    throw new UnsatisfiedConstraintsError("the trace does not satisfy its constraints");
-  }
   const ood = wireValues(kernels, air, values, degree);
   transcript.reseedWithHash(ood.trace, ood.traceBytes);
   transcript.reseedWithHash(ood.parts, ood.partsBytes);

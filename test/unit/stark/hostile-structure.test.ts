@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RefusalCode } from "../../../src/stark/refusal.js";
+import { PROOF_BYTES_MAX } from "../../../src/stark/v2/proof-parser.js";
 import { verify } from "../../../src/stark/verify.js";
 import { ACCEPT_ALL, fixtureProof, fixtureStatement, newKernels } from "./fixtures.js";
 import { layoutOf, type ProofPieces, putTogether, takeApart } from "./proof-surgery.js";
@@ -61,6 +62,19 @@ describe("structural attacks on an otherwise honest proof (section 11.2)", () =>
   ];
   it.each(cases)("%s", (_what, change, code) => {
     expect(altered("b8", change)).toBe(code);
+  });
+
+  it("an empty slot nobody reads, where the count of rows leaves room for it", () => {
+    expect(altered("c_default", (p) => p.queries[0]!.opening.slots.push([]))).toBe("OPENING_INVALID");
+  });
+
+  it("more bytes than the library reads", () => {
+    expect(codeOf("c_default", new Uint8Array(PROOF_BYTES_MAX + 1))).toBe("PROOF_TOO_LARGE");
+  });
+
+  it("a batch of another size, before any arithmetic", () => {
+    const verdict = verify(kernels, fixtureProof("b8"), fixtureStatement("b1"), ACCEPT_ALL);
+    expect(verdict).toMatchObject({ code: "CONTEXT_MISMATCH" });
   });
 
   it("fewer rows than distinct positions", () => {

@@ -97,3 +97,25 @@ export function putTogether(pieces: ProofPieces): Uint8Array {
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
+
+/** Offsets of everything but elements and digests: counts, lengths, options, tags. A test changes each of these. */
+export function framingOffsets(proof: Uint8Array): Set<number> {
+  const layout = layoutOf(proof);
+  const { shape, options, uniqueQueries } = layout;
+  const limbs = 8 * options.extensionDegree;
+  const framing = new Set(proof.keys());
+  const drop = (at: number, length: number): void => {
+    for (let i = at; i < at + length; i++) framing.delete(i);
+  };
+  drop(layout.commitmentsAt, 32 * (3 + layout.friLayers.length));
+  drop(layout.traceRowsAt, uniqueQueries * shape.width * 8);
+  drop(layout.partRowsAt, uniqueQueries * shape.compositionColumns * limbs);
+  drop(layout.oodTraceAt, 2 * shape.width * limbs);
+  drop(layout.oodPartsAt, shape.compositionColumns * limbs);
+  drop(layout.remainderAt, layout.remainderLength * limbs);
+  for (const { rowsAt, rows } of layout.friLayers) drop(rowsAt, rows * options.folding * limbs);
+  for (const opening of [layout.traceOpening, layout.partOpening, ...layout.friLayers.map((layer) => layer.opening)]) {
+    for (const [slot, at] of opening.slotAt.entries()) drop(at, 32 * opening.slotCount[slot]!);
+  }
+  return framing;
+}

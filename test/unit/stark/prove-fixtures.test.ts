@@ -2,19 +2,14 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../../src/base/bytes.js";
-import { parseUuid, uuidToBytes } from "../../../src/base/ids.js";
-import { makeAmountBinding } from "../../../src/stark/amount-binding.js";
-import { isJsonObject, parseJson } from "../../../src/stark/canonical-json.js";
-import { boundInputsHash, type ComplianceInputs, parseComplianceInputs } from "../../../src/stark/compliance-inputs.js";
 import { bytesToLimbs, FIELD_MODULUS } from "../../../src/stark/field.js";
 import { parsePolicy, policyHashHex } from "../../../src/stark/policy.js";
 import { proveBatch, proveCompliance, WitnessRefusedError } from "../../../src/stark/prove.js";
 import type { ComplianceStatement } from "../../../src/stark/statement.js";
 import { batchElements, batchInputs } from "../../../src/stark/v2/batch-statement.js";
-import { type BatchEvent, type BatchHeader, batchWitness } from "../../../src/stark/v2/batch-witness.js";
+import { type BatchHeader, batchWitness } from "../../../src/stark/v2/batch-witness.js";
 import { verify } from "../../../src/stark/verify.js";
-import { commitAmount, commitmentToHex } from "../../../src/stark/witness-commitment.js";
-import { batchStatement, fixtureProof, fixtureStatement, fixtureText, newKernels } from "./fixtures.js";
+import { batchEventsOf, batchStatement, fixtureProof, fixtureStatement, fixtureText, newKernels } from "./fixtures.js";
 
 const kernels = newKernels();
 
@@ -40,7 +35,7 @@ describe("our prover gives the original's bytes", () => {
     ["b8s", "secure"],
   ] as const)("%s", (name, profile) => {
     const header = batchInputs(fixtureStatement(name) as ReturnType<typeof batchStatement>);
-    const witness = batchWitness(kernels, header, fixtureEvents(header.events));
+    const witness = batchWitness(kernels, header, batchEventsOf(kernels, header.events));
     expect(batchElements(witness.inputs)).toEqual(fixtureText(name, "pi").split(",").map(BigInt));
     const proof = proveBatch(kernels, witness, profile);
     expect(Buffer.from(proof).equals(Buffer.from(fixtureProof(name)))).toBe(true);
@@ -66,30 +61,10 @@ describe("our prover gives proofs the original published by their SHA-256", () =
 
   it("a batch of 3", () => {
     const header = batchInputs(fixtureStatement("b1") as ReturnType<typeof batchStatement>);
-    const proof = proveBatch(kernels, batchWitness(kernels, header, fixtureEvents(3)), "default");
+    const proof = proveBatch(kernels, batchWitness(kernels, header, batchEventsOf(kernels, 3)), "default");
     expect(sha256(proof).slice(0, 7)).toBe("8aa772f");
   });
 });
-
-/** The events behind the batch fixtures: ids counting up in the last byte, amounts from 1000, sequence from 42. */
-function fixtureEvents(count: number): BatchEvent[] {
-  const json = parseJson(fixtureText("c_default", "canon"));
-  if (!isJsonObject(json)) throw new Error("fixture");
-  const { amountBindingHash: _, ...unbound } = json;
-  return Array.from({ length: count }, (_, i): BatchEvent => {
-    const eventId = parseUuid(`123e4567-e89b-12d3-a456-42661417400${i}`)!;
-    const amount = 1000n + BigInt(i);
-    const event: ComplianceInputs = { ...parseComplianceInputs(unbound), eventId, sequenceNumber: 42n + BigInt(i) };
-    const witnessCommitment = commitmentToHex(commitAmount(kernels, amount));
-    const bindingHash = makeAmountBinding(event, amount).bindingHash;
-    const bound = { ...event, witnessCommitment, amountBindingHash: bindingHash };
-    return {
-      eventId: bytesToLimbs(uuidToBytes(eventId)),
-      amount,
-      inputHash: bytesToLimbs(fromHex(boundInputsHash(bound), 32)!),
-    };
-  });
-}
 
 describe("what we prove, we verify", () => {
   const claim = claimOf("c_secure");
@@ -140,7 +115,7 @@ describe("what we prove, we verify", () => {
       policyLimit: 1001n,
       previousRoot: [1n, 2n, 3n, 4n],
     };
-    const witness = batchWitness(kernels, header, fixtureEvents(count));
+    const witness = batchWitness(kernels, header, batchEventsOf(kernels, count));
     expect(witness.inputs.isAllCompliant).toBe(count <= 2);
     const proof = proveBatch(kernels, witness, "default");
     const statement = batchStatement(batchElements(witness.inputs));
