@@ -56,12 +56,13 @@ async function serve(config: Config): Promise<void> {
   if (keys.generatedAdminKey !== null) {
     console.log(`Admin API key (shown once, kept in ${keys.adminKeyPath}): ${keys.generatedAdminKey}`);
   }
+  // Before anybody is told that it runs: a signal that comes at once is a clean end too.
+  stopOnSignals(service, log, config.SHUTDOWN_DEADLINE_SECS);
   const transport = hasNativeTransport ? "native" : "fallback";
   log.info(
     { address, port, transport, logId: head.logId, epoch: head.epoch, nextOffset: head.nextOffset },
     "listening",
   );
-  stopOnSignals(service, log, config.SHUTDOWN_DEADLINE_SECS);
 }
 
 /** The first SIGTERM or SIGINT stops cleanly; a second one, or the deadline, ends the process at once. */
