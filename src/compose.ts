@@ -11,7 +11,9 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { agentKeyRoutes } from "./api/agent-keys.js";
 import { apiKeyRoutes } from "./api/api-keys.js";
+import { commitmentRoutes } from "./api/commitments.js";
 import { documentRoutes } from "./api/documents/routes.js";
+import { inclusionProofRoutes } from "./api/inclusion-proofs.js";
 import { ingestRoute } from "./api/ingest.js";
 import { logRoutes } from "./api/log.js";
 import { operationsRoutes } from "./api/operations.js";
@@ -28,6 +30,7 @@ import { Submissions } from "./base/submissions.js";
 import { Broadcaster } from "./broadcast/broadcaster.js";
 import { EntrySource } from "./broadcast/entry-source.js";
 import { Tail } from "./broadcast/tail.js";
+import { type CommitmentLimits, Commitments, type CommitmentsOptions } from "./commit/commitments.js";
 import { type Config, ConfigError } from "./config.js";
 import { Lane } from "./lane/lane.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
@@ -118,12 +121,14 @@ async function compose(
     },
     onRoom: () => verifier.pump(),
   });
-  watchGauges(metrics, { submissions, lane, broadcaster, tail });
+  const chain = { folder, reader, lane, shutdown: shutdown.signal, limits: commitmentLimits(config) };
+  const commitments = disposals.use(startCommitments(chain, metrics, log));
+  watchGauges(metrics, { submissions, lane, broadcaster, tail, commitments });
 
   const server = disposals.use(
     await listen({
       ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
-      ...{ submissions, verifier, lane, reader, source, broadcaster },
+      ...{ submissions, verifier, lane, reader, source, broadcaster, commitments },
     }),
   );
   const stop = () =>
@@ -163,6 +168,38 @@ function keyCacheBounds(config: Config): { entriesMax: number; ttlMs: number } {
   return { entriesMax: config.CACHE_AGENT_KEY_MAX, ttlMs: config.CACHE_AGENT_KEY_TTL_SECS * 1000 };
 }
 
+function startCommitments(
+  chain: Pick<CommitmentsOptions, "folder" | "reader" | "lane" | "shutdown" | "limits">,
+  metrics: Metrics,
+  log: Logger,
+): Commitments {
+  return new Commitments({
+    ...chain,
+    clock: systemClock,
+    newBatchId: randomUuid,
+    onCommitted: (treeDepth, trigger, durationMs) => metrics.committed(trigger, treeDepth, durationMs),
+    onFailure: (error) => log.warn({ err: error }, "automatic commitment failed; it is tried again"),
+  });
+}
+
+function commitmentLimits(config: Config): CommitmentLimits {
+  return {
+    eventsMax: config.VES_COMMIT_EVENTS_MAX,
+    buildsMax: config.VES_COMMIT_BUILDS_MAX,
+    treeBytesMax: config.CACHE_VES_TREE_BYTES_MAX,
+    commitmentCache: {
+      entriesMax: config.CACHE_VES_COMMITMENT_MAX,
+      ttlMs: config.CACHE_VES_COMMITMENT_TTL_SECS * 1000,
+    },
+    proofCache: { entriesMax: config.CACHE_VES_PROOF_MAX, ttlMs: config.CACHE_VES_PROOF_TTL_SECS * 1000 },
+    automatic: {
+      events: config.VES_COMMIT_EVENTS_THRESHOLD,
+      ageMs: config.VES_COMMIT_AGE_SECS * 1000,
+      intervalMs: config.VES_COMMIT_INTERVAL_MS,
+    },
+  };
+}
+
 function checkpointWorker(config: Config, folder: string): CheckpointWorkerData {
   const { WAL_BYTES_TARGET: walBytesTarget, WAL_BYTES_MAX: walBytesMax, CHECKPOINT_INTERVAL_MS: intervalMs } = config;
   return { folder, policy: { walBytesTarget, walBytesMax, intervalMs } };
@@ -170,9 +207,9 @@ function checkpointWorker(config: Config, folder: string): CheckpointWorkerData 
 
 function watchGauges(
   metrics: Metrics,
-  parts: Pick<Parts, "submissions" | "lane" | "broadcaster"> & { tail: Tail },
+  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "commitments"> & { tail: Tail },
 ): void {
-  const { submissions, lane, broadcaster, tail } = parts;
+  const { submissions, lane, broadcaster, tail, commitments } = parts;
   metrics.watch({
     queueRequests: () => submissions.requests,
     queueBytes: () => submissions.bytes,
@@ -181,6 +218,8 @@ function watchGauges(
     headOffset: () => tail.nextOffset,
     subscriberLag: () => tail.nextOffset - (broadcaster.slowestCursor() ?? tail.nextOffset),
     tailBytes: () => tail.bytes,
+    merkleBuilds: () => commitments.builder.builds,
+    merkleTreeBytes: () => commitments.trees.bytes,
   });
 }
 
@@ -198,6 +237,7 @@ interface Parts {
   readonly reader: LogReader;
   readonly source: EntrySource;
   readonly broadcaster: Broadcaster;
+  readonly commitments: Commitments;
 }
 
 /** Every route of the service, on one listener. */
@@ -229,6 +269,8 @@ function listen(parts: Parts): Promise<Server> {
         },
       }),
       ...apiKeyRoutes(shared),
+      ...commitmentRoutes(shared),
+      ...inclusionProofRoutes(shared),
       ...documentRoutes(),
       ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),
     ],

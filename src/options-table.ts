@@ -132,11 +132,53 @@ export const OPTIONS = {
     MAX,
     "How long an agent key stays cached; a revocation never waits for it.",
   ),
+  VES_COMMIT_EVENTS_THRESHOLD: integer(
+    1024,
+    0,
+    MAX,
+    "Uncommitted events of a stream from which they are committed automatically; 0 = never by count.",
+  ),
+  VES_COMMIT_AGE_SECS: integer(
+    60,
+    0,
+    MAX,
+    "How long an event may wait before its stream is committed automatically; 0 = never by age.",
+  ),
+  VES_COMMIT_INTERVAL_MS: integer(1000, 10, 3_600_000, "How often streams are looked at for automatic commitments."),
+  VES_COMMIT_EVENTS_MAX: integer(65_536, 1, 1_048_576, "Most events in one commitment."),
+  VES_COMMIT_BUILDS_MAX: integer(256, 1, 65_536, "Merkle trees in the making or waiting; more get 429."),
+  CACHE_VES_TREE_BYTES_MAX: integer(64 * MIB, 0, 4096 * MIB, "Merkle trees kept for proofs, bytes; 64 per event."),
+  CACHE_VES_COMMITMENT_MAX: integer(1000, 1, 10_000_000, "Commitments kept in memory.", ["CACHE_COMMITMENT_MAX"]),
+  CACHE_VES_COMMITMENT_TTL_SECS: integer(300, 1, MAX, "How long a commitment stays cached.", [
+    "CACHE_COMMITMENT_TTL_SECS",
+  ]),
+  CACHE_VES_PROOF_MAX: integer(5000, 1, 10_000_000, "Inclusion proofs kept in memory.", ["CACHE_PROOF_MAX"]),
+  CACHE_VES_PROOF_TTL_SECS: integer(600, 1, MAX, "How long an inclusion proof stays cached.", ["CACHE_PROOF_TTL_SECS"]),
+
   REJECTIONS_KEPT_MAX: integer(100_000, 0, MAX, "Rejection records kept; the oldest go first."),
 
   WAL_BYTES_TARGET: integer(8 * MIB, 4 * KIB, MAX, "Write-ahead log size from which it is moved into the database."),
   WAL_BYTES_MAX: integer(64 * MIB, 4 * KIB, MAX, "Write-ahead log content from which the writer waits for that."),
   CHECKPOINT_INTERVAL_MS: integer(250, 10, 60_000, "How often the write-ahead log is looked at."),
+
+  TLOG_ORIGIN: text(
+    "stateset-sequencer",
+    "What names this log in checkpoints, before its id and epoch: a host name and path without a scheme.",
+  ),
+  TLOG_SIGNING_KEY: secret(
+    "Ed25519 seed that signs checkpoints: 32 bytes, hex or base64. Unset = generated into DATA_DIR.",
+  ),
+  TLOG_CHECKPOINT_INTERVAL_MS: integer(500, 50, 60_000, "Shortest time between two checkpoints of a growing log."),
+  TLOG_GUARD_FILE: text(
+    "",
+    "File outside DATA_DIR that remembers what was signed, so that a restored or copied folder cannot sign a fork.",
+  ),
+  TLOG_TAKE_OVER: boolean(
+    false,
+    "Let a copied or restored data folder sign again: it begins a new epoch, old cursors and checkpoints end.",
+  ),
+  TLOG_WITNESSES: text("", "Comma list of witnesses that cosign checkpoints, each `<key>@<submission URL>`."),
+  TLOG_WITNESS_QUORUM: integer(0, 0, 16, "Cosignatures a checkpoint must have before it is served."),
 
   SHUTDOWN_DEADLINE_SECS: integer(30, 1, 3600, "A clean shutdown that takes longer is cut short."),
   LOG_LEVEL: choice(

@@ -2,12 +2,15 @@
 import { move, workerData } from "piscina";
 import type { LogEntry } from "../src/store/contract.js";
 import { packPage } from "../src/store/entry-frame.js";
+import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";
 import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
 import type { ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
-const reader = new SqliteLogReader(openReader(folder), pageBytesMax);
+const db = openReader(folder);
+const reader = new SqliteLogReader(db, pageBytesMax);
+const commitments = new SqliteCommitmentReader(db);
 
 export default function read(task: ReadTask): unknown {
   switch (task.method) {
@@ -31,6 +34,16 @@ export default function read(task: ReadTask): unknown {
       return reader.apiKey(...task.args);
     case "apiKeys":
       return reader.apiKeys(...task.args);
+    case "commitment":
+      return commitments.commitment(...task.args);
+    case "coveringCommitment":
+      return commitments.coveringCommitment(...task.args);
+    case "commitments":
+      return commitments.commitments(...task.args);
+    case "chainState":
+      return commitments.chainState(...task.args);
+    case "uncommittedStreams":
+      return commitments.uncommittedStreams(...task.args);
   }
 }
 

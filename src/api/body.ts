@@ -75,3 +75,21 @@ export function text(charactersMax: number): (cursor: JsonCursor) => string {
     return value.length <= charactersMax ? value : cursor.fail(`expected at most ${charactersMax} characters`);
   };
 }
+
+/** An array of short texts. More than `countMax` items are cut off. */
+export function texts(countMax: number, charactersMax: number): (cursor: JsonCursor) => string[] {
+  return (cursor) => {
+    const values: string[] = [];
+    cursor.readArray(() => {
+      const value = text(charactersMax)(cursor);
+      if (values.length < countMax) values.push(value);
+    });
+    return values;
+  };
+}
+
+/** A sequence number or a count: an unsigned integer that a number holds exactly. */
+export function sequence(cursor: JsonCursor): number {
+  const value = Number(cursor.readU64());
+  return Number.isSafeInteger(value) ? value : cursor.fail("expected an integer below 2^53");
+}

@@ -14,9 +14,12 @@ export interface MetricSources {
   /** Entries the slowest subscriber is behind. */
   subscriberLag(): number;
   tailBytes(): number;
+  merkleBuilds(): number;
+  merkleTreeBytes(): number;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const DEPTHS = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20];
 const COUNTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
 export class Metrics {
@@ -47,6 +50,15 @@ export class Metrics {
   readonly #frames = this.#counter("sequencer_subscription_entries_total", "Entries sent to subscribers.");
   readonly #frameBytes = this.#counter("sequencer_subscription_bytes_total", "Bytes sent to subscribers.");
   readonly #checkpoints = this.#counter("sequencer_checkpoints_total", "WAL checkpoints, by mode.", ["mode"]);
+  readonly #commitments = this.#counter("sequencer_commitments_created", "Commitments stored, by trigger.", [
+    "trigger",
+  ]);
+  readonly #treeDepth = this.#histogram("sequencer_ves_merkle_tree_depth", "Depth of a commitment's tree.", DEPTHS);
+  readonly #commitLatency = this.#histogram(
+    "sequencer_commit_latency_seconds",
+    "Request for a commitment to its durable answer.",
+    SECONDS,
+  );
   readonly #revocations = this.#counter("sequencer_agent_key_revocations_total", "Agent keys revoked.");
 
   constructor() {
@@ -69,6 +81,8 @@ export class Metrics {
       sources.subscriberLag(),
     );
     this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
+    this.#gauge("sequencer_merkle_builds", "Merkle trees in the making or waiting.", () => sources.merkleBuilds());
+    this.#gauge("sequencer_merkle_tree_bytes", "Merkle trees kept for proofs.", () => sources.merkleTreeBytes());
   }
 
   request({ method, route, status, durationMs }: RequestRecord): void {
@@ -104,6 +118,12 @@ export class Metrics {
 
   checkpoint(mode: string): void {
     this.#checkpoints.inc({ mode });
+  }
+
+  committed(trigger: string, treeDepth: number, durationMs: number): void {
+    this.#commitments.inc({ trigger });
+    this.#treeDepth.observe(treeDepth);
+    this.#commitLatency.observe(durationMs / 1000);
   }
 
   revocation(): void {

@@ -42,6 +42,17 @@ describe("documents", () => {
     check("get", "/api/v1/agents/keys", await service.get(`/api/v1/agents/keys?${agentQuery}`));
     await service.apiKey({ tenantId: agent.tenantId });
     check("get", "/api/v1/admin/api-keys", await service.get("/api/v1/admin/api-keys"));
+    const range = { tenant_id: agent.tenantId, store_id: agent.storeId, sequence_start: 1, sequence_end: 1 };
+    const made = await service.post("/api/v1/ves/commitments", range);
+    check("post", "/api/v1/ves/commitments", made);
+    check("get", "/api/v1/ves/commitments", await service.get(`/api/v1/ves/commitments?${stream}`));
+    const commitment = await service.get(`/api/v1/ves/commitments/${made.json.batch_id}`);
+    check("get", "/api/v1/ves/commitments/{batch_id}", commitment);
+    const proof = await service.get(`/api/v1/ves/proofs/1?${stream}`);
+    check("get", "/api/v1/ves/proofs/{sequence_number}", proof);
+    const eventProof = await service.get(`/api/v1/ves/inclusion-proofs/${event.event_id}`);
+    check("get", "/api/v1/ves/inclusion-proofs/{event_id}", eventProof);
+    check("post", "/api/v1/ves/proofs/verify", await service.post("/api/v1/ves/proofs/verify", proof.json));
     for (const path of ["/health", "/ready", "/api/v1/sequencer"]) check("get", path, await service.get(path));
   });
 
@@ -58,6 +69,8 @@ describe("documents", () => {
       );
       // `/agents/keys/revoke` is also `/agents/keys/{key_id}` with the id "revoke": its DELETE is that route's.
       if (path.endsWith("/revoke")) allowed.delete("DELETE");
+      // Likewise `/proofs/verify` is `/proofs/{sequence_number}` for a GET.
+      if (path.endsWith("/proofs/verify")) allowed.delete("GET");
       expect([...allowed].sort(), path).toEqual(
         Object.keys(methods)
           .map((name) => name.toUpperCase())

@@ -1,29 +1,9 @@
 /** The HTTP surface as OpenAPI 3.1, served at /openapi.json. A test holds it to the routes and to live answers. */
 import { packageVersion } from "../../base/asset-paths.js";
+import { COMMITMENT_PATHS } from "./commitment-paths.js";
+import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
 import { SCHEMAS } from "./schemas.js";
 
-type Json = Record<string, unknown>;
-
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const uuid: Json = { type: "string", format: "uuid" };
-const object = (required: readonly string[], properties: Json): Json => ({ type: "object", required, properties });
-const list = (name: string, member: string, more: Json = {}): Json =>
-  object([member, "count", ...Object.keys(more)], {
-    [member]: { type: "array", items: ref(name) },
-    count: { type: "integer" },
-    ...more,
-  });
-
-function query(name: string, schema: Json, description: string, required = false): Json {
-  return { name, in: "query", required, schema, description };
-}
-
-function pathParameter(name: string, description: string): Json {
-  return { name, in: "path", required: true, schema: { type: "string" }, description };
-}
-
-const TENANT = query("tenant_id", uuid, "Tenant.", true);
-const STORE = query("store_id", uuid, "Store.", true);
 const LIMIT = query(
   "limit",
   { type: "integer", minimum: 1, maximum: 1000, default: 100 },
@@ -41,30 +21,6 @@ export const REPLAY_PARAMETERS: readonly Json[] = [
   query("entity_id", { type: "string" }, "Only this entity."),
   query("kind", { enum: ["ves_event"] }, "Only this kind of entry."),
 ];
-
-interface Operation {
-  readonly summary: string;
-  readonly parameters?: readonly Json[];
-  readonly body?: Json;
-  readonly answer: Json;
-  readonly isPublic?: boolean;
-  readonly mediaType?: string;
-}
-
-function operation(spec: Operation): Json {
-  return {
-    summary: spec.summary,
-    ...(spec.isPublic ? { security: [] } : {}),
-    ...(spec.parameters === undefined ? {} : { parameters: spec.parameters }),
-    ...(spec.body === undefined
-      ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: spec.body } } } }),
-    responses: {
-      "200": { description: "OK", content: { [spec.mediaType ?? "application/json"]: { schema: spec.answer } } },
-      default: { description: "Refused", content: { "application/problem+json": { schema: ref("Problem") } } },
-    },
-  };
-}
 
 const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
   tenantId: uuid,
@@ -247,6 +203,7 @@ export const openapi: Json = {
         answer: ref("ApiKey"),
       }),
     },
+    ...COMMITMENT_PATHS,
     ...OPERATIONS,
   },
   components: {

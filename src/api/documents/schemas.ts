@@ -220,6 +220,58 @@ export const apiKey = {
   },
 };
 
+const plainHex32 = { type: "string", pattern: "^[0-9a-f]{64}$" };
+const sequenceNumber = { type: "integer", minimum: 1 };
+
+export const commitment = {
+  type: "object",
+  description: "A Merkle commitment over consecutive events of one stream, chained to the one before it by state root.",
+  required: [
+    ...["batch_id", "tenant_id", "store_id", "ves_version", "tree_depth", "leaf_count", "padded_leaf_count"],
+    ...["merkle_root", "prev_state_root", "new_state_root", "sequence_start", "sequence_end", "committed_at"],
+  ],
+  additionalProperties: false,
+  properties: {
+    batch_id: uuid,
+    tenant_id: uuid,
+    store_id: uuid,
+    ves_version: { const: 1 },
+    tree_depth: count,
+    leaf_count: { type: "integer", minimum: 1, description: "Length of the range." },
+    padded_leaf_count: { type: "integer", minimum: 1, description: "2 ^ tree_depth." },
+    merkle_root: plainHex32,
+    prev_state_root: { ...plainHex32, description: "new_state_root of the commitment before; zero for the first." },
+    new_state_root: plainHex32,
+    sequence_start: sequenceNumber,
+    sequence_end: { ...sequenceNumber, description: "Inclusive." },
+    committed_at: time,
+    chain_id: orNull(count),
+    chain_tx_hash: orNull(plainHex32),
+    chain_block_number: orNull(count),
+    anchored_at: orNull(time),
+    is_anchored: { type: "boolean" },
+  },
+};
+
+export const inclusionProof = {
+  type: "object",
+  description: "A leaf's way to the Merkle root of its commitment.",
+  required: ["sequence_number", "batch_id", "merkle_root", "leaf_hash", "leaf_index", "proof_path", "directions"],
+  properties: {
+    sequence_number: sequenceNumber,
+    batch_id: uuid,
+    merkle_root: plainHex32,
+    leaf_hash: plainHex32,
+    leaf_index: count,
+    proof_path: { type: "array", items: plainHex32, description: "Siblings, bottom first: tree_depth of them." },
+    directions: {
+      type: "array",
+      items: { type: "boolean" },
+      description: "True where the node on the way up is the left child. Derivable from leaf_index.",
+    },
+  },
+};
+
 /** By the name the documents refer to them. */
 export const SCHEMAS = {
   Envelope: envelope,
@@ -231,4 +283,6 @@ export const SCHEMAS = {
   LogPosition: logPosition,
   AgentKey: agentKey,
   ApiKey: apiKey,
+  Commitment: commitment,
+  InclusionProof: inclusionProof,
 };

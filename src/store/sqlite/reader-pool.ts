@@ -6,6 +6,13 @@ import { Piscina } from "piscina";
 import { workerPath } from "../../base/asset-paths.js";
 import type { Uuid } from "../../base/ids.js";
 import type {
+  ChainState,
+  Commitment,
+  CommitmentQuery,
+  CommitmentReader,
+  UncommittedStream,
+} from "../commitment-contract.js";
+import type {
   AgentKey,
   AgentKeyRef,
   ApiKey,
@@ -17,6 +24,7 @@ import type {
   StreamRange,
 } from "../contract.js";
 import { unpackPage } from "../entry-frame.js";
+import type { SqliteCommitmentReader } from "./commitment-reader.js";
 import type { SqliteLogReader } from "./log-reader.js";
 
 export interface ReadWorkerData {
@@ -26,11 +34,11 @@ export interface ReadWorkerData {
 
 /** Entries travel packed; everything else is small and cloned. */
 export type ReadTask = {
-  [M in ReadMethod]: { readonly method: M; readonly args: Parameters<SqliteLogReader[M]> };
+  [M in ReadMethod]: { readonly method: M; readonly args: Parameters<(SqliteLogReader & SqliteCommitmentReader)[M]> };
 }[ReadMethod];
-export type ReadMethod = Exclude<keyof SqliteLogReader, "constructor">;
+export type ReadMethod = Exclude<keyof SqliteLogReader | keyof SqliteCommitmentReader, "constructor">;
 
-export class SqliteReaderPool implements LogReader {
+export class SqliteReaderPool implements LogReader, CommitmentReader {
   readonly #pool: Piscina;
 
   constructor(options: ReadWorkerData & { readonly threads: number }) {
@@ -77,6 +85,26 @@ export class SqliteReaderPool implements LogReader {
 
   apiKeys(tenantId: Uuid | null): Promise<readonly ApiKey[]> {
     return this.#run("apiKeys", tenantId);
+  }
+
+  commitment(batchId: Uuid): Promise<Commitment | null> {
+    return this.#run("commitment", batchId);
+  }
+
+  coveringCommitment(tenantId: Uuid, storeId: Uuid, sequenceNumber: number): Promise<Commitment | null> {
+    return this.#run("coveringCommitment", tenantId, storeId, sequenceNumber);
+  }
+
+  commitments(query: CommitmentQuery): Promise<readonly Commitment[]> {
+    return this.#run("commitments", query);
+  }
+
+  chainState(tenantId: Uuid, storeId: Uuid, sequenceStart: number): Promise<ChainState> {
+    return this.#run("chainState", tenantId, storeId, sequenceStart);
+  }
+
+  uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]> {
+    return this.#run("uncommittedStreams", afterRef, limit);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,112 @@
+/** Commitment routes (COM-01..12; bodies of wire-api A.7). What a credential may not see does not exist for it. */
+import type { Authenticator } from "../auth/authenticator.js";
+import { CodedError } from "../base/errors.js";
+import { parseUuid } from "../base/ids.js";
+import { anchoredCommitmentView, commitmentListView, commitmentView } from "../commit/commitment-view.js";
+import type { Commitments } from "../commit/commitments.js";
+import type { CommitmentQuery } from "../store/commitment-contract.js";
+import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
+import { authorizeRead, authorizeWrite, type Scope } from "../verify/scope.js";
+import { authenticated } from "./access.js";
+import { optional, readBody, required, sequence, uuid } from "./body.js";
+import { canSee } from "./entry-filter.js";
+import { cappedInteger, optionalText, requiredUuid } from "./query.js";
+import { jsonReply } from "./reply.js";
+
+export interface CommitmentRoutesOptions {
+  readonly authenticator: Authenticator;
+  readonly commitments: Commitments;
+}
+
+const COLLECTION = "/api/v1/ves/commitments";
+const LIMIT = { default: 1000, min: 1, max: 1000 };
+const MAX = Number.MAX_SAFE_INTEGER;
+
+/** Events of a range that is not given, as existing clients know it. */
+const AUTOMATIC_EVENTS_DEFAULT = 1024;
+
+export function commitmentRoutes(options: CommitmentRoutesOptions): Route[] {
+  const { authenticator } = options;
+  return [
+    authenticated(authenticator, { method: "POST", path: COLLECTION, body: "json" }, (request, { scope }) =>
+      create(options, request, scope),
+    ),
+    authenticated(authenticator, { method: "GET", path: COLLECTION }, (request, { scope }) =>
+      list(options, request, scope),
+    ),
+    authenticated(authenticator, { method: "GET", path: `${COLLECTION}/{batch_id}` }, (request, { scope }) =>
+      show(options, request, scope),
+    ),
+  ];
+}
+
+const RANGE = {
+  tenantId: required(uuid, "tenant_id", "tenantId"),
+  storeId: required(uuid, "store_id", "storeId"),
+  sequenceStart: optional(sequence, "sequence_start", "sequenceStart"),
+  sequenceEnd: optional(sequence, "sequence_end", "sequenceEnd"),
+  maxEvents: optional(sequence, "max_events", "maxEvents"),
+};
+
+/** `{tenant_id, store_id, sequence_start, sequence_end}`; without a range what follows the last commitment, up to `max_events`. */
+async function create(
+  { commitments }: CommitmentRoutesOptions,
+  { body }: HttpRequest,
+  scope: Scope,
+): Promise<HttpReply> {
+  const { tenantId, storeId, sequenceStart, sequenceEnd, maxEvents } = readBody(body, RANGE);
+  authorizeWrite(scope, tenantId, storeId);
+  if (maxEvents === 0) throw new CodedError("INVALID_FIELD_VALUE", "max_events must be at least 1");
+  const { committer } = commitments;
+  if (sequenceStart === null && sequenceEnd === null) {
+    const eventsMax = maxEvents ?? AUTOMATIC_EVENTS_DEFAULT;
+    return jsonReply(commitmentView(await committer.commitNext({ tenantId, storeId }, eventsMax, "request")));
+  }
+  if (sequenceStart === null || sequenceEnd === null) {
+    throw new CodedError("INVALID_FIELD_VALUE", "sequence_start and sequence_end must be provided together");
+  }
+  const range = { tenantId, storeId, sequenceStart, sequenceEnd };
+  return jsonReply(commitmentView(await committer.commit(range, "request")));
+}
+
+/** Commitments of one stream in sequence order: those without a transaction, unless `status` asks for others. */
+async function list(
+  { commitments }: CommitmentRoutesOptions,
+  { query }: HttpRequest,
+  scope: Scope,
+): Promise<HttpReply> {
+  const tenantId = requiredUuid(query, "tenant_id");
+  const storeId = requiredUuid(query, "store_id");
+  authorizeRead(scope, tenantId, storeId);
+  const found = await commitments.reader.commitments({
+    tenantId,
+    storeId,
+    fromSequence: cappedInteger(query, "sequence_start", { default: 1, min: 0, max: MAX }),
+    toSequence: cappedInteger(query, "sequence_end", { default: MAX, min: 0, max: MAX }),
+    status: readStatus(optionalText(query, "status")),
+    limit: cappedInteger(query, "limit", LIMIT),
+  });
+  return jsonReply({ commitments: found.map(commitmentListView), count: found.length });
+}
+
+const STATUSES: readonly CommitmentQuery["status"][] = ["pending", "submitted", "anchored", "all"];
+
+function readStatus(text: string | null): CommitmentQuery["status"] {
+  const status = STATUSES.find((name) => name === (text ?? "pending"));
+  if (status !== undefined) return status;
+  throw new CodedError("INVALID_FIELD_VALUE", `query parameter status must be one of ${STATUSES.join(", ")}`);
+}
+
+async function show(
+  { commitments }: CommitmentRoutesOptions,
+  { params }: HttpRequest,
+  scope: Scope,
+): Promise<HttpReply> {
+  const batchId = parseUuid(params.batch_id!);
+  if (batchId === null) throw new CodedError("INVALID_FIELD_VALUE", "batch_id must be a UUID");
+  if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
+  const commitment = await commitments.directory.find(batchId);
+  if (commitment === null || !canSee(scope, commitment))
+    throw new CodedError("BATCH_NOT_FOUND", "Commitment not found");
+  return jsonReply(anchoredCommitmentView(commitment));
+}

@@ -1,0 +1,34 @@
+import { LRUCache } from "lru-cache";
+import type { Uuid } from "../base/ids.js";
+import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
+
+export interface CacheBounds {
+  readonly entriesMax: number;
+  readonly ttlMs: number;
+}
+
+/**
+ * Commitments by batch id through a bounded LRU. Only their anchors ever change: whoever writes one calls `forget`.
+ * Absent ones are never cached: a new commitment is seen at once.
+ */
+export class CommitmentDirectory {
+  readonly #reader: CommitmentReader;
+  readonly #known: LRUCache<Uuid, Commitment>;
+
+  constructor(reader: CommitmentReader, { entriesMax, ttlMs }: CacheBounds) {
+    this.#reader = reader;
+    this.#known = new LRUCache({ max: entriesMax, ttl: ttlMs });
+  }
+
+  async find(batchId: Uuid): Promise<Commitment | null> {
+    const known = this.#known.get(batchId);
+    if (known !== undefined) return known;
+    const commitment = await this.#reader.commitment(batchId);
+    if (commitment !== null) this.#known.set(batchId, commitment);
+    return commitment;
+  }
+
+  forget(batchId: Uuid): void {
+    this.#known.delete(batchId);
+  }
+}
