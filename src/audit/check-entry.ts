@@ -117,7 +117,8 @@ function checkReceipt(row: EntryRow, stream: StreamRow, references: References, 
     expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
   }
   if (row[13] === null) return;
-  const event = { ...stream, eventId, sequenceNumber, sequencedAtMs, sequencer, signingHash, receiptSignature };
-  const frame = encodeFrame(offset, event, row[12], encodeReceipt(event, hash));
+  const facts = { eventId, sequenceNumber, sequencedAtMs, sequencer, signingHash, receiptSignature };
+  const event = { ...stream, ...facts, envelope: row[12] };
+  const frame = encodeFrame(offset, event, encodeReceipt(event, hash));
   expectFact(frameCheck(frame) === row[13], "the frame does not match its checksum");
 }

@@ -3,7 +3,7 @@
  * one, and a lookup that was under way meanwhile starts again, so nothing revives a revoked key and no subscription opens
  * on one after its subscriptions were ended.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { CodedError } from "../base/errors.js";
 import type { LogReader } from "../store/contract.js";
@@ -81,7 +81,7 @@ export class Authenticator {
 }
 
 export function hashApiKey(text: string): string {
-  return createHash("sha256").update(text, "utf8").digest("hex");
+  return hash("sha256", text, "hex");
 }
 
 function invalidApiKey(): CodedError {

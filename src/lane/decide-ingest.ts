@@ -5,7 +5,7 @@
 import { bytesEqual } from "../base/bytes.js";
 import { uuidFromBytes } from "../base/ids.js";
 import { agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../store/chunk-key.js";
-import type { EntityState, StoredEvent, StreamState } from "../store/contract.js";
+import type { EntityState, SequencedEvent, StreamState } from "../store/contract.js";
 import { encodeFrame, encodeReceipt, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import type { Rejection, UnprovenEvent, VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
 import type { Chunk } from "./chunk.js";
@@ -52,7 +52,7 @@ export function decideIngest(chunk: Chunk, request: VerifiedRequest): void {
 function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
   const stored = batch.chunk.state.events.get(idKey(event.eventId));
   if (stored !== undefined && bytesEqual(stored.envelope, event.envelope)) {
-    batch.replayedReceipts.push(encodeReceipt({ ...stored, eventId: event.eventId }));
+    batch.replayedReceipts.push(encodeReceipt(stored));
     return;
   }
   if (event.stage === "unproven") {
@@ -70,7 +70,7 @@ interface Refusal {
 }
 
 /** The rules in the protocol's order; null = the event may be sequenced. */
-function findRefusal(batch: Batch, event: VerifiedEvent, stored: StoredEvent | undefined): Refusal | null {
+function findRefusal(batch: Batch, event: VerifiedEvent, stored: SequencedEvent | undefined): Refusal | null {
   if (stored !== undefined) return { phase: PHASE_IDENTITY, rejection: duplicateEvent(batch.request, stored) };
   if (isRevoked(batch, event)) return { phase: PHASE_VALIDITY, rejection: REVOKED };
   const badCommand = event.commandId === null ? null : commandRefusal(batch, event.commandId);
@@ -85,7 +85,7 @@ const REVOKED: Rejection = {
   message: "Agent key has been revoked",
 };
 
-function duplicateEvent(request: VerifiedRequest, stored: StoredEvent): Rejection {
+function duplicateEvent(request: VerifiedRequest, stored: SequencedEvent): Rejection {
   const sameStream = stored.tenantId === request.tenantId && stored.storeId === request.storeId;
   return {
     reason: "duplicate_event_id",
@@ -157,26 +157,35 @@ function sequence(batch: Batch, event: VerifiedEvent): void {
   const sequenceNumber = ++stream.head;
   entity.version += 1;
 
-  const facts = { tenantId, storeId, eventId: event.eventId, sequenceNumber, signingHash: event.signingHash };
-  const hash = receiptHashOf(facts);
-  const sequenced = { ...facts, sequencedAtMs, sequencer: context.sequencer, receiptSignature: context.sign(hash) };
-  const receipt = encodeReceipt(sequenced, hash);
-
-  const { eventType, commandId, agentSignature, envelope } = event;
-  const frame = encodeFrame(offset, sequenced, envelope, receipt);
-  const stored = { eventType, commandId, agentSignature, envelope, frameCheck: frameCheck(frame) };
-  chunk.writes.entries.push({ ...sequenced, ...stored, offset, stream, entity });
-  chunk.entries.push({
-    kind: "ves_event",
-    offset,
+  const { eventId, eventType, entityType, entityId, commandId, signingHash, agentSignature, envelope } = event;
+  const hash = receiptHashOf({ tenantId, storeId, eventId, sequenceNumber, signingHash });
+  // One object of one shape for rows, frames and replays alike: this is the lane's innermost loop.
+  const sequenced: SequencedEvent = {
+    eventId,
     tenantId,
     storeId,
     sequenceNumber,
-    entityType: event.entityType,
-    entityId: event.entityId,
-    frame,
+    sequencedAtMs,
+    sequencer: context.sequencer,
+    signingHash,
+    receiptSignature: context.sign(hash),
+    envelope,
+  };
+  const receipt = encodeReceipt(sequenced, hash);
+  const frame = encodeFrame(offset, sequenced, receipt);
+  const check = frameCheck(frame);
+  chunk.writes.entries.push({
+    offset,
+    event: sequenced,
+    stream,
+    entity,
+    eventType,
+    commandId,
+    agentSignature,
+    frameCheck: check,
   });
-  chunk.state.events.set(idKey(event.eventId), { ...sequenced, envelope });
+  chunk.entries.push({ kind: "ves_event", offset, tenantId, storeId, sequenceNumber, entityType, entityId, frame });
+  chunk.state.events.set(idKey(eventId), sequenced);
   if (commandId !== null) chunk.state.commands.add(commandKey(tenantId, storeId, commandId));
   batch.newReceipts.push(receipt);
   batch.sequenceStart ??= sequenceNumber;

@@ -80,8 +80,9 @@ export interface EntityState {
   version: number;
 }
 
-/** A stored event, as far as an exact replay needs it. */
-export interface StoredEvent {
+/** A sequenced event: the facts its receipt, its frame and an exact replay are made of. */
+export interface SequencedEvent {
+  readonly eventId: Uint8Array;
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
   readonly sequenceNumber: number;
@@ -89,6 +90,7 @@ export interface StoredEvent {
   readonly sequencer: SequencerIdentity;
   readonly signingHash: Uint8Array;
   readonly receiptSignature: Uint8Array;
+  /** Canonical JSON text, UTF-8. */
   readonly envelope: Uint8Array;
 }
 
@@ -121,7 +123,7 @@ export interface ChunkState {
   /** sequenced_at of the last entry; 0 for an empty log. */
   readonly lastSequencedAtMs: number;
   readonly streams: Map<string, StreamState>;
-  readonly events: Map<string, StoredEvent>;
+  readonly events: Map<string, SequencedEvent>;
   readonly entities: Map<string, EntityState>;
   readonly commands: Set<string>;
   readonly agentKeys: Map<string, AgentKey>;
@@ -135,17 +137,12 @@ export interface ChunkState {
 
 export interface NewEntry {
   readonly offset: number;
+  readonly event: SequencedEvent;
   readonly stream: StreamState;
-  readonly sequenceNumber: number;
-  readonly eventId: Uint8Array;
   readonly entity: EntityState;
   readonly eventType: string;
   readonly commandId: Uint8Array | null;
-  readonly sequencedAtMs: number;
-  readonly signingHash: Uint8Array;
   readonly agentSignature: Uint8Array;
-  readonly receiptSignature: Uint8Array;
-  readonly envelope: Uint8Array;
   /** `frameCheck` of the entry's frame: a reader that cannot rebuild the same frame passes nothing on. */
   readonly frameCheck: number;
 }

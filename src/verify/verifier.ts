@@ -68,8 +68,8 @@ export class Verifier implements AsyncDisposable {
   pump(): void {
     const { threads, lane } = this.#options;
     while (this.#pending.length > 0 && this.#tasks < threads && lane.hasRoom()) {
-      // A share per free worker, so that a small backlog keeps all of them busy.
-      void this.#run(this.#takeBatch(Math.ceil(this.#pending.length / (threads - this.#tasks))));
+      // A worker's share, not the whole backlog: what the one that frees up first leaves is there for the next.
+      void this.#run(this.#takeBatch(Math.ceil(this.#pending.length / threads)));
     }
   }
 

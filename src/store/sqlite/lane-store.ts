@@ -40,6 +40,8 @@ export class SqliteLaneStore implements LaneStore {
   readonly #sequencers = new Map<number, SequencerIdentity>();
   /** Row references of the chunk's streams and entities. */
   readonly #refs = new Map<StreamState | EntityState, number>();
+  /** References of the event types the chunk has used so far. */
+  readonly #eventTypes = new Map<string, number>();
 
   constructor(options: SqliteLaneStoreOptions) {
     this.identity = options.identity;
@@ -53,6 +55,7 @@ export class SqliteLaneStore implements LaneStore {
   begin(query: ChunkQuery): ChunkState {
     this.#sql.begin.run();
     this.#refs.clear();
+    this.#eventTypes.clear();
     const last = this.#sql.lastEntry.get() as { offset: number; sequenced_at_ms: number } | undefined;
     const state: ChunkState = {
       nextOffset: last === undefined ? 0 : last.offset + 1,
@@ -117,6 +120,7 @@ export class SqliteLaneStore implements LaneStore {
       const row = this.#sql.event.get(eventId) as StoredEventRow | undefined;
       if (row === undefined) continue;
       state.events.set(idKey(eventId), {
+        eventId,
         tenantId: uuidFromBytes(row.tenant_id),
         storeId: uuidFromBytes(row.store_id),
         sequenceNumber: row.sequence_number,
@@ -230,29 +234,33 @@ export class SqliteLaneStore implements LaneStore {
   }
 
   #writeEntry(entry: NewEntry): void {
+    const { event } = entry;
     const streamRef = this.#refs.get(entry.stream);
     this.#sql.insertEntry.run(
       entry.offset,
       streamRef,
-      entry.sequenceNumber,
-      entry.eventId,
+      event.sequenceNumber,
+      event.eventId,
       this.#refs.get(entry.entity),
       this.#eventTypeRef(entry.eventType),
-      entry.sequencedAtMs,
+      event.sequencedAtMs,
       this.#sequencerRef,
-      entry.signingHash,
+      event.signingHash,
       entry.agentSignature,
-      entry.receiptSignature,
-      entry.envelope,
+      event.receiptSignature,
+      event.envelope,
       entry.frameCheck,
     );
     if (entry.commandId !== null) this.#sql.insertCommand.run(streamRef, entry.commandId);
   }
 
   #eventTypeRef(eventType: string): number {
-    const known = this.#sql.eventType.get(eventType);
-    if (typeof known === "number") return known;
-    return Number(this.#sql.insertEventType.run(eventType).lastInsertRowid);
+    const known = this.#eventTypes.get(eventType);
+    if (known !== undefined) return known;
+    const stored = this.#sql.eventType.get(eventType) as number | undefined;
+    const ref = stored ?? Number(this.#sql.insertEventType.run(eventType).lastInsertRowid);
+    this.#eventTypes.set(eventType, ref);
+    return ref;
   }
 
   #writeRejections(writes: ChunkWrites): void {

@@ -176,15 +176,17 @@ export class SqliteLogReader {
     const [offset, , sequenceNumber, eventId, sequencedAtMs, sequencerRef, signingHash, receiptSignature, envelope] =
       row;
     const event = {
-      ...stream,
       eventId,
+      tenantId: stream.tenantId,
+      storeId: stream.storeId,
       sequenceNumber,
       sequencedAtMs,
       sequencer: this.#sequencer(sequencerRef),
       signingHash,
       receiptSignature,
+      envelope,
     };
-    const frame = encodeFrame(offset, event, envelope, encodeReceipt(event));
+    const frame = encodeFrame(offset, event, encodeReceipt(event));
     assert(row[11] === null || row[11] === frameCheck(frame), `entry ${offset} is damaged: its checksum differs`);
     return { ...stream, kind: "ves_event", offset, sequenceNumber, entityType: row[9], entityId: row[10], frame };
   }
