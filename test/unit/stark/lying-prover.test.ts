@@ -73,6 +73,17 @@ describe("one broken step, one check", () => {
     expect(codeOf(proof, statement)).toBe("OOD_INCONSISTENT");
   });
 
+  it("a composition that is off in the second limb only", () => {
+    const kernels = lyingKernels((call, own) => ({
+      evaluateComposition: (out, ...rest) => {
+        call.evaluateComposition(out, ...rest);
+        const second = own.elements(out + 128 * 8, 128);
+        for (const [i, value] of second.entries()) second[i] = mod(value + 5n);
+      },
+    }));
+    expect(codeOf(complianceProof(kernels, air, "secure"), statement, "secure")).toBe("OOD_INCONSISTENT");
+  });
+
   it("no proof of work", () => {
     const kernels = lyingKernels(() => ({ grind: () => 12_345n }));
     expect(codeOf(complianceProof(kernels), statement)).toBe("PROOF_OF_WORK_INSUFFICIENT");
@@ -155,6 +166,21 @@ describe("one broken step in FRI", () => {
       },
     }));
     expect(codeOf(prove(kernels, "secure"), batch, "secure")).toBe("FRI_LAYER_INCONSISTENT");
+  });
+
+  it("a layer of zeros written as p", () => {
+    const kernels = lyingKernels((call, own) => ({
+      deepRows: (out, ...rest) => {
+        const code = call.deepRows(out, ...rest);
+        own.elements(out, 8192).fill(0n);
+        return code;
+      },
+      storeElements: (wire, elements, count, degree) => {
+        call.storeElements(wire, elements, count, degree);
+        if (count === 4096) own.elements(wire, count).fill(FIELD_MODULUS);
+      },
+    }));
+    expect(codeOf(prove(kernels, "default"), batch)).toBe("NON_CANONICAL_ELEMENT");
   });
 
   it("a fold that is not a fold", () => {
