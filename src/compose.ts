@@ -19,6 +19,7 @@ import { logRoutes } from "./api/log.js";
 import { operationsRoutes } from "./api/operations.js";
 import { problemReply } from "./api/problem.js";
 import { subscribeRoutes } from "./api/subscribe.js";
+import { tlogRoutes } from "./api/tlog.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { migrationsPath } from "./base/asset-paths.js";
 import { systemClock } from "./base/clock.js";
@@ -36,12 +37,15 @@ import { Lane } from "./lane/lane.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
 import { Metrics } from "./ops/metrics.js";
 import { shutDown } from "./ops/shutdown.js";
+import { encodeNoteKey, NOTE_ED25519 } from "./protocol/signed-note.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
 import { startCheckpointer } from "./store/sqlite/checkpointer.js";
 import { lockFolder } from "./store/sqlite/folder-lock.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
+import { Tlog } from "./tlog/tlog.js";
+import { readTlogOptions, type TlogOptions } from "./tlog-options.js";
 import { hasNativeTransport } from "./transport/native.js";
 import { type Server, startServer } from "./transport/server.js";
 import { selectEd25519 } from "./verify/ed25519-native.js";
@@ -80,6 +84,7 @@ async function compose(
   disposals.use(lockFolder(folder));
   const keys = readServiceKeys(config, folder);
   const sequencer = { sequencerId: keys.sequencerId, publicKey: selectEd25519().publicKey(keys.signingSeed) };
+  const tlogOptions = readTlogOptions(config, folder, keys);
   const metrics = new Metrics();
   const shutdown = new AbortController();
   const keyEpoch = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
@@ -89,13 +94,14 @@ async function compose(
   });
 
   const { lane, head } = await Lane.start({
-    worker: laneWorker(config, folder, keys, keyEpoch),
+    worker: laneWorker(config, folder, keys, keyEpoch, tlogOptions),
     submissions,
     queueEventsMax: config.SEQ_QUEUE_CAP,
     onFailure: onFatal,
   });
   disposals.use(lane);
   disposals.use(startCheckpointer(checkpointWorker(config, folder), (mode) => metrics.checkpoint(mode), onFatal));
+  const tlog = disposals.use(startTlog(config, tlogOptions, head, metrics, log));
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
   const tail = new Tail(head.nextOffset, { bytesMax: config.TAIL_BYTES_MAX, pageBytesMax });
@@ -116,6 +122,7 @@ async function compose(
     onChunk: (chunk, page) => {
       metrics.chunk(chunk);
       if (page === null) return;
+      tlog.noteChunk(page.nextOffset);
       tail.append(page);
       broadcaster.wake();
     },
@@ -123,12 +130,12 @@ async function compose(
   });
   const chain = { folder, reader, lane, shutdown: shutdown.signal, limits: commitmentLimits(config) };
   const commitments = disposals.use(startCommitments(chain, metrics, log));
-  watchGauges(metrics, { submissions, lane, broadcaster, tail, commitments });
+  watchGauges(metrics, { submissions, lane, broadcaster, tail, commitments, tlog });
 
   const server = disposals.use(
     await listen({
       ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
-      ...{ submissions, verifier, lane, reader, source, broadcaster, commitments },
+      ...{ submissions, verifier, lane, reader, source, broadcaster, commitments, tlog },
     }),
   );
   const stop = () =>
@@ -136,7 +143,24 @@ async function compose(
   return { address: server.address, port: server.port, head, keys, stop };
 }
 
-function laneWorker(config: Config, folder: string, keys: ServiceKeys, keyEpoch: SharedArrayBuffer): LaneWorkerData {
+/** A folder that may not sign any more says so loudly and goes on without checkpoints: the log itself is whole. */
+function startTlog(config: Config, options: TlogOptions, head: LogHead, metrics: Metrics, log: Logger): Tlog {
+  return new Tlog({
+    worker: options.worker(head),
+    questionsMax: config.TLOG_QUESTIONS_MAX,
+    onCheckpoint: (lagMs) => metrics.treeSigned(lagMs),
+    onWarning: (text) => log.warn({ text }, "checkpoints"),
+    onRefused: (reason) => log.error({ reason }, "no checkpoints are signed; see TLOG_TAKE_OVER"),
+  });
+}
+
+function laneWorker(
+  config: Config,
+  folder: string,
+  keys: ServiceKeys,
+  keyEpoch: SharedArrayBuffer,
+  { takeOver }: TlogOptions,
+): LaneWorkerData {
   return {
     folder,
     migrationsFolder: migrationsPath("sqlite"),
@@ -146,6 +170,7 @@ function laneWorker(config: Config, folder: string, keys: ServiceKeys, keyEpoch:
     chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
     rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
     keyEpoch,
+    ...(takeOver === undefined ? {} : { takeOver }),
   };
 }
 
@@ -207,9 +232,9 @@ function checkpointWorker(config: Config, folder: string): CheckpointWorkerData 
 
 function watchGauges(
   metrics: Metrics,
-  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "commitments"> & { tail: Tail },
+  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "commitments" | "tlog"> & { tail: Tail },
 ): void {
-  const { submissions, lane, broadcaster, tail, commitments } = parts;
+  const { submissions, lane, broadcaster, tail, commitments, tlog } = parts;
   metrics.watch({
     queueRequests: () => submissions.requests,
     queueBytes: () => submissions.bytes,
@@ -218,6 +243,8 @@ function watchGauges(
     headOffset: () => tail.nextOffset,
     subscriberLag: () => tail.nextOffset - (broadcaster.slowestCursor() ?? tail.nextOffset),
     tailBytes: () => tail.bytes,
+    treeSize: () => tlog.size,
+    treeLagMs: () => tlog.lagMs,
     merkleBuilds: () => commitments.builder.builds,
     merkleTreeBytes: () => commitments.trees.bytes,
   });
@@ -237,6 +264,7 @@ interface Parts {
   readonly reader: LogReader;
   readonly source: EntrySource;
   readonly broadcaster: Broadcaster;
+  readonly tlog: Tlog;
   readonly commitments: Commitments;
 }
 
@@ -252,6 +280,7 @@ function listen(parts: Parts): Promise<Server> {
         : { secret: config.JWT_SECRET, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE },
     isOpen: config.AUTH_MODE === "disabled",
   });
+  const publicKey = selectEd25519().publicKey(keys.checkpointSeed);
   const logError = (error: unknown, requestId?: string): void => log.error({ err: error, requestId }, "request failed");
   const shared = { ...parts, authenticator, clock: systemClock };
   return startServer({
@@ -271,6 +300,7 @@ function listen(parts: Parts): Promise<Server> {
       ...apiKeyRoutes(shared),
       ...commitmentRoutes(shared),
       ...inclusionProofRoutes(shared),
+      ...tlogRoutes({ ...shared, noteKey: encodeNoteKey({ name: parts.tlog.origin, type: NOTE_ED25519, publicKey }) }),
       ...documentRoutes(),
       ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),
     ],

@@ -21,6 +21,8 @@ export interface ServiceKeys {
   readonly adminKeyPath: string;
   readonly sequencerId: Uuid;
   readonly signingSeed: Uint8Array;
+  /** Signs checkpoints of the whole log. */
+  readonly checkpointSeed: Uint8Array;
 }
 
 /** Characters a secret must have at least, so that it cannot be guessed. */
@@ -37,7 +39,8 @@ export function readServiceKeys(config: Config, folder: string): ServiceKeys {
     generatedAdminKey: adminKey.isNew ? adminKey.text : null,
     adminKeyPath,
     sequencerId: readSequencerId(config, folder),
-    signingSeed: readSigningSeed(config, folder),
+    signingSeed: readSeed(config, "VES_SEQUENCER_SIGNING_KEY", join(folder, "receipt-signing.key")),
+    checkpointSeed: readSeed(config, "TLOG_SIGNING_KEY", join(folder, "checkpoint-signing.key")),
   };
 }
 
@@ -63,15 +66,12 @@ function readSequencerId(config: Config, folder: string): Uuid {
   return id;
 }
 
-function readSigningSeed(config: Config, folder: string): Uint8Array {
-  const given = config.VES_SEQUENCER_SIGNING_KEY;
-  const path = join(folder, "receipt-signing.key");
+function readSeed(config: Config, option: "VES_SEQUENCER_SIGNING_KEY" | "TLOG_SIGNING_KEY", path: string): Uint8Array {
+  const given = config[option];
   const text = given || readOrCreate(path, () => toHex(randomBytes(SEED_BYTES))).text;
   const seed = fromHex(text, SEED_BYTES) ?? decodeBase64Any(text, SEED_BYTES);
   if (seed === null) {
-    throw new ConfigError([
-      `${given === "" ? path : "VES_SEQUENCER_SIGNING_KEY"} must be ${SEED_BYTES} bytes of hex or base64`,
-    ]);
+    throw new ConfigError([`${given === "" ? path : option} must be ${SEED_BYTES} bytes of hex or base64`]);
   }
   return seed;
 }

@@ -15,7 +15,7 @@ export function workerPath(name: string): string {
   return join(packageRoot, "dist", "workers", `${name}.js`);
 }
 
-export function migrationsPath(store: "sqlite"): string {
+export function migrationsPath(store: "sqlite" | "tlog"): string {
   return join(packageRoot, "migrations", store);
 }
 

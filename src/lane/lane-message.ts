@@ -2,6 +2,7 @@ import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
 import type { LogHead } from "../store/contract.js";
 import { packPage } from "../store/entry-frame.js";
+import type { TakeOver } from "../store/sqlite/take-over.js";
 import type { ChunkOutcome } from "./commit-chunk.js";
 import { eventsOf } from "./cut-chunk.js";
 import type { LaneAnswer, LaneCommand, LaneItem } from "./lane-item.js";
@@ -18,6 +19,7 @@ export interface LaneWorkerData {
   readonly signingSeed: Uint8Array;
   readonly chunkEventsMax: number;
   readonly rejectionsKeptMax: number;
+  readonly takeOver?: TakeOver;
   /** Shared Int32: how many chunks with revocations are durable. */
   readonly keyEpoch: SharedArrayBuffer;
 }

@@ -14,6 +14,10 @@ export interface MetricSources {
   /** Entries the slowest subscriber is behind. */
   subscriberLag(): number;
   tailBytes(): number;
+  /** Leaves the served checkpoint covers. */
+  treeSize(): number;
+  /** Age of the oldest durable entry that no served checkpoint covers. */
+  treeLagMs(): number;
   merkleBuilds(): number;
   merkleTreeBytes(): number;
 }
@@ -61,6 +65,12 @@ export class Metrics {
   );
   readonly #revocations = this.#counter("sequencer_agent_key_revocations_total", "Agent keys revoked.");
 
+  readonly #treeLag = this.#histogram(
+    "sequencer_tlog_lag_seconds",
+    "Oldest entry of a checkpoint: durable to covered.",
+    SECONDS,
+  );
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
     this.#gauge(
@@ -79,6 +89,12 @@ export class Metrics {
     this.#gauge("sequencer_head_offset", "Offset of the next entry.", () => sources.headOffset());
     this.#gauge("sequencer_subscriber_lag_max", "Entries the slowest subscriber is behind.", () =>
       sources.subscriberLag(),
+    );
+    this.#gauge("sequencer_tlog_size", "Entries the served checkpoint covers.", () => sources.treeSize());
+    this.#gauge(
+      "sequencer_tlog_lag_current_seconds",
+      "Age of the oldest entry no served checkpoint covers.",
+      () => sources.treeLagMs() / 1000,
     );
     this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
     this.#gauge("sequencer_merkle_builds", "Merkle trees in the making or waiting.", () => sources.merkleBuilds());
@@ -124,6 +140,10 @@ export class Metrics {
     this.#commitments.inc({ trigger });
     this.#treeDepth.observe(treeDepth);
     this.#commitLatency.observe(durationMs / 1000);
+  }
+
+  treeSigned(lagMs: number): void {
+    this.#treeLag.observe(lagMs / 1000);
   }
 
   revocation(): void {

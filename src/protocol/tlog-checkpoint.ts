@@ -10,6 +10,11 @@ export interface Checkpoint extends TreeHead {
   readonly origin: string;
 }
 
+/** One log in one epoch: what a restored log signs can never contradict what it signed before. */
+export function checkpointOrigin(prefix: string, log: { readonly logId: string; readonly epoch: number }): string {
+  return `${prefix}/${log.logId}/${log.epoch}`;
+}
+
 const SIZE = /^(?:0|[1-9][0-9]{0,15})$/;
 
 /** The note text. The origin is also the signing key's name, so it must be able to be one. */

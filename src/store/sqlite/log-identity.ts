@@ -12,6 +12,15 @@ export function openLogIdentity(db: Connection, freshLogId: Uuid, nowMs: number)
   return readLogIdentity(db);
 }
 
+/**
+ * Begins a new epoch: every cursor and checkpoint of before belongs to another history. Not before the current time in
+ * seconds, so that two restores of one backup do not end up in the same epoch.
+ */
+export function raiseEpoch(db: Connection, nowMs: number): LogIdentity {
+  db.prepare("UPDATE log SET epoch = max(epoch + 1, ?) WHERE id = 1").run(Math.floor(nowMs / 1000));
+  return readLogIdentity(db);
+}
+
 export function readLogIdentity(db: Connection): LogIdentity {
   const row = db.prepare("SELECT log_id, epoch FROM log WHERE id = 1").get() as { log_id: string; epoch: number };
   return { logId: row.log_id as Uuid, epoch: row.epoch };

@@ -4,6 +4,7 @@ import { openWriter } from "./connection.js";
 import { SqliteLaneStore } from "./lane-store.js";
 import { openLogIdentity } from "./log-identity.js";
 import { migrate } from "./migrate.js";
+import { type TakeOver, takeOverIfRefused } from "./take-over.js";
 
 export interface OpenLaneStoreOptions {
   readonly folder: string;
@@ -12,13 +13,16 @@ export interface OpenLaneStoreOptions {
   readonly sequencer: SequencerIdentity;
   readonly rejectionsKeptMax: number;
   readonly nowMs: number;
+  /** Set = a folder that may not sign checkpoints any more begins a new epoch. */
+  readonly takeOver?: TakeOver;
 }
 
 /** Opens the write side: schema up to date, log founded or found, durability asserted. The folder's lock must be held. */
 export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore; head: LogHead } {
   const db = openWriter(options.folder);
   migrate(db, options.migrationsFolder, options.nowMs);
-  const identity = openLogIdentity(db, options.freshLogId, options.nowMs);
+  const found = openLogIdentity(db, options.freshLogId, options.nowMs);
+  const identity = options.takeOver === undefined ? found : takeOverIfRefused(db, found, options.takeOver, options);
   const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
   const { sequencer, rejectionsKeptMax } = options;
   return {

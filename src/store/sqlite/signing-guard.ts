@@ -1,0 +1,41 @@
+/**
+ * Memory of what was signed, in a small database wherever the operator puts it: on another disk than the data folder, it
+ * survives a restore of the folder and is shared by every copy of it. Reading, judging and writing are one exclusive
+ * transaction, so that of two signers one wins.
+ */
+import Database from "better-sqlite3";
+import { bytesEqual } from "../../base/bytes.js";
+import type { TreeHead } from "../../protocol/tlog-proof.js";
+import { SignerConflictError, type SigningGuard } from "../tlog-contract.js";
+
+const BUSY_TIMEOUT_MS = 1_000;
+
+export function openSigningGuard(path: string): SigningGuard {
+  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  db.pragma("journal_mode = DELETE");
+  db.pragma("synchronous = FULL");
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS heads (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT, WITHOUT ROWID",
+  );
+  const find = db.prepare("SELECT size, root FROM heads WHERE origin = ?");
+  const write = db.prepare("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)");
+  const read = (origin: string): TreeHead | null => {
+    const row = find.get(origin) as { size: number; root: Buffer } | undefined;
+    return row === undefined ? null : { size: row.size, root: new Uint8Array(row.root) };
+  };
+  const advance = db.transaction((origin: string, next: TreeHead, rootAt: (size: number) => Uint8Array) => {
+    const last = read(origin);
+    if (last !== null && last.size > next.size) {
+      throw new SignerConflictError(`${last.size} entries were signed for, this log has ${next.size}`);
+    }
+    if (last !== null && !bytesEqual(rootAt(last.size), last.root)) {
+      throw new SignerConflictError(`another history of ${last.size} entries was signed`);
+    }
+    if (last?.size !== next.size) write.run(origin, next.size, next.root);
+  });
+  return {
+    read,
+    advance: (origin, next, rootAt) => advance.exclusive(origin, next, rootAt),
+    [Symbol.dispose]: () => db.close(),
+  };
+}

@@ -1,0 +1,34 @@
+/**
+ * The place where a tree was founded: a small file that is written once, known by its inode, its time of birth and its
+ * random text. Copying a folder or restoring it from a backup makes other files; moving it, restarting or mounting it
+ * elsewhere does not. What a local file cannot show is a snapshot of the whole disk started twice: that takes a guard file
+ * outside (`signing-guard.ts`) or a witness.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Null when the file is not there. */
+export function placeOf(folder: string, origin: string): string | null {
+  const path = placePath(folder, origin);
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.ino}:${stat.birthtimeNs}:${readFileSync(path, "utf8").trim()}`;
+}
+
+export function isPlaceTaken(folder: string, origin: string): boolean {
+  return existsSync(placePath(folder, origin));
+}
+
+/** Writes the file, unless a start that crashed left it, and makes it durable. */
+export function createPlace(folder: string, origin: string): string {
+  const path = placePath(folder, origin);
+  if (!existsSync(path)) writeFileSync(path, `${randomBytes(16).toString("hex")}\n`, { mode: 0o600, flush: true });
+  const directory = openSync(folder, "r");
+  fsyncSync(directory);
+  closeSync(directory);
+  return placeOf(folder, origin)!;
+}
+
+function placePath(folder: string, origin: string): string {
+  return join(folder, `tlog-${createHash("sha256").update(origin).digest("hex").slice(0, 16)}.place`);
+}

@@ -1,0 +1,71 @@
+/** The options of the log's tree, checked together: a witness nobody can reach or a name no note can carry is refused at start. */
+import { isAbsolute, relative, resolve } from "node:path";
+import { migrationsPath } from "./base/asset-paths.js";
+import { type Config, ConfigError } from "./config.js";
+import { isKeyName, NOTE_COSIGNATURE, parseNoteKey } from "./protocol/signed-note.js";
+import { checkpointOrigin } from "./protocol/tlog-checkpoint.js";
+import type { ServiceKeys } from "./service-keys.js";
+import type { LogIdentity } from "./store/contract.js";
+import type { TakeOver } from "./store/sqlite/take-over.js";
+import type { TlogWorkerData, WitnessAddress } from "./tlog/tlog-message.js";
+
+export interface TlogOptions {
+  /** Set when the operator declares this folder to be the log from now on. */
+  readonly takeOver: TakeOver | undefined;
+  /** What the tlog thread is started with, for this log. */
+  worker(log: LogIdentity): TlogWorkerData;
+}
+
+const WITNESS = /^(.+)@(https?:\/\/\S+)$/;
+
+/** Throws ConfigError with every problem found. */
+export function readTlogOptions(config: Config, folder: string, keys: ServiceKeys): TlogOptions {
+  const problems: string[] = [];
+  const { TLOG_ORIGIN: originPrefix, TLOG_WITNESS_QUORUM: witnessQuorum } = config;
+  const tlogMigrationsFolder = migrationsPath("tlog");
+  const guardPath = config.TLOG_GUARD_FILE === "" ? "" : resolve(config.TLOG_GUARD_FILE);
+  const witnesses = readWitnesses(config.TLOG_WITNESSES, problems);
+  if (!isKeyName(originPrefix) || originPrefix.endsWith("/")) {
+    problems.push("TLOG_ORIGIN must be a name without spaces, + or a slash at its end");
+  }
+  if (witnessQuorum > witnesses.length) {
+    problems.push(`TLOG_WITNESS_QUORUM is ${witnessQuorum}, there are ${witnesses.length} witnesses`);
+  }
+  if (guardPath !== "" && isInside(folder, guardPath)) {
+    problems.push(
+      "TLOG_GUARD_FILE must lie outside DATA_DIR: what is copied or restored with it remembers nothing more",
+    );
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return {
+    takeOver: config.TLOG_TAKE_OVER ? { originPrefix, guardPath, tlogMigrationsFolder } : undefined,
+    worker: (log) => ({
+      folder,
+      migrationsFolder: tlogMigrationsFolder,
+      origin: checkpointOrigin(originPrefix, log),
+      signingSeed: keys.checkpointSeed,
+      guardPath,
+      intervalMs: config.TLOG_CHECKPOINT_INTERVAL_MS,
+      witnesses,
+      witnessQuorum,
+    }),
+  };
+}
+
+function readWitnesses(text: string, problems: string[]): WitnessAddress[] {
+  const items = text.split(",").map((item) => item.trim());
+  return items
+    .filter((item) => item !== "")
+    .flatMap((item) => {
+      const [, key = "", url = ""] = WITNESS.exec(item) ?? [];
+      if (parseNoteKey(key)?.type === NOTE_COSIGNATURE && URL.canParse(url))
+        return [{ key, url: url.replace(/\/+$/, "") }];
+      problems.push(`TLOG_WITNESSES: "${item}" is not an Ed25519 cosignature key and a URL, joined by @`);
+      return [];
+    });
+}
+
+function isInside(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== "" && !way.startsWith("..") && !isAbsolute(way);
+}

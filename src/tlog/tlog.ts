@@ -1,0 +1,136 @@
+/**
+ * The log's tree as the main thread holds it: the checkpoint to serve, and questions to the thread that keeps the tree.
+ * Nothing of it holds up the log: a folder that may not sign, or a thread that failed, only leaves the tree's routes
+ * without an answer. Bound: `questionsMax` questions under way, more are refused at once.
+ */
+import { Worker } from "node:worker_threads";
+import { workerPath } from "../base/asset-paths.js";
+import { CodedError } from "../base/errors.js";
+import type { FromTlog, ServedCheckpoint, TlogAnswers, TlogQuestion, TlogWorkerData, ToTlog } from "./tlog-message.js";
+
+export interface TlogOptions {
+  readonly worker: TlogWorkerData;
+  readonly questionsMax: number;
+  /** A checkpoint covers entries for the first time: the oldest of them became durable `lagMs` ago. */
+  onCheckpoint(lagMs: number): void;
+  onWarning(text: string): void;
+  /** No more checkpoints until the next start. */
+  onRefused(reason: string): void;
+}
+
+interface Waiter {
+  resolve(answer: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Durable chunks remembered for the lag; what comes when they are used up counts as part of the last one. */
+const CHUNKS_MAX = 4096;
+
+export class Tlog implements AsyncDisposable {
+  readonly #worker: Worker;
+  readonly #options: TlogOptions;
+  readonly #exited: Promise<void>;
+  readonly #waiters = new Map<number, Waiter>();
+  /** Chunks no served checkpoint covers: where each ended and when it was durable. */
+  #chunks: { nextOffset: number; atMs: number }[] = [];
+  #checkpoint: ServedCheckpoint | null = null;
+  #refusal: string | null = null;
+  #lastId = 0;
+
+  constructor(options: TlogOptions) {
+    this.#options = options;
+    this.#worker = new Worker(workerPath("tlog"), { workerData: options.worker, name: "tlog" });
+    this.#worker.on("message", (message: FromTlog) => this.#take(message));
+    this.#worker.on("error", (error) => this.#end(`the tlog thread failed: ${(error as Error).message}`));
+    this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+  }
+
+  get origin(): string {
+    return this.#options.worker.origin;
+  }
+
+  /** Leaves the served checkpoint covers. */
+  get size(): number {
+    return this.#checkpoint?.size ?? 0;
+  }
+
+  /** Age of the oldest durable entry that no served checkpoint covers, milliseconds; 0 when all are covered. */
+  get lagMs(): number {
+    const oldest = this.#chunks[0];
+    return oldest === undefined ? 0 : performance.now() - oldest.atMs;
+  }
+
+  /** The newest checkpoint. Throws SERVICE_UNAVAILABLE while there is none and when none may be signed. */
+  checkpoint(): ServedCheckpoint {
+    if (this.#refusal !== null) throw new CodedError("SERVICE_UNAVAILABLE", "this log signs no checkpoints");
+    if (this.#checkpoint === null) throw new CodedError("SERVICE_UNAVAILABLE", "there is no checkpoint yet");
+    return this.#checkpoint;
+  }
+
+  /** Null where the signed tree does not reach. Rejects with OVERLOADED or SERVICE_UNAVAILABLE. */
+  ask<K extends TlogQuestion["kind"]>(question: Extract<TlogQuestion, { kind: K }>): Promise<TlogAnswers[K] | null> {
+    if (this.#refusal !== null) throw new CodedError("SERVICE_UNAVAILABLE", "this log signs no checkpoints");
+    if (this.#waiters.size >= this.#options.questionsMax) {
+      throw new CodedError("OVERLOADED", "too many questions about the log's tree", { retryAfterSeconds: 1 });
+    }
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#waiters.set(id, { resolve: resolve as (answer: unknown) => void, reject });
+      this.#post({ kind: "ask", id, question });
+    });
+  }
+
+  /** A chunk is durable up to `nextOffset`. */
+  noteChunk(nextOffset: number): void {
+    const last = this.#chunks.at(-1);
+    if (this.#chunks.length >= CHUNKS_MAX) last!.nextOffset = nextOffset;
+    else this.#chunks.push({ nextOffset, atMs: performance.now() });
+  }
+
+  /** Signs what is durable by now and ends the thread. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#post({ kind: "stop" });
+    await this.#exited;
+    this.#end("the service is shutting down");
+  }
+
+  #take(message: FromTlog): void {
+    switch (message.kind) {
+      case "checkpoint":
+        this.#serve(message.checkpoint);
+        break;
+      case "answer":
+        this.#waiters.get(message.id)?.resolve(message.answer);
+        this.#waiters.delete(message.id);
+        break;
+      case "warning":
+        this.#options.onWarning(message.text);
+        break;
+      case "refused":
+        this.#end(message.reason);
+        this.#options.onRefused(message.reason);
+        break;
+    }
+  }
+
+  #serve(checkpoint: ServedCheckpoint): void {
+    const oldest = this.#chunks[0];
+    const covered = this.#chunks.findIndex(({ nextOffset }) => nextOffset > checkpoint.size);
+    // A chunk that is covered in part still waits.
+    if (covered !== 0) this.#chunks = covered < 0 ? [] : this.#chunks.slice(covered);
+    this.#checkpoint = checkpoint;
+    if (oldest !== undefined && covered !== 0) this.#options.onCheckpoint(performance.now() - oldest.atMs);
+  }
+
+  #end(reason: string): void {
+    this.#refusal ??= reason;
+    this.#chunks = [];
+    const error = new CodedError("SERVICE_UNAVAILABLE", "this log signs no checkpoints");
+    for (const { reject } of this.#waiters.values()) reject(error);
+    this.#waiters.clear();
+  }
+
+  #post(message: ToTlog): void {
+    this.#worker.postMessage(message);
+  }
+}
