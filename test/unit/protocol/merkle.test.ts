@@ -1,5 +1,5 @@
 /** Merkle trees and proofs against the golden values, an independent model, and everything that is not the proof. */
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
 import type { Uuid } from "../../../src/base/ids.js";
@@ -20,6 +20,7 @@ import {
   verifyPath,
 } from "../../../src/protocol/merkle-proof.js";
 import { type MerkleTree, MerkleTreeBuilder } from "../../../src/protocol/merkle-tree.js";
+import { modelLeaf, modelTree, sha256 } from "../../support/merkle-model.js";
 import { golden, hex, propertySeed } from "./support.js";
 
 const STREAM = {
@@ -81,7 +82,7 @@ describe("sizes", () => {
   test("sequence numbers beyond 32 bits are hashed whole", () => {
     const sequenceNumber = 2 ** 40 + 7;
     const tree = buildTree([{ hash: SIGNING_HASH, signature: SIGNATURE }], sequenceNumber);
-    expect(toHex(tree.root)).toBe(toHex(modelLeaf(sequenceNumber, SIGNING_HASH, SIGNATURE)));
+    expect(toHex(tree.root)).toBe(toHex(modelLeaf(STREAM, sequenceNumber, SIGNING_HASH, SIGNATURE)));
   });
 });
 
@@ -96,14 +97,14 @@ const SIZES =
 describe("every leaf is proven, and nothing else", () => {
   const seed = propertySeed("merkle");
   const events = Array.from({ length: 1025 }, (_, i) => ({
-    hash: digest(`hash ${seed} ${i}`),
-    signature: Buffer.concat([digest(`r ${seed} ${i}`), digest(`s ${seed} ${i}`)]),
+    hash: sha256(`hash ${seed} ${i}`),
+    signature: Buffer.concat([sha256(`r ${seed} ${i}`), sha256(`s ${seed} ${i}`)]),
   }));
 
   test.each(SIZES)("%d leaves", (leafCount) => {
     const own = events.slice(0, leafCount);
     const tree = buildTree(own);
-    const model = modelTree(own.map(({ hash, signature }, i) => modelLeaf(i + 1, hash, signature)));
+    const model = modelTree(own.map(({ hash, signature }, i) => modelLeaf(STREAM, i + 1, hash, signature)));
     expect(toHex(tree.root)).toBe(toHex(model.at(-1)![0]!));
     const frontier = new MerkleFrontier(STREAM, 1);
     for (const { hash, signature } of own) frontier.add(leafRecord(hash, signature));
@@ -242,36 +243,6 @@ function buildTree(events: readonly Event[], sequenceStart = 1): MerkleTree {
   const builder = new MerkleTreeBuilder(STREAM, sequenceStart, events.length);
   for (const { hash, signature } of events) builder.add(leafRecord(hash, signature));
   return builder.finish();
-}
-
-// ----------------------------------------------------- the model: written from the protocol's text, shares no code
-
-function digest(...parts: (string | Uint8Array)[]): Buffer {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-}
-
-function modelLeaf(sequenceNumber: number, signingHash: Uint8Array, signature: Uint8Array): Buffer {
-  const sequence = Buffer.alloc(8);
-  sequence.writeBigUInt64BE(BigInt(sequenceNumber));
-  const ids = [STREAM.tenantId, STREAM.storeId].map((id) => Buffer.from(id.replaceAll("-", ""), "hex"));
-  return digest("VES_LEAF_V1", ...ids, sequence, signingHash, signature);
-}
-
-/** Levels, leaves first, padding hashed like everything else. */
-function modelTree(leaves: readonly Buffer[]): Buffer[][] {
-  let level = [...leaves];
-  while (Math.log2(level.length) % 1 !== 0) level.push(digest("VES_PAD_LEAF_V1"));
-  const levels = [level];
-  while (level.length > 1) {
-    const children = level;
-    level = Array.from({ length: children.length / 2 }, (_, i) =>
-      digest("VES_NODE_V1", children[2 * i]!, children[2 * i + 1]!),
-    );
-    levels.push(level);
-  }
-  return levels;
 }
 
 function flip(bytes: Uint8Array, at: number): Uint8Array {
