@@ -33,7 +33,9 @@ export function sendRaw(port: number, bytes: Uint8Array | string, timeoutMs = 20
 function isComplete(raw: Buffer): boolean {
   const end = raw.indexOf("\r\n\r\n");
   if (end < 0) return false;
-  const length = /content-length: (\d+)/i.exec(raw.toString("latin1", 0, end));
+  const head = raw.toString("latin1", 0, end);
+  if (/transfer-encoding: chunked/i.test(head)) return raw.toString("latin1").endsWith("\r\n0\r\n\r\n");
+  const length = /content-length: (\d+)/i.exec(head);
   return length !== null && raw.length >= end + 4 + Number(length[1]);
 }
 
@@ -47,6 +49,19 @@ function parse(raw: Buffer): RawAnswer {
     const colon = line.indexOf(":");
     if (colon > 0) headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
   }
-  const body = end < 0 ? "" : raw.subarray(end + 4).toString("utf8");
-  return { status: status === null ? null : Number(status[1]), headers, text: body, raw: text };
+  const body = end < 0 ? Buffer.alloc(0) : raw.subarray(end + 4);
+  const isChunked = headers.get("transfer-encoding") === "chunked";
+  const content = isChunked ? unchunked(body) : body;
+  return { status: status === null ? null : Number(status[1]), headers, text: content.toString("utf8"), raw: text };
+}
+
+function unchunked(body: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; ; ) {
+    const lineEnd = body.indexOf("\r\n", at);
+    const length = lineEnd < 0 ? 0 : Number.parseInt(body.toString("latin1", at, lineEnd), 16);
+    if (!(length > 0)) return Buffer.concat(parts);
+    parts.push(body.subarray(lineEnd + 2, lineEnd + 2 + length));
+    at = lineEnd + 4 + length;
+  }
 }
