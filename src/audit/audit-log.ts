@@ -12,7 +12,7 @@ import { selectEd25519 } from "../verify/ed25519-native.js";
 import type { Finding } from "./audit-fault.js";
 import type { AuditResult, AuditTask, AuditWorkerData } from "./audit-task.js";
 import { type CheckedRange, type Range, RangeChecker } from "./check-range.js";
-import { checkTables } from "./check-tables.js";
+import { checkIntegrity, checkTables } from "./check-tables.js";
 import { OrderCheck } from "./order-check.js";
 
 export interface AuditOptions {
@@ -48,25 +48,51 @@ export async function auditLog(options: AuditOptions): Promise<AuditReport> {
   const order = new OrderCheck();
   const findings: Finding[] = [];
   let identity: LogIdentity | null = null;
-  const data: AuditWorkerData = { path: options.path, withSignatures: options.withSignatures };
-  const threads = { minThreads: options.threads, maxThreads: options.threads };
-  const pool = new Piscina({ filename: workerPath("audit"), workerData: data, ...threads, idleTimeout: 60_000 });
-  const db = openReaderOf(options.path);
   try {
-    identity = readLogIdentity(db);
+    using db = disposable(openReaderOf(options.path));
+    identity = readLogIdentity(db.connection);
+    // A short log is read sooner than threads start.
+    if (headOf(db.connection) >= RANGE_ENTRIES) await auditWithThreads(db.connection, order, options, findings);
+    else auditHere(db.connection, order, options, findings);
+  } catch (error) {
+    findings.push({ offset: null, message: `the log cannot be read: ${(error as Error).message}` });
+  }
+  return { identity, entries: order.nextOffset, streams: order.streams, entities: order.entities, findings };
+}
+
+async function auditWithThreads(
+  db: Connection,
+  order: OrderCheck,
+  options: AuditOptions,
+  findings: Finding[],
+): Promise<void> {
+  const { path, withSignatures, threads } = options;
+  const workerData: AuditWorkerData = { path, withSignatures };
+  const count = { minThreads: threads, maxThreads: threads, idleTimeout: Number.POSITIVE_INFINITY };
+  const pool = new Piscina({ filename: workerPath("audit"), workerData, ...count });
+  try {
     const integrity = run(pool, null);
     integrity.catch(() => {});
     const finding = (await followLog(db, pool, order, options)) ?? judgeRest(db, order, options, findings);
     if (finding !== null) findings.unshift(finding);
-    const damage = await integrity;
-    if (damage !== null) findings.push({ offset: null, message: damage });
-  } catch (error) {
-    findings.push({ offset: null, message: `the log cannot be read: ${(error as Error).message}` });
+    addDamage(findings, await integrity);
   } finally {
     await pool.destroy();
-    db.close();
   }
-  return { identity, entries: order.nextOffset, streams: order.streams, entities: order.entities, findings };
+}
+
+function auditHere(db: Connection, order: OrderCheck, options: AuditOptions, findings: Finding[]): void {
+  const finding = judgeRest(db, order, options, findings);
+  if (finding !== null) findings.unshift(finding);
+  addDamage(findings, checkIntegrity(db));
+}
+
+function addDamage(findings: Finding[], message: string | null): void {
+  if (message !== null) findings.push({ offset: null, message });
+}
+
+function disposable(connection: Connection): Disposable & { readonly connection: Connection } {
+  return { connection, [Symbol.dispose]: () => connection.close() };
 }
 
 /** Checks range after range until the head is near. Returns the first bad entry. */

@@ -40,9 +40,16 @@ export function parseRfc3339(text: string): number | null {
 
 /** `YYYY-MM-DDTHH:MM:SS.mmm+00:00`, the form of every timestamp this service writes into receipts (spec §7). */
 export function formatRfc3339(ms: number): string {
+  if (ms === lastMs) return lastText;
   assert(ms >= YEAR_0_MS && ms < YEAR_10000_MS, "timestamp outside years 0-9999");
-  return `${new Date(ms).toISOString().slice(0, -1)}+00:00`;
+  lastText = `${new Date(ms).toISOString().slice(0, -1)}+00:00`;
+  lastMs = ms;
+  return lastText;
 }
+
+/** Events of one chunk share their time, and each shows it twice: in its frame and in its receipt. */
+let lastMs = Number.NaN;
+let lastText = "";
 
 /** Value of exactly `count` ASCII digits at `start`, or -1. */
 function digits(text: string, start: number, count: number): number {

@@ -26,8 +26,13 @@ const AGENTS = 4;
 const BATCH_EVENTS = 50;
 const CHUNK_BATCHES = 10;
 
-/** `encrypted`: how many events are sealed. Every tenth event names a command, every seventh an entity version. */
-export async function makeLog(folder: string, events: number, encrypted = 0): Promise<MadeLog> {
+/** A log, or more of the one in `folder`, under a new sequencer. `encrypted`: how many events are sealed. Every tenth event names a command, every seventh an entity version. */
+export async function makeLog(
+  folder: string,
+  events: number,
+  encrypted = 0,
+  whileOpen: () => void = () => {},
+): Promise<MadeLog> {
   const random = seededRandom(events);
   const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => Math.floor(random() * 256));
   const signingSeed = bytes(32);
@@ -55,6 +60,7 @@ export async function makeLog(folder: string, events: number, encrypted = 0): Pr
     await commit(items);
     items = [];
   }
+  whileOpen();
   const agentKeys = new Map(agents.map(({ agentId, key }) => [agentId as string, key.publicKey]));
   return { head: events, sequencerPublicKey: sequencer.publicKey, agentKeys };
 }

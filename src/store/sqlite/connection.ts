@@ -64,9 +64,15 @@ export function openReader(folder: string): Connection {
 /** Reads a database file by its path, beside a running service or alone. */
 export function openReaderOf(path: string): Connection {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
-  db.pragma("query_only = ON");
-  db.pragma("cache_size = -16384");
-  return db;
+  try {
+    db.pragma("query_only = ON");
+    db.pragma("cache_size = -16384");
+    return db;
+  } catch (error) {
+    // A damaged file is first read here.
+    db.close();
+    throw error;
+  }
 }
 
 /** A connection for checkpoints only. */
