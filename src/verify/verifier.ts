@@ -44,6 +44,7 @@ export interface VerifierOptions {
 export class Verifier implements AsyncDisposable {
   readonly #options: VerifierOptions;
   readonly #pool: Piscina;
+  readonly #loaded: Promise<unknown>;
   readonly #pending: PendingRequest[] = [];
   #tasks = 0;
 
@@ -56,6 +57,7 @@ export class Verifier implements AsyncDisposable {
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
+    this.#loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(emptyTask())));
   }
 
   /** Takes an admitted request; its submission gets the answer. */
@@ -74,6 +76,8 @@ export class Verifier implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Node aborts the process when a thread is ended while it loads its modules.
+    await this.#loaded;
     await this.#pool.destroy();
   }
 
@@ -130,4 +134,9 @@ export class Verifier implements AsyncDisposable {
       submissions.refuse(request.requestId, error as Error);
     }
   }
+}
+
+/** Of no requests: a thread that answers it has loaded its modules. */
+function emptyTask(): VerifyTask {
+  return { ...packRequests([]), keys: [] };
 }

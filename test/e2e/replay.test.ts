@@ -233,7 +233,7 @@ describe("subscribers of all kinds", () => {
   it("a dead one is closed; one that reads slowly, and one that is idle but answers pings, are not", async () => {
     await using service = await startService({ WS_PING_INTERVAL_SECS: "8", TAIL_BYTES_MAX: "0" });
     const agent = await service.agent();
-    const head = 20;
+    const head = 40;
     for (let i = 0; i < head; i++) {
       await sendBatch(service, signBatch(agent, 50, { payload: largePayload(20_000) }));
     }
@@ -242,7 +242,7 @@ describe("subscribers of all kinds", () => {
     await using slow = await Subscriber.open(service, "from_offset=0");
     slow.socket.on("message", () => {
       slow.socket.pause();
-      setTimeout(() => slow.socket.resume(), isHurried ? 0 : 400);
+      setTimeout(() => slow.socket.resume(), isHurried ? 0 : 100);
     });
     let isHurried = false;
     using dead = await RawConnection.open(service);

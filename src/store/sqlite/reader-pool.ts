@@ -40,6 +40,7 @@ export type ReadMethod = Exclude<keyof SqliteLogReader | keyof SqliteCommitmentR
 
 export class SqliteReaderPool implements LogReader, CommitmentReader {
   readonly #pool: Piscina;
+  readonly #loaded: Promise<unknown>;
 
   constructor(options: ReadWorkerData & { readonly threads: number }) {
     this.#pool = new Piscina({
@@ -49,6 +50,7 @@ export class SqliteReaderPool implements LogReader, CommitmentReader {
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
+    this.#loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.head()));
   }
 
   head(): Promise<LogHead> {
@@ -108,6 +110,8 @@ export class SqliteReaderPool implements LogReader, CommitmentReader {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // Node aborts the process when a thread is ended while it loads its modules.
+    await this.#loaded;
     await this.#pool.destroy();
   }
 
