@@ -122,14 +122,18 @@ export class TlogAuditor {
     return entries;
   }
 
-  /** Root of the first `size` leaves, from the level-0 tiles of a later tree. */
-  async rootAt(size: number): Promise<Buffer> {
+  /** Hashes of the first `size` leaves, from the level-0 tiles of that tree or a later one. */
+  async leaves(size: number): Promise<Buffer[]> {
     const leaves: Buffer[] = [];
     for (const tile of tilesOf(0, size)) {
       const hashes = await this.#bytes(tilePath("0", tile.index, tile.width));
       for (let i = 0; i < tile.width; i++) leaves.push(hashes.subarray(i * 32, i * 32 + 32));
     }
-    return rootOf(leaves);
+    return leaves;
+  }
+
+  async rootAt(size: number): Promise<Buffer> {
+    return rootOf(await this.leaves(size));
   }
 
   async #auditUpperLevels(leaves: readonly Buffer[]): Promise<void> {
