@@ -28,7 +28,7 @@ export function encodeReceipt(event: SequencedEvent, hash: Uint8Array = receiptH
     sequencerId: event.sequencer.sequencerId,
     eventId: uuidFromBytes(event.eventId),
     sequenceNumber: event.sequenceNumber,
-    sequencedAt: timeText(event.sequencedAtMs),
+    sequencedAt: formatRfc3339(event.sequencedAtMs),
     receiptHash: hexText(hash),
     signatureAlg: "ed25519",
     sequencerSignature: hexText(event.receiptSignature),
@@ -45,21 +45,13 @@ export function encodeFrame(offset: number, event: SequencedEvent, receipt: stri
   const { envelope } = event;
   const head =
     `{"kind":"ves_event","offset":${offset},"tenant_id":"${event.tenantId}","store_id":"${event.storeId}",` +
-    `"sequence_number":${event.sequenceNumber},"sequenced_at":"${timeText(event.sequencedAtMs)}","event":`;
+    `"sequence_number":${event.sequenceNumber},"sequenced_at":"${formatRfc3339(event.sequencedAtMs)}","event":`;
   const frame = Buffer.allocUnsafe(head.length + envelope.length + receipt.length + 12);
   let at = frame.write(head, 0, "latin1");
   frame.set(envelope, at);
   at += envelope.length;
   at += frame.write(`,"receipt":${receipt}}`, at, "latin1");
   return frame.subarray(0, at);
-}
-
-/** The last time written: a chunk has one for all its entries. */
-let lastTime = { ms: Number.NaN, text: "" };
-
-function timeText(ms: number): string {
-  if (ms !== lastTime.ms) lastTime = { ms, text: formatRfc3339(ms) };
-  return lastTime.text;
 }
 
 /** Native hex: four times as fast as the browser-safe one. */
