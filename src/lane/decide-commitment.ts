@@ -2,6 +2,7 @@
  * The rules for committing a range (ves-protocol §9.2). Commitments of a stream form one chain without a gap from sequence
  * number 1: the same range again is answered with the stored one, anything that does not follow the last one is refused.
  */
+import { bytesEqual } from "../base/bytes.js";
 import { GENESIS_STATE_ROOT } from "../protocol/commitment.js";
 import { stateRoot } from "../protocol/state-root.js";
 import { commitmentKey, streamKey } from "../store/chunk-key.js";
@@ -42,6 +43,10 @@ export function judgeRange({ sequenceStart, sequenceEnd }: SequenceRange, chain:
       sequenceStart > committed ? "SEQUENCE_GAP" : "ALREADY_EXISTS",
       `commitment range must start at ${committed + 1} (next after last committed sequence ${committed})`,
     );
+  }
+  // A row of an older database: what is chained to it now could never be verified.
+  if (last !== null && bytesEqual(last.newStateRoot, GENESIS_STATE_ROOT)) {
+    return refused("INVALID_STATE_TRANSITION", "state roots of this stream are missing: run backfill-ves-state-roots");
   }
   if (sequenceEnd <= head) return { kind: "free" };
   const present = Math.max(0, head - sequenceStart + 1);

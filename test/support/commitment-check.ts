@@ -55,7 +55,7 @@ export async function checkChain(service: TestService, stream: ModelStream): Pro
   const leaves = await streamLeaves(service, stream);
   const commitments = await listCommitments(service, stream);
   let end = 0;
-  let stateRoot = Buffer.alloc(32);
+  let stateRoot: Buffer = Buffer.alloc(32);
   for (const commitment of commitments) {
     const { sequence_start, sequence_end, leaf_count } = commitment;
     assert.deepEqual([commitment.tenant_id, commitment.store_id], [stream.tenantId, stream.storeId]);

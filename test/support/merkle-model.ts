@@ -26,7 +26,7 @@ export function modelLeaf(
 
 /** Levels, leaves first, padding hashed like everything else. The root is the last level's only node. */
 export function modelTree(leaves: readonly Uint8Array[]): Buffer[][] {
-  let level = leaves.map((leaf) => Buffer.from(leaf));
+  let level: Buffer[] = leaves.map((leaf) => Buffer.from(leaf));
   while ((level.length & (level.length - 1)) !== 0) level.push(sha256("VES_PAD_LEAF_V1"));
   const levels = [level];
   while (level.length > 1) {
@@ -45,7 +45,7 @@ export function modelRoot(leaves: readonly Uint8Array[]): Buffer {
 
 /** Where a path leads to. */
 export function climb(leaf: Uint8Array, leafIndex: number, path: readonly Uint8Array[]): Buffer {
-  let node = Buffer.from(leaf);
+  let node: Buffer = Buffer.from(leaf);
   let index = leafIndex;
   for (const sibling of path) {
     node = index % 2 === 0 ? sha256("VES_NODE_V1", node, sibling) : sha256("VES_NODE_V1", sibling, node);

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+/** Entry of `stateset-sequencer-admin`: commands on a data folder whose service is stopped. */
+import { packageVersion } from "../base/asset-paths.js";
+import { FolderLockedError } from "../store/sqlite/folder-lock.js";
+import { backfillVesStateRoots } from "./backfill-ves-state-roots.js";
+import { UsageError } from "./usage-error.js";
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_LOCKED = 75;
+
+interface AdminCommand {
+  readonly summary: string;
+  /** Resolves to the exit code. */
+  run(args: readonly string[]): Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, AdminCommand>> = {
+  "backfill-ves-state-roots": {
+    summary: "Compute the state roots of commitments from older databases",
+    run: backfillVesStateRoots,
+  },
+};
+
+const HELP = `stateset-sequencer-admin ${packageVersion}
+
+Usage: stateset-sequencer-admin COMMAND [options]; COMMAND --help tells more
+
+${Object.entries(COMMANDS)
+  .map(([name, { summary }]) => `  ${name.padEnd(28)} ${summary}`)
+  .join("\n")}`;
+
+async function main([name = "help", ...args]: readonly string[]): Promise<number> {
+  if (["help", "-h", "--help", "commands"].includes(name)) {
+    const command = COMMANDS[args[0] ?? ""];
+    if (command !== undefined) return command.run(["--help"]);
+    console.log(HELP);
+    return 0;
+  }
+  if (["version", "-V", "-v", "--version"].includes(name)) {
+    console.log(packageVersion);
+    return 0;
+  }
+  const command = COMMANDS[name];
+  if (command === undefined) throw new UsageError(`unknown command ${name}; see --help`);
+  return command.run(args);
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    console.error(`stateset-sequencer-admin: ${error instanceof Error ? error.message : String(error)}`);
+    if (error instanceof UsageError) process.exitCode = EXIT_USAGE;
+    else process.exitCode = error instanceof FolderLockedError ? EXIT_LOCKED : EXIT_FAILED;
+  },
+);

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { toHex } from "../../../src/base/bytes.js";
+import type { Uuid } from "../../../src/base/ids.js";
+import { openChunk } from "../../../src/lane/chunk.js";
+import { decideCommitment, judgeRange } from "../../../src/lane/decide-commitment.js";
+import { GENESIS_STATE_ROOT, verifyCommitmentChain } from "../../../src/protocol/commitment.js";
+import { streamKey } from "../../../src/store/chunk-key.js";
+import type { Commitment } from "../../../src/store/commitment-contract.js";
+import type { ChunkState } from "../../../src/store/contract.js";
+
+const STREAM = {
+  tenantId: "00000000-0000-0000-0000-000000000001" as Uuid,
+  storeId: "00000000-0000-0000-0000-000000000002" as Uuid,
+};
+const ROOT = new Uint8Array(32).fill(7);
+
+function stored(sequenceStart: number, sequenceEnd: number): Commitment {
+  return {
+    ...STREAM,
+    ...{ sequenceStart, sequenceEnd, merkleRoot: ROOT, prevStateRoot: GENESIS_STATE_ROOT, newStateRoot: ROOT },
+    ...{ batchId: "00000000-0000-0000-0000-00000000000b" as Uuid, committedAtMs: 5, anchor: null },
+  };
+}
+
+describe("judgeRange", () => {
+  const last = stored(4, 6);
+  const chain = { head: 9, last, sameStart: null };
+  const fresh = { head: 9, last: null, sameStart: null };
+
+  test.each([
+    ["the first, from 1", { sequenceStart: 1, sequenceEnd: 9 }, fresh, "free"],
+    ["the next", { sequenceStart: 7, sequenceEnd: 7 }, chain, "free"],
+    ["up to the head", { sequenceStart: 7, sequenceEnd: 9 }, chain, "free"],
+    ["the stored one again", { sequenceStart: 4, sequenceEnd: 6 }, { ...chain, sameStart: last }, "stored"],
+    [
+      "the stored start, another end",
+      { sequenceStart: 4, sequenceEnd: 7 },
+      { ...chain, sameStart: last },
+      "ALREADY_EXISTS",
+    ],
+    ["a start that is covered", { sequenceStart: 5, sequenceEnd: 8 }, chain, "ALREADY_EXISTS"],
+    ["a gap", { sequenceStart: 8, sequenceEnd: 9 }, chain, "SEQUENCE_GAP"],
+    ["the first, from 2", { sequenceStart: 2, sequenceEnd: 3 }, fresh, "SEQUENCE_GAP"],
+    ["beyond the head", { sequenceStart: 7, sequenceEnd: 10 }, chain, "SEQUENCE_GAP"],
+    ["wholly beyond the head", { sequenceStart: 1, sequenceEnd: 1 }, { ...fresh, head: 0 }, "SEQUENCE_GAP"],
+    ["from 0", { sequenceStart: 0, sequenceEnd: 3 }, fresh, "INVALID_FIELD_VALUE"],
+    ["backwards", { sequenceStart: 7, sequenceEnd: 6 }, chain, "INVALID_FIELD_VALUE"],
+    [
+      "behind a commitment without state root",
+      { sequenceStart: 7, sequenceEnd: 9 },
+      { ...chain, last: { ...last, newStateRoot: GENESIS_STATE_ROOT } },
+      "INVALID_STATE_TRANSITION",
+    ],
+  ])("%s", (_name, range, rows, expected) => {
+    const verdict = judgeRange(range, rows);
+    expect(verdict.kind === "refused" ? verdict.refusal.code : verdict.kind).toBe(expected);
+  });
+});
+
+test("commitments of one chunk follow each other", () => {
+  const state: ChunkState = {
+    ...{ nextOffset: 9, lastSequencedAtMs: 0, events: new Map(), entities: new Map(), commands: new Set() },
+    ...{ agentKeys: new Map(), highestKeyIds: new Map(), apiKeys: new Map() },
+    ...{ lastCommitments: new Map(), commitments: new Map() },
+    streams: new Map([[streamKey(STREAM.tenantId, STREAM.storeId), { ...STREAM, head: 9 }]]),
+  };
+  const sequencer = { sequencerId: STREAM.tenantId, publicKey: ROOT };
+  const chunk = openChunk(state, { nowMs: 77, sequencer, sign: () => ROOT, keyEpoch: 0 });
+  const commit = (sequenceStart: number, sequenceEnd: number, batchId: string) =>
+    decideCommitment(chunk, {
+      ...{ kind: "commit_range", requestId: 1, ...STREAM, sequenceStart, sequenceEnd, merkleRoot: ROOT },
+      batchId: batchId as Uuid,
+    });
+  const first = commit(1, 4, "a") as Commitment;
+  expect(first).toMatchObject({ batchId: "a", committedAtMs: 77, anchor: null });
+  expect(commit(1, 4, "b")).toBe(first);
+  expect(commit(1, 5, "c")).toMatchObject({ code: "ALREADY_EXISTS" });
+  const second = commit(5, 9, "d") as Commitment;
+  expect(toHex(second.prevStateRoot)).toBe(toHex(first.newStateRoot));
+  expect(verifyCommitmentChain([first, second])).toBeNull();
+  expect(chunk.writes.commitments.map(({ commitment }) => commitment.batchId)).toEqual(["a", "d"]);
+});
