@@ -124,7 +124,6 @@ export class Tlog implements AsyncDisposable {
 
   #end(reason: string): void {
     this.#refusal ??= reason;
-    this.#chunks = [];
     const error = new CodedError("SERVICE_UNAVAILABLE", "this log signs no checkpoints");
     for (const { reject } of this.#waiters.values()) reject(error);
     this.#waiters.clear();

@@ -1,3 +1,4 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromHex } from "../../src/base/bytes.js";
 import { leafRecordOfFrame } from "../../src/protocol/tlog-leaf.js";
@@ -133,6 +134,18 @@ describe("the log's tree", () => {
     for (const bad of ["-1", "1.5", "x", "", "9007199254740993", "1e3"]) {
       expectProblem(await service.get(`${path}inclusion?offset=${bad}`), "INVALID_FIELD_VALUE");
     }
+  });
+
+  it("is described in the served document", async () => {
+    const { paths, components } = (await service.get("/openapi.json")).json;
+    const answers = ["checkpoint", "inclusion?offset=1", "consistency?from=1"];
+    for (const name of answers) {
+      const path = `/api/v1/log/${name}`;
+      const schema = paths[path.split("?")[0]!].get.responses["200"].content["application/json"].schema;
+      const validate = new Ajv2020({ strict: false }).compile({ ...schema, components });
+      expect(validate((await service.get(path)).json), JSON.stringify(validate.errors)).toBe(true);
+    }
+    expect(Object.keys(paths)).toEqual(expect.arrayContaining(["/tlog/checkpoint", "/tlog/tile/{level}/{index}"]));
   });
 
   it("refuses at once what is more than it answers", async () => {

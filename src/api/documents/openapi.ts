@@ -3,6 +3,7 @@ import { packageVersion } from "../../base/asset-paths.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
 import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
 import { SCHEMAS } from "./schemas.js";
+import { tlogPaths } from "./tlog.js";
 
 const LIMIT = query(
   "limit",
@@ -204,6 +205,7 @@ export const openapi: Json = {
       }),
     },
     ...COMMITMENT_PATHS,
+    ...tlogPaths(operation, query, pathParameter),
     ...OPERATIONS,
   },
   components: {
