@@ -4,7 +4,7 @@ import { CodedError } from "../base/errors.js";
 import { parseUuid } from "../base/ids.js";
 import { commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
-import { readHash } from "../protocol/commitment.js";
+import { readHash } from "../protocol/merkle.js";
 import { verifyInclusion, verifyPath } from "../protocol/merkle-proof.js";
 import type { LogReader } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";

@@ -2,9 +2,9 @@
  * A stream's chain of commitments, checked offline (spec §9): pure, browser-safe, no trust in the server. Whoever knows one
  * state root of a stream can check everything before it; whoever keeps the newest one notices any later rewriting.
  */
-import { bytesEqual, fromHex } from "../base/bytes.js";
+import { bytesEqual } from "../base/bytes.js";
 import { parseUuid } from "../base/ids.js";
-import { HASH_BYTES, LEAF_COUNT_MAX } from "./merkle.js";
+import { HASH_BYTES, LEAF_COUNT_MAX, readHash } from "./merkle.js";
 import { type StateRootFields, stateRoot } from "./state-root.js";
 
 /** The facts of a commitment that its state root binds. */
@@ -80,9 +80,4 @@ export function readCommitment(json: Readonly<Record<string, unknown>>): StateCo
   if (typeof sequenceStart !== "number" || typeof sequenceEnd !== "number") return null;
   const commitment = { tenantId, storeId, sequenceStart, sequenceEnd, merkleRoot, prevStateRoot, newStateRoot };
   return isWellFormed(commitment) && leafCount === sequenceEnd - sequenceStart + 1 ? commitment : null;
-}
-
-/** 32 bytes from the hex of a commitment or proof; null for anything else. */
-export function readHash(value: unknown): Uint8Array | null {
-  return typeof value === "string" && !value.startsWith("0x") ? fromHex(value, HASH_BYTES) : null;
 }

@@ -3,7 +3,16 @@
  * the original this checks the path's length, the index and that the leaf is not padding.
  */
 import { bytesEqual } from "../base/bytes.js";
-import { HASH_BYTES, LEAF_COUNT_MAX, type LeafFields, merkleLeaf, merkleNode, PAD_LEAF, treeDepth } from "./merkle.js";
+import {
+  HASH_BYTES,
+  LEAF_COUNT_MAX,
+  type LeafFields,
+  merkleLeaf,
+  merkleNode,
+  PAD_LEAF,
+  readHash,
+  treeDepth,
+} from "./merkle.js";
 
 /** A leaf's way to a root whose tree may be of any size. */
 export interface MerklePath {
@@ -74,4 +83,18 @@ export function verifyEventInclusion(
     path,
     merkleRoot,
   });
+}
+
+/** A proof as `GET /api/v1/ves/proofs/…` shows it. Directions are not read: they follow from the index. Null when odd. */
+export function readInclusionProof(
+  json: Readonly<Record<string, unknown>>,
+): (MerklePath & { readonly sequenceNumber: number }) | null {
+  const { sequence_number: sequenceNumber, leaf_index: leafIndex, proof_path: items } = json;
+  const leafHash = readHash(json.leaf_hash);
+  const merkleRoot = readHash(json.merkle_root);
+  if (leafHash === null || merkleRoot === null || !Array.isArray(items) || items.length > PATH_LENGTH_MAX) return null;
+  if (!Number.isSafeInteger(sequenceNumber) || !Number.isSafeInteger(leafIndex)) return null;
+  const path = items.map(readHash).filter((hash) => hash !== null);
+  if (path.length !== items.length) return null;
+  return { sequenceNumber: sequenceNumber as number, leafIndex: leafIndex as number, leafHash, merkleRoot, path };
 }

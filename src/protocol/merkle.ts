@@ -3,7 +3,7 @@
  * two. Pure and browser-safe. Bound: `LEAF_COUNT_MAX` leaves.
  */
 import { assert } from "../base/assert.js";
-import { utf8 } from "../base/bytes.js";
+import { fromHex, utf8 } from "../base/bytes.js";
 import type { Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_LEAF, DOMAIN_NODE, DOMAIN_PAD_LEAF } from "./domains.js";
@@ -133,4 +133,9 @@ export function padRoot(depth: number): Uint8Array {
     padRoots.push(merkleNode(known, known));
   }
   return padRoots[depth]!;
+}
+
+/** 32 bytes from the hex of a commitment or proof, without prefix (spec §1.2); null for anything else. */
+export function readHash(value: unknown): Uint8Array | null {
+  return typeof value === "string" && !value.startsWith("0x") ? fromHex(value, HASH_BYTES) : null;
 }

@@ -15,6 +15,7 @@ import {
 import { MerkleFrontier } from "../../../src/protocol/merkle-frontier.js";
 import {
   pathDirections,
+  readInclusionProof,
   verifyEventInclusion,
   verifyInclusion,
   verifyPath,
@@ -197,6 +198,37 @@ describe("what a proof cannot say", () => {
   function padlessSibling(): Uint8Array {
     return merkleNode(tree.leaf(0), tree.leaf(1));
   }
+});
+
+describe("the wire form of a proof", () => {
+  const tree = buildTree([1, 2, 3].map(() => ({ hash: SIGNING_HASH, signature: SIGNATURE })));
+  const json = {
+    sequence_number: 2,
+    leaf_index: 1,
+    leaf_hash: toHex(tree.leaf(1)),
+    merkle_root: toHex(tree.root),
+    proof_path: tree.path(1).map(toHex),
+  };
+
+  test("is read back and verifies", () => {
+    const proof = readInclusionProof({ ...json, directions: "not read" })!;
+    expect(proof.sequenceNumber).toBe(2);
+    expect(verifyInclusion({ ...proof, leafCount: 3 })).toBe(true);
+  });
+
+  test.each(Object.keys(json))("is refused with an odd %s", (name) => {
+    const odd = [
+      undefined,
+      null,
+      "x",
+      {},
+      1.5,
+      ["x"],
+      `0x${json.leaf_hash}`,
+      Array.from({ length: 33 }, () => json.leaf_hash),
+    ];
+    for (const value of odd) expect(readInclusionProof({ ...json, [name]: value })).toBeNull();
+  });
 });
 
 test("directions follow from the index", () => {
