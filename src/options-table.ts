@@ -168,7 +168,7 @@ export const OPTIONS = {
   TLOG_SIGNING_KEY: secret(
     "Ed25519 seed that signs checkpoints: 32 bytes, hex or base64. Unset = generated into DATA_DIR.",
   ),
-  TLOG_CHECKPOINT_INTERVAL_MS: integer(500, 50, 60_000, "Shortest time between two checkpoints of a growing log."),
+  TLOG_CHECKPOINT_INTERVAL_MS: integer(250, 50, 60_000, "Shortest time between two checkpoints of a growing log."),
   TLOG_GUARD_FILE: text(
     "",
     "File outside DATA_DIR that remembers what was signed, so that a restored or copied folder cannot sign a fork.",
