@@ -43,6 +43,7 @@ export interface NativeSocket<T> {
   send(message: Uint8Array, isBinary: boolean): number;
   getBufferedAmount(): number;
   cork(work: () => void): unknown;
+  ping(): unknown;
   end(code: number, reason: string): void;
   close(): void;
   getUserData(): T;
@@ -58,6 +59,9 @@ export interface NativeSocketBehavior<T> {
   upgrade(res: NativeResponse, req: NativeRequest, context: unknown): void;
   open(socket: NativeSocket<T>): void;
   drain(socket: NativeSocket<T>): void;
+  message(socket: NativeSocket<T>): void;
+  ping(socket: NativeSocket<T>): void;
+  pong(socket: NativeSocket<T>): void;
   close(socket: NativeSocket<T>, code: number, message: ArrayBuffer): void;
 }
 

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { NativeRequest, NativeResponse, NativeSocket, NativeSocketBehavior } from "./native.js";
 
-/** One WebSocket path of the Node transport: handshake, keep-alive and bounded sending with the native rules. */
+/** One WebSocket path of the Node transport: handshake and bounded sending with the native rules. */
 
 export interface UpgradeParts {
   readonly req: IncomingMessage;
@@ -58,9 +58,7 @@ export class NodeSocketRoute {
 
 class NodeSocket implements NativeSocket<unknown> {
   private isClosed = false;
-  private isAlive = true;
   private hasBacklog = false;
-  private readonly keepAlive: NodeJS.Timeout;
 
   constructor(
     private readonly client: WebSocket,
@@ -69,12 +67,9 @@ class NodeSocket implements NativeSocket<unknown> {
     private readonly behavior: NativeSocketBehavior<unknown>,
     private readonly gone: () => void,
   ) {
-    this.keepAlive = setInterval(() => this.checkAlive(), (behavior.idleTimeout * 1000) / 2);
-    for (const event of ["message", "ping", "pong"]) {
-      client.on(event, () => {
-        this.isAlive = true;
-      });
-    }
+    client.on("message", () => behavior.message(this));
+    client.on("ping", () => behavior.ping(this));
+    client.on("pong", () => behavior.pong(this));
     // A close event follows each error.
     client.on("error", () => {});
     client.on("close", (code, reason) => this.finish(code, reason));
@@ -102,6 +97,10 @@ class NodeSocket implements NativeSocket<unknown> {
     this.stream.uncork();
   }
 
+  ping(): void {
+    this.client.ping();
+  }
+
   end(code: number, reason: string): void {
     this.client.close(code, reason);
     this.finish(code, Buffer.from(reason));
@@ -118,20 +117,10 @@ class NodeSocket implements NativeSocket<unknown> {
     this.behavior.drain(this);
   }
 
-  private checkAlive(): void {
-    if (!this.isAlive) {
-      this.close();
-      return;
-    }
-    this.isAlive = false;
-    this.client.ping();
-  }
-
   /** Like the native library: the close callback runs at once, and once. */
   private finish(code: number, reason: Buffer): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    clearInterval(this.keepAlive);
     this.gone();
     this.behavior.close(this, code, new Uint8Array(reason).buffer);
   }

@@ -1,6 +1,7 @@
 import { Exchange, type ExchangeContext } from "./exchange.js";
 import type { Socket, SocketHandler, SocketRoute, UpgradeRequest } from "./http.js";
 import { upgradeRequired } from "./http-routes.js";
+import { Liveness } from "./liveness.js";
 import type { NativeApp, NativeRequest, NativeResponse, NativeSocket } from "./native.js";
 
 /**
@@ -23,6 +24,10 @@ interface Attachment {
 }
 
 const NO_COMPRESSION = 0;
+const NO_IDLE_TIMEOUT = 0;
+
+/** How often each socket is looked at, in parts of its ping interval. */
+const LOOKS_PER_INTERVAL = 4;
 const ABNORMAL_CLOSURE = 1006;
 const INTERNAL_FAILURE = 1011;
 
@@ -31,11 +36,16 @@ export function mountSocketRoute(app: NativeApp, route: SocketRoute, context: So
     compression: NO_COMPRESSION,
     maxPayloadLength: context.limits.socketMessageBytesMax,
     maxBackpressure: context.limits.socketBufferBytesMax,
-    idleTimeout: context.limits.pingIntervalS,
-    sendPingsAutomatically: true,
+    // The library's own timeout sees progress only when the kernel frees a large part of its buffer: it would cut a slow
+    // reader. `Liveness` judges instead.
+    idleTimeout: NO_IDLE_TIMEOUT,
+    sendPingsAutomatically: false,
     upgrade: (res, req, nativeContext) => void upgrade(context, route, res, req, nativeContext),
     open: (native) => native.getUserData().socket.attach(native),
     drain: (native) => native.getUserData().socket.drained(),
+    message: (native) => native.getUserData().socket.heard(),
+    ping: (native) => native.getUserData().socket.heard(),
+    pong: (native) => native.getUserData().socket.answered(),
     close: (native, code, reason) => native.getUserData().socket.detach(code, Buffer.from(reason).toString()),
   });
 }
@@ -96,15 +106,21 @@ function upgradeRequest(exchange: Exchange): UpgradeRequest {
 /** A handler's socket, before, during and after the native one exists. Faults of the handler end only this socket. */
 export class OpenSocket implements Socket {
   private native: NativeSocket<Attachment> | null = null;
+  private readonly liveness: Liveness;
+  private look: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly handler: SocketHandler,
     private readonly requestId: string,
     private readonly context: SocketContext,
-  ) {}
+  ) {
+    this.liveness = new Liveness(context.limits.pingIntervalS * 1000, performance.now());
+  }
 
   send(frame: Uint8Array): boolean {
-    return this.native !== null && this.native.send(frame, false) !== DROPPED;
+    if (this.native === null || this.native.send(frame, false) === DROPPED) return false;
+    this.liveness.sent(frame.length);
+    return true;
   }
 
   corked(work: () => void): void {
@@ -127,6 +143,8 @@ export class OpenSocket implements Socket {
   attach(native: NativeSocket<Attachment>): void {
     this.native = native;
     this.context.openSockets.add(this);
+    const everyMs = (this.context.limits.pingIntervalS * 1000) / LOOKS_PER_INTERVAL;
+    this.look = setInterval(() => this.checkAlive(), everyMs).unref();
     this.guarded(() => this.handler.opened(this));
   }
 
@@ -134,11 +152,26 @@ export class OpenSocket implements Socket {
     this.guarded(() => this.handler.drained());
   }
 
+  heard(): void {
+    this.liveness.sign(performance.now());
+  }
+
+  answered(): void {
+    this.liveness.pong(performance.now());
+  }
+
   /** The native socket is gone; also called for a handler whose socket never came to be. */
   detach(code: number, reason: string): void {
     this.native = null;
+    clearInterval(this.look);
     this.context.openSockets.delete(this);
     this.guarded(() => this.handler.closed(code, reason));
+  }
+
+  private checkAlive(): void {
+    const verdict = this.liveness.judge(performance.now());
+    if (verdict === "ping") this.native?.ping();
+    else if (verdict === "dead") this.terminate();
   }
 
   private guarded(work: () => void): void {
