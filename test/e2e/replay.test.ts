@@ -242,7 +242,7 @@ describe("subscribers of all kinds", () => {
     await using slow = await Subscriber.open(service, "from_offset=0");
     slow.socket.on("message", () => {
       slow.socket.pause();
-      setTimeout(() => slow.socket.resume(), isHurried ? 0 : 100);
+      setTimeout(() => slow.socket.resume(), isHurried ? 0 : 400);
     });
     let isHurried = false;
     using dead = await RawConnection.open(service);
