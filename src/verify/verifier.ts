@@ -44,7 +44,8 @@ export interface VerifierOptions {
 export class Verifier implements AsyncDisposable {
   readonly #options: VerifierOptions;
   readonly #pool: Piscina;
-  readonly #loaded: Promise<unknown>;
+  /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
+  readonly loaded: Promise<unknown>;
   readonly #pending: PendingRequest[] = [];
   #tasks = 0;
 
@@ -57,7 +58,7 @@ export class Verifier implements AsyncDisposable {
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    this.#loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(emptyTask())));
+    this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(emptyTask())));
   }
 
   /** Takes an admitted request; its submission gets the answer. */
@@ -76,8 +77,7 @@ export class Verifier implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Node aborts the process when a thread is ended while it loads its modules.
-    await this.#loaded;
+    await this.loaded;
     await this.#pool.destroy();
   }
 

@@ -40,7 +40,8 @@ export type ReadMethod = Exclude<keyof SqliteLogReader | keyof SqliteCommitmentR
 
 export class SqliteReaderPool implements LogReader, CommitmentReader {
   readonly #pool: Piscina;
-  readonly #loaded: Promise<unknown>;
+  /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
+  readonly loaded: Promise<unknown>;
 
   constructor(options: ReadWorkerData & { readonly threads: number }) {
     this.#pool = new Piscina({
@@ -50,7 +51,7 @@ export class SqliteReaderPool implements LogReader, CommitmentReader {
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
     });
-    this.#loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.head()));
+    this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.head()));
   }
 
   head(): Promise<LogHead> {
@@ -110,8 +111,7 @@ export class SqliteReaderPool implements LogReader, CommitmentReader {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Node aborts the process when a thread is ended while it loads its modules.
-    await this.#loaded;
+    await this.loaded;
     await this.#pool.destroy();
   }
 

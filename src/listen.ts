@@ -1,0 +1,103 @@
+import { agentKeyRoutes } from "./api/agent-keys.js";
+import { apiKeyRoutes } from "./api/api-keys.js";
+import { commitmentRoutes } from "./api/commitments.js";
+import { documentRoutes } from "./api/documents/routes.js";
+import { inclusionProofRoutes } from "./api/inclusion-proofs.js";
+import { ingestRoute } from "./api/ingest.js";
+import { logRoutes } from "./api/log.js";
+import { operationsRoutes } from "./api/operations.js";
+import { problemReply } from "./api/problem.js";
+import { subscribeRoutes } from "./api/subscribe.js";
+import { tlogRoutes } from "./api/tlog.js";
+import { Authenticator } from "./auth/authenticator.js";
+import { systemClock } from "./base/clock.js";
+import { CodedError } from "./base/errors.js";
+import { randomUuid } from "./base/ids.js";
+import type { Logger } from "./base/log.js";
+import type { Submissions } from "./base/submissions.js";
+import type { Broadcaster } from "./broadcast/broadcaster.js";
+import type { EntrySource } from "./broadcast/entry-source.js";
+import type { Commitments } from "./commit/commitments.js";
+import type { Config } from "./config.js";
+import type { Lane } from "./lane/lane.js";
+import type { Metrics } from "./ops/metrics.js";
+import { encodeNoteKey, NOTE_ED25519 } from "./protocol/signed-note.js";
+import type { ServiceKeys } from "./service-keys.js";
+import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
+import type { Tlog } from "./tlog/tlog.js";
+import { hasNativeTransport } from "./transport/native.js";
+import { type Server, startServer } from "./transport/server.js";
+import { selectEd25519 } from "./verify/ed25519-native.js";
+import type { Verifier } from "./verify/verifier.js";
+
+/** The running parts that routes answer from. */
+export interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly keys: ServiceKeys;
+  readonly sequencer: SequencerIdentity;
+  readonly head: LogHead;
+  readonly metrics: Metrics;
+  readonly shutdown: AbortSignal;
+  readonly submissions: Submissions;
+  readonly verifier: Verifier;
+  readonly lane: Lane;
+  readonly reader: LogReader;
+  readonly source: EntrySource;
+  readonly broadcaster: Broadcaster;
+  readonly tlog: Tlog;
+  readonly commitments: Commitments;
+}
+
+export function listen(parts: Parts): Promise<Server> {
+  const { config, log, keys, metrics } = parts;
+  const authenticator = new Authenticator({
+    reader: parts.reader,
+    bootstrapKeyHash: keys.bootstrapKeyHash,
+    jwt:
+      config.JWT_SECRET === ""
+        ? null
+        : { secret: config.JWT_SECRET, issuer: config.JWT_ISSUER, audience: config.JWT_AUDIENCE },
+    isOpen: config.AUTH_MODE === "disabled",
+  });
+  const publicKey = selectEd25519().publicKey(keys.checkpointSeed);
+  const logError = (error: unknown, requestId?: string): void => log.error({ err: error, requestId }, "request failed");
+  const shared = { ...parts, authenticator, clock: systemClock };
+  return startServer({
+    host: config.HOST,
+    port: config.PORT,
+    routes: [
+      ingestRoute({ ...shared, newBatchId: randomUuid, onAnswered: (durationMs) => metrics.ingest(durationMs) }),
+      ...logRoutes(shared),
+      ...agentKeyRoutes({
+        ...shared,
+        policy: { isProofOptional: config.ALLOW_KEY_REGISTRATION_WITHOUT_POP },
+        onRevoked: ({ tenantId, agentId, keyId }) => {
+          metrics.revocation();
+          log.warn({ audit: true, tenantId, agentId, keyId }, "agent key revoked");
+        },
+      }),
+      ...apiKeyRoutes(shared),
+      ...commitmentRoutes(shared),
+      ...inclusionProofRoutes(shared),
+      ...tlogRoutes({ ...shared, noteKey: encodeNoteKey({ name: parts.tlog.origin, type: NOTE_ED25519, publicKey }) }),
+      ...documentRoutes(),
+      ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),
+    ],
+    socketRoutes: subscribeRoutes({
+      ...shared,
+      entriesPerPageMax: config.SEQ_BROADCASTER_PAGE_SIZE,
+      catchUpMax: config.SEQ_WS_MAX_CATCHUP_EVENTS,
+      onFrames: (entries, bytes) => metrics.frames(entries, bytes),
+      onError: (error) => logError(error),
+    }),
+    limits: { bodyBytesMax: config.MAX_BODY_SIZE_BYTES, pingIntervalS: config.WS_PING_INTERVAL_SECS },
+    requireNativeTransport: config.REQUIRE_NATIVE_TRANSPORT,
+    renderProblem: (error, requestId) => {
+      metrics.refusal(error instanceof CodedError ? error.code : "INTERNAL_ERROR");
+      return problemReply(error, requestId);
+    },
+    onRequest: (record) => metrics.request(record),
+    logError,
+  });
+}

@@ -1,0 +1,87 @@
+import { migrationsPath } from "./base/asset-paths.js";
+import { randomUuid } from "./base/ids.js";
+import type { SubmissionLimits } from "./base/submissions.js";
+import type { CommitmentLimits } from "./commit/commitments.js";
+import { type Config, ConfigError } from "./config.js";
+import type { LaneWorkerData } from "./lane/lane-message.js";
+import type { ServiceKeys } from "./service-keys.js";
+import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
+import type { TlogOptions } from "./tlog-options.js";
+import type { VerifyWorkerData } from "./verify/verify-task.js";
+
+export function laneWorker(
+  config: Config,
+  folder: string,
+  keys: ServiceKeys,
+  keyEpoch: SharedArrayBuffer,
+  { takeOver }: TlogOptions,
+): LaneWorkerData {
+  return {
+    folder,
+    migrationsFolder: migrationsPath("sqlite"),
+    freshLogId: randomUuid(),
+    sequencerId: keys.sequencerId,
+    signingSeed: keys.signingSeed,
+    chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
+    rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
+    keyEpoch,
+    ...(takeOver === undefined ? {} : { takeOver }),
+  };
+}
+
+export function verifyWorker(config: Config, keyEpoch: SharedArrayBuffer): VerifyWorkerData {
+  return {
+    limits: { eventsPerBatchMax: config.MAX_EVENTS_PER_BATCH, eventPayloadBytesMax: config.MAX_EVENT_PAYLOAD_SIZE },
+    rules: {
+      entityTypes: config.ALLOWED_ENTITY_TYPES.split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
+      futureMsMax: config.MAX_EVENT_FUTURE_SECS * 1000,
+      isSchemaRequired: config.SCHEMA_VALIDATION_MODE === "required",
+    },
+    keyEpoch,
+    keyCacheEntriesMax: config.CACHE_AGENT_KEY_MAX,
+  };
+}
+
+export function keyCacheBounds(config: Config): { entriesMax: number; ttlMs: number } {
+  return { entriesMax: config.CACHE_AGENT_KEY_MAX, ttlMs: config.CACHE_AGENT_KEY_TTL_SECS * 1000 };
+}
+
+export function commitmentLimits(config: Config): CommitmentLimits {
+  return {
+    eventsMax: config.VES_COMMIT_EVENTS_MAX,
+    buildsMax: config.VES_COMMIT_BUILDS_MAX,
+    treeBytesMax: config.CACHE_VES_TREE_BYTES_MAX,
+    commitmentCache: {
+      entriesMax: config.CACHE_VES_COMMITMENT_MAX,
+      ttlMs: config.CACHE_VES_COMMITMENT_TTL_SECS * 1000,
+    },
+    proofCache: { entriesMax: config.CACHE_VES_PROOF_MAX, ttlMs: config.CACHE_VES_PROOF_TTL_SECS * 1000 },
+    automatic: {
+      events: config.VES_COMMIT_EVENTS_THRESHOLD,
+      ageMs: config.VES_COMMIT_AGE_SECS * 1000,
+      intervalMs: config.VES_COMMIT_INTERVAL_MS,
+    },
+  };
+}
+
+export function checkpointWorker(config: Config, folder: string): CheckpointWorkerData {
+  const { WAL_BYTES_TARGET: walBytesTarget, WAL_BYTES_MAX: walBytesMax, CHECKPOINT_INTERVAL_MS: intervalMs } = config;
+  return { folder, policy: { walBytesTarget, walBytesMax, intervalMs } };
+}
+
+export function submissionLimits(config: Config): SubmissionLimits {
+  return { requestsMax: config.SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS, bytesMax: config.MAX_INFLIGHT_BYTES };
+}
+
+/** Open access is for a developer's own machine: it takes two switches and a loopback address. */
+export function refuseOpenAccess(config: Config): void {
+  if (config.AUTH_MODE !== "disabled") return;
+  const problems: string[] = [];
+  if (!config.ALLOW_AUTH_DISABLED) problems.push("AUTH_MODE=disabled needs ALLOW_AUTH_DISABLED=true");
+  if (!LOOPBACK.has(config.HOST)) problems.push(`AUTH_MODE=disabled needs a loopback HOST, not "${config.HOST}"`);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(["127.0.0.1", "::1", "localhost"]);
