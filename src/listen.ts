@@ -1,3 +1,4 @@
+/** Every route of the service on one listener: what a client can reach is this list. */
 import { agentKeyRoutes } from "./api/agent-keys.js";
 import { apiKeyRoutes } from "./api/api-keys.js";
 import { commitmentRoutes } from "./api/commitments.js";

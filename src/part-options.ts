@@ -1,3 +1,4 @@
+/** From the options table to what each part of the service takes. */
 import { migrationsPath } from "./base/asset-paths.js";
 import { randomUuid } from "./base/ids.js";
 import type { SubmissionLimits } from "./base/submissions.js";
