@@ -77,7 +77,7 @@ describe("tidy", () => {
 
   it("reads the environment and the clock in one place each", () => {
     const users = (needle: string) => files.flatMap((file) => (file.text.includes(needle) ? [file.path] : [])).sort();
-    expect(users("process.env")).toEqual(["src/cli/server-process.ts", "src/main.ts"]);
+    expect(users("process.env")).toEqual(["src/base/crash-point.ts", "src/cli/server-process.ts", "src/main.ts"]);
     expect(users("Date.now")).toEqual(["src/base/clock.ts", "src/client/client-clock.ts"]);
   });
 

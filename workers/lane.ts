@@ -4,6 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.js";
+import { crashPoint } from "../src/base/crash-point.js";
 import type { LaneContext } from "../src/lane/chunk.js";
 import { commitChunk } from "../src/lane/commit-chunk.js";
 import { cutChunk } from "../src/lane/cut-chunk.js";
@@ -37,9 +38,14 @@ async function run(): Promise<void> {
     const items = cutChunk(queue, options.chunkEventsMax);
     const outcome = await commitChunk(store, items, context());
     // Before the answers go out: whoever hears of a revocation can rely on it.
-    if (outcome.hasRevocations) Atomics.add(keyEpoch, 0, 1);
+    if (outcome.hasRevocations) {
+      crashPoint("revocation.committed");
+      Atomics.add(keyEpoch, 0, 1);
+      crashPoint("revocation.epoch-raised");
+    }
     const { message, transfer } = encodeChunk(items, outcome);
     post(message, transfer);
+    crashPoint("lane.answered");
   }
   isRunning = false;
   if (!isStopping) return;

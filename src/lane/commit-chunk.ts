@@ -2,6 +2,7 @@
  * One turn of the lane: read the rows a chunk may touch, decide, make durable. What a crash means at each step is said
  * where the step is; recovery is the same function on the next start, because the lane keeps no state of its own.
  */
+import { crashPoint } from "../base/crash-point.js";
 import { type LaneStore, type LogEntry, StorageFullError } from "../store/contract.js";
 import type { LaneContext } from "./chunk.js";
 import { chunkQuery } from "./chunk-query.js";
@@ -25,8 +26,18 @@ export async function commitChunk(
   items: readonly LaneItem[],
   context: LaneContext,
 ): Promise<ChunkOutcome> {
+  try {
+    return await turn(store, items, context);
+  } catch (error) {
+    if (!(error instanceof StorageFullError)) throw error;
+    return refuseAll(items);
+  }
+}
+
+async function turn(store: LaneStore, items: readonly LaneItem[], context: LaneContext): Promise<ChunkOutcome> {
   // Crash from here to the commit: nothing happened. The clients hear nothing and send again.
   const state = await store.begin(chunkQuery(items, context.keyEpoch));
+  crashPoint("lane.begun");
   const chunk = decideChunk(items, state, context);
   const { writes, entries, answers, rejectedByReason } = chunk;
   if (!hasWrites(writes)) {
@@ -34,14 +45,10 @@ export async function commitChunk(
     return { answers, entries, hasRevocations: false, rejectedByReason, commitMs: 0 };
   }
   const startedMs = performance.now();
-  try {
-    // Crash inside: all of the chunk or nothing of it is there, the store's transaction decides which.
-    await store.commit(writes);
-  } catch (error) {
-    if (!(error instanceof StorageFullError)) throw error;
-    return refuseAll(items);
-  }
+  // Crash inside: all of the chunk or nothing of it is there, the store's transaction decides which.
+  await store.commit(writes);
   // Crash from here on: the chunk is durable but unanswered. A client that sends again gets the stored receipts.
+  crashPoint("lane.committed");
   const commitMs = performance.now() - startedMs;
   return { answers, entries, hasRevocations: writes.agentKeyRevocations.length > 0, rejectedByReason, commitMs };
 }

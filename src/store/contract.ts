@@ -177,7 +177,7 @@ export interface ChunkWrites {
 export interface LaneStore extends AsyncDisposable {
   readonly identity: LogIdentity;
 
-  /** Opens the chunk's transaction and reads every row it may touch. */
+  /** Opens the chunk's transaction and reads every row it may touch. Throws as `commit` does. */
   begin(query: ChunkQuery): Awaitable<ChunkState>;
 
   /**

@@ -6,7 +6,8 @@
  * transaction open on the file: then it grows until that ends, and the lane goes on.
  */
 import { statSync } from "node:fs";
-import { type Connection, databasePath } from "./connection.js";
+import { crashPoint } from "../../base/crash-point.js";
+import { type Connection, databasePath, isDiskFull } from "./connection.js";
 
 export interface CheckpointPolicy {
   /** WAL size from which a PASSIVE checkpoint runs. */
@@ -22,18 +23,31 @@ export interface CheckpointWorkerData {
   readonly policy: CheckpointPolicy;
 }
 
-export type CheckpointMode = "none" | "passive" | "restart";
+/** `full` = the disk took nothing of it: the write-ahead log keeps everything, and the next look tries again. */
+export type CheckpointMode = "none" | "passive" | "restart" | "full";
 
 /** A page of 4,096 bytes and its frame header. */
 const WAL_FRAME_BYTES = 4096 + 24;
 
 export function checkpointIfDue(db: Connection, folder: string, policy: CheckpointPolicy): CheckpointMode {
   if (walSize(folder) < policy.walBytesTarget) return "none";
+  try {
+    return checkpoint(db, policy);
+  } catch (error) {
+    if (isDiskFull(error)) return "full";
+    throw error;
+  }
+}
+
+function checkpoint(db: Connection, policy: CheckpointPolicy): CheckpointMode {
+  crashPoint("checkpoint.begun");
   const passive = db.pragma("wal_checkpoint(PASSIVE)") as { log: number; checkpointed: number }[];
   const { log, checkpointed } = passive[0]!;
+  crashPoint("checkpoint.passive");
   // Everything is in the database file: the next commit starts the WAL over by itself.
   if (log === checkpointed || log * WAL_FRAME_BYTES < policy.walBytesMax) return "passive";
   db.pragma("wal_checkpoint(RESTART)");
+  crashPoint("checkpoint.restart");
   return "restart";
 }
 

@@ -81,3 +81,12 @@ export function openCheckpointer(folder: string): Connection {
   db.pragma("wal_autocheckpoint = 0");
   return db;
 }
+
+/**
+ * A write found no room, and nothing of it counts: SQLite reports ENOSPC of a write as SQLITE_FULL and has rolled back. A
+ * flush or the shared index without room is SQLITE_IOERR_*: the commit may already stand in the write-ahead log, so that is
+ * a failed flush like any other.
+ */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
+}

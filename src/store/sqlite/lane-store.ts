@@ -3,6 +3,7 @@
  * read inside the chunk's own transaction, so a failed chunk or a crash leaves no memory to repair.
  */
 import { assert } from "../../base/assert.js";
+import { crashPoint } from "../../base/crash-point.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
 import { agentKey, agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../chunk-key.js";
 import {
@@ -17,7 +18,7 @@ import {
   StorageFullError,
   type StreamState,
 } from "../contract.js";
-import type { Connection } from "./connection.js";
+import { type Connection, isDiskFull } from "./connection.js";
 import { LaneCommitments } from "./lane-commitments.js";
 import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
@@ -53,7 +54,12 @@ export class SqliteLaneStore implements LaneStore {
   }
 
   begin(query: ChunkQuery): ChunkState {
-    this.#sql.begin.run();
+    try {
+      this.#sql.begin.run();
+    } catch (error) {
+      this.#refuseIfFull(error);
+      throw error;
+    }
     this.#refs.clear();
     this.#eventTypes.clear();
     const last = this.#sql.lastEntry.get() as { offset: number; sequenced_at_ms: number } | undefined;
@@ -82,14 +88,19 @@ export class SqliteLaneStore implements LaneStore {
   commit(writes: ChunkWrites): void {
     try {
       this.#write(writes);
+      crashPoint("lane.written");
+      if (writes.agentKeyRevocations.length > 0) crashPoint("revocation.written");
       this.#sql.commit.run();
     } catch (error) {
-      if (isStorageFull(error)) {
-        this.rollback();
-        throw new StorageFullError("the disk is full", { cause: error });
-      }
+      this.#refuseIfFull(error);
       throw error;
     }
+  }
+
+  #refuseIfFull(error: unknown): void {
+    if (!isDiskFull(error)) return;
+    this.rollback();
+    throw new StorageFullError("the disk is full", { cause: error });
   }
 
   rollback(): void {
@@ -319,8 +330,4 @@ interface StoredEventRow {
   readonly signing_hash: Buffer;
   readonly receipt_signature: Buffer;
   readonly envelope: Buffer;
-}
-
-function isStorageFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "SQLITE_FULL";
 }

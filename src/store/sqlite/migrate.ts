@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { crashPoint } from "../../base/crash-point.js";
 import type { Connection } from "./connection.js";
 
 interface Migration {
@@ -53,6 +54,7 @@ function refuseUnknown(applied: ReadonlyMap<number, string>, migrations: readonl
 
 function apply(db: Connection, migration: Migration, nowMs: number): void {
   db.transaction(() => {
+    crashPoint("migration.begun");
     db.exec(migration.sql);
     db.prepare("INSERT INTO schema_migrations VALUES (?, ?, ?, ?)").run(
       migration.version,
@@ -60,5 +62,7 @@ function apply(db: Connection, migration: Migration, nowMs: number): void {
       migration.sha256,
       nowMs,
     );
+    crashPoint("migration.written");
   }).immediate();
+  crashPoint("migration.committed");
 }

@@ -1,0 +1,176 @@
+/** A service that crashes and comes back on the same port and folder, with clients that never give up. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { auditLog } from "../../src/audit/audit-log.js";
+import type { CrashPoint } from "../../src/base/crash-point.js";
+import { ServerProcess } from "../../src/cli/server-process.js";
+import { SequencerClient } from "../../src/client/sequencer-client.js";
+import { databasePath, openReader } from "../../src/store/sqlite/connection.js";
+import { signBatch } from "../support/load.js";
+import { ed25519, type TestAgent, TestService } from "../support/service.js";
+import { readLog } from "../support/subscriber.js";
+import { CrashBooks } from "./crash-books.js";
+
+/** Small enough for checkpoints, and restarts of the write-ahead log, every few chunks. */
+const ENV = { WAL_BYTES_TARGET: "65536", WAL_BYTES_MAX: "200000", CHECKPOINT_INTERVAL_MS: "10", VERIFY_THREADS: "1" };
+const WRITERS = 4;
+const OVERLAP = 20;
+/** The SDK waits up to 10 s between tries after a long time without a service. */
+const CATCH_UP_MS = 20_000;
+
+export class CrashService implements AsyncDisposable {
+  readonly books = new CrashBooks();
+  readonly #stop = new AbortController();
+  readonly #tasks: Promise<void>[] = [];
+  #following: Promise<void> = Promise.resolve();
+  #isOver = false;
+
+  private constructor(readonly service: TestService) {}
+
+  static async start(): Promise<CrashService> {
+    const folder = mkdtempSync(join(tmpdir(), "sequencer-crash-"));
+    const crash = new CrashService(new TestService(await ServerProcess.start({ folder, env: ENV }), folder, ENV));
+    for (let writer = 0; writer < WRITERS; writer++) {
+      const agent = await crash.service.agent();
+      crash.#tasks.push(crash.#write(agent, writer));
+    }
+    crash.#following = crash.#subscribe();
+    return crash;
+  }
+
+  /** Crashes at the n-th time a point is reached, or after a while when it is not; then starts again and compares. True when it was reached. */
+  async crash(point: CrashPoint | null, count: number, killAfterMs: number): Promise<boolean> {
+    const { service } = this;
+    let isReached = false;
+    // Already running without a crash point: that one goes first, as a crash at a random instant.
+    await service.process.kill();
+    if (point !== null) {
+      const running = await this.#start({ CRASH_POINT: `${point}:${count}` });
+      if (running !== null) {
+        service.process = running;
+        if (point.startsWith("revocation")) this.#tasks.push(this.#revoke());
+        if (point === "checkpoint.restart") this.#tasks.push(this.#holdBack(running));
+        isReached = (await Promise.race([running.exited, delay(killAfterMs)])) === "SIGKILL";
+        await running.kill();
+      }
+    }
+    await this.#audit();
+    service.process = (await this.#start({}))!;
+    if (point === null) await delay(killAfterMs);
+    const from = Math.max(0, this.books.entries - OVERLAP);
+    this.books.takeLog(await readLog(service, "", from), from);
+    return isReached;
+  }
+
+  /** No more load; everything the clients know against the whole log. */
+  async finish(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all(this.#tasks);
+    this.books.takeLog(await readLog(this.service), 0);
+    const endMs = performance.now() + CATCH_UP_MS;
+    while (this.books.heard.length < this.books.entries && performance.now() < endMs) await delay(20);
+    this.books.check();
+    this.#stop.abort();
+    await this.#following;
+    await this.service.process.kill();
+    await this.#audit();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOver = true;
+    this.#stop.abort();
+    await this.service[Symbol.asyncDispose]();
+    rmSync(this.service.folder, { recursive: true, force: true });
+  }
+
+  /** Null = it crashed before it listened, as it was told to. */
+  async #start(env: Record<string, string>): Promise<ServerProcess | null> {
+    const { port, adminKey } = this.service.process;
+    const all = { ...ENV, PORT: String(port), BOOTSTRAP_ADMIN_API_KEY: adminKey, ...env };
+    return ServerProcess.start({ folder: this.service.folder, env: all }).catch((error: Error) => {
+      if (error.message.includes("SIGKILL")) return null;
+      throw error;
+    });
+  }
+
+  async #audit(): Promise<void> {
+    const path = databasePath(this.service.folder);
+    const { findings } = await auditLog({
+      ...{ path, withSignatures: true, threads: 1, headMin: this.books.entries, onProgress: () => {} },
+    });
+    if (findings.length > 0) throw new Error(`verify-log: ${JSON.stringify(findings)}`);
+  }
+
+  /** One batch after another, each sent until it is answered. Every third batch is sent twice. */
+  async #write(agent: TestAgent, writer: number): Promise<void> {
+    for (let sent = 0; !this.#isOver; sent++) {
+      const batch = signBatch(agent, 1 + ((sent + writer) % 7));
+      for (let times = sent % 3 === 0 ? 2 : 1; times > 0; times--) {
+        const answer = await this.#insist(() => this.service.post("/api/v1/ves/events/ingest", batch.body));
+        if (answer !== null) this.books.ledger.add(answer);
+      }
+      await delay(2);
+    }
+  }
+
+  /** An agent of its own sends until its key's revocation was answered, and a little longer. */
+  async #revoke(): Promise<void> {
+    const agent = await this.#insist(async () => ({ status: 200, agent: await this.service.agent() }));
+    if (agent === null) return;
+    const body = { tenantId: agent.agent.tenantId, agentId: agent.agent.agentId, keyId: 1 };
+    const registered = await this.#insist(() =>
+      this.service.get(`/api/v1/agents/keys?tenant_id=${body.tenantId}&agent_id=${body.agentId}`),
+    );
+    if (registered === null || registered.json.keys?.length === 0) return;
+    const send = () => this.service.post("/api/v1/ves/events/ingest", signBatch(agent.agent, 2).body).catch(() => null);
+    await send();
+    const answer = await this.#insist(() => this.service.post("/api/v1/agents/keys/revoke", body));
+    if (answer === null) return;
+    const head = await this.#insist(() => this.service.get("/api/v1/head"));
+    if (head === null) return;
+    this.books.revoked.set(agent.agent.agentId, head.json.next_offset ?? head.json.head_offset);
+    await send();
+  }
+
+  /** Reads in long transactions, so that a PASSIVE checkpoint never gets to the end of the write-ahead log. */
+  async #holdBack(running: ServerProcess): Promise<void> {
+    let isRunning = true;
+    void running.exited.then(() => {
+      isRunning = false;
+    });
+    const db = openReader(this.service.folder);
+    while (isRunning) {
+      db.exec("BEGIN");
+      db.prepare("SELECT count(*) FROM entries").get();
+      await delay(60);
+      db.exec("COMMIT");
+    }
+    db.close();
+  }
+
+  /** Follows the log through every crash with the SDK, which resumes by itself. */
+  async #subscribe(): Promise<void> {
+    const { url, adminKey } = this.service;
+    const retry = { attemptsMax: 10_000, totalMsMax: 600_000 };
+    const client = new SequencerClient({ url, apiKey: adminKey, ed25519, retry });
+    try {
+      for await (const entry of client.subscribe({ fromOffset: 0, signal: this.#stop.signal })) {
+        this.books.heard.push(entry.event.event_id);
+      }
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
+    }
+  }
+
+  /** Until there is an answer of success; null when the test is over. */
+  async #insist<A extends { readonly status: number }>(call: () => Promise<A>): Promise<A | null> {
+    while (!this.#isOver) {
+      const answer = await call().catch(() => null);
+      if (answer !== null && answer.status >= 200 && answer.status < 300) return answer;
+      await delay(10);
+    }
+    return null;
+  }
+}
