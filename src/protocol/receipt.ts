@@ -37,6 +37,18 @@ export interface Receipt {
 
 const writer = new ByteWriter(128);
 
+/** `receipt_hash` from stored ids, 16 bytes each in textual order: the same hash without spelling them out first. */
+export function receiptHashOfBytes(
+  tenantId: Uint8Array,
+  storeId: Uint8Array,
+  eventId: Uint8Array,
+  sequenceNumber: number,
+  eventSigningHash: Uint8Array,
+): Uint8Array {
+  writer.reset().ascii(DOMAIN_RECEIPT).bytes(tenantId).bytes(storeId).bytes(eventId);
+  return sha256(writer.u64(sequenceNumber).bytes(eventSigningHash).view());
+}
+
 /** `receipt_hash`, 32 bytes over a 102-byte preimage. */
 export function receiptHash(fields: ReceiptFields): Uint8Array {
   writer

@@ -11,7 +11,7 @@
  * Receipt hash and entry hash cover the random event id and both signatures: they cannot be guessed from outside.
  */
 import { fromHex, utf8 } from "../base/bytes.js";
-import { parseUuid, type Uuid } from "../base/ids.js";
+import { parseUuid, uuidToBytes } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { SIGNATURE_BYTES } from "./ed25519.js";
 import { parseRfc3339 } from "./rfc3339.js";
@@ -24,7 +24,8 @@ export interface LeafFields {
   /** 32 bytes, see `receipt.ts`: covers stream, event id, sequence number and all the agent signed. */
   readonly receiptHash: Uint8Array;
   readonly sequencedAtMs: number;
-  readonly sequencerId: Uuid;
+  /** 16 bytes in textual order. */
+  readonly sequencerId: Uint8Array;
   /** 64 bytes. */
   readonly receiptSignature: Uint8Array;
   /** UTF-8 JSON text of the event, byte for byte: covers what no signature does (command id, base version). */
@@ -40,7 +41,7 @@ const writer = new ByteWriter(4096);
 
 /** The record, 74 bytes, its own copy. */
 export function leafRecord(fields: LeafFields): Uint8Array {
-  writer.reset().ascii(DOMAIN_ENTRY).u64(fields.sequencedAtMs).uuid(fields.sequencerId);
+  writer.reset().ascii(DOMAIN_ENTRY).u64(fields.sequencedAtMs).bytes(fields.sequencerId);
   const entryHash = sha256(writer.bytes(fields.receiptSignature).bytes(fields.event).view());
   writer.reset().bytes(VERSION_AND_KIND).u64(fields.offset).bytes(fields.receiptHash).bytes(entryHash);
   return writer.finish();
@@ -76,7 +77,14 @@ export function leafRecordOfFrame(frame: string): Uint8Array | null {
   if (!Number.isSafeInteger(offset) || offset < 0 || sequencedAtMs === null || sequencedAtMs < 0) return null;
   if (sequencerId === null || receiptHash === null || receiptSignature === null) return null;
   const event = utf8(frame.slice(begin + EVENT_BEGIN.length, end));
-  return leafRecord({ offset, receiptHash, sequencedAtMs, sequencerId, receiptSignature, event });
+  return leafRecord({
+    offset,
+    receiptHash,
+    sequencedAtMs,
+    sequencerId: uuidToBytes(sequencerId),
+    receiptSignature,
+    event,
+  });
 }
 
 function parse(text: string): FrameFields | null {

@@ -1,7 +1,6 @@
 import { assert } from "../../base/assert.js";
-import { type Uuid, uuidFromBytes } from "../../base/ids.js";
+import { receiptHashOfBytes } from "../../protocol/receipt.js";
 import { leafRecord } from "../../protocol/tlog-leaf.js";
-import { receiptHashOf } from "../entry-frame.js";
 import type { Connection } from "./connection.js";
 
 type Row = readonly [
@@ -16,9 +15,9 @@ type Row = readonly [
   envelope: Buffer,
 ];
 
-interface Stream {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
+interface StreamRow {
+  readonly tenant_id: Buffer;
+  readonly store_id: Buffer;
 }
 
 /**
@@ -27,8 +26,8 @@ interface Stream {
  */
 export class TlogEntries {
   readonly #sql;
-  readonly #streams = new Map<number, Stream>();
-  readonly #sequencers = new Map<number, Uuid>();
+  readonly #streams = new Map<number, StreamRow>();
+  readonly #sequencers = new Map<number, Buffer>();
 
   constructor(db: Connection) {
     this.#sql = {
@@ -61,10 +60,10 @@ export class TlogEntries {
 
   #record(row: Row): Uint8Array {
     const [offset, streamRef, sequenceNumber, eventId, sequencedAtMs, sequencerRef, signingHash] = row;
-    const facts = { ...this.#stream(streamRef), eventId, sequenceNumber, signingHash };
+    const { tenant_id: tenantId, store_id: storeId } = this.#stream(streamRef);
     return leafRecord({
       offset,
-      receiptHash: receiptHashOf(facts),
+      receiptHash: receiptHashOfBytes(tenantId, storeId, eventId, sequenceNumber, signingHash),
       sequencedAtMs,
       sequencerId: this.#sequencer(sequencerRef),
       receiptSignature: row[7],
@@ -72,26 +71,22 @@ export class TlogEntries {
     });
   }
 
-  #stream(ref: number): Stream {
-    let stream = this.#streams.get(ref);
-    if (stream === undefined) {
-      const row = this.#sql.stream.get(ref) as { tenant_id: Buffer; store_id: Buffer } | undefined;
-      assert(row !== undefined, `entry names stream ${ref}, which is not stored`);
-      stream = { tenantId: uuidFromBytes(row.tenant_id), storeId: uuidFromBytes(row.store_id) };
-      if (this.#streams.size >= STREAMS_KEPT_MAX) this.#streams.clear();
-      this.#streams.set(ref, stream);
-    }
-    return stream;
+  #stream(ref: number): StreamRow {
+    const known = this.#streams.get(ref);
+    if (known !== undefined) return known;
+    const row = this.#sql.stream.get(ref) as StreamRow | undefined;
+    assert(row !== undefined, `entry names stream ${ref}, which is not stored`);
+    if (this.#streams.size >= STREAMS_KEPT_MAX) this.#streams.clear();
+    this.#streams.set(ref, row);
+    return row;
   }
 
-  #sequencer(ref: number): Uuid {
-    let id = this.#sequencers.get(ref);
-    if (id === undefined) {
-      const bytes = this.#sql.sequencer.get(ref) as Buffer | undefined;
-      assert(bytes !== undefined, `entry names sequencer ${ref}, which is not stored`);
-      id = uuidFromBytes(bytes);
-      this.#sequencers.set(ref, id);
-    }
+  #sequencer(ref: number): Buffer {
+    const known = this.#sequencers.get(ref);
+    if (known !== undefined) return known;
+    const id = this.#sql.sequencer.get(ref) as Buffer | undefined;
+    assert(id !== undefined, `entry names sequencer ${ref}, which is not stored`);
+    this.#sequencers.set(ref, id);
     return id;
   }
 }
