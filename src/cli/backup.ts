@@ -8,7 +8,7 @@ const USAGE = `Usage: stateset-sequencer backup FILE [--data-dir DIR] [--force]
 
 Writes the log to FILE, also while the service runs: one consistent state, flushed to disk, readable by its owner only, read
 back before it gets its name. FILE holds the log, agents' public keys and hashes of API keys. It does not hold the data
-folder's secrets (receipt-signing.key, sequencer.id, admin.key): keep those in a secret store, once.
+folder's secrets (receipt-signing.key, checkpoint-signing.key, sequencer.id, admin.key): keep those in a secret store, once.
 
   --data-dir DIR   The service's data folder [./data]
   --force          Replace FILE

@@ -8,7 +8,7 @@ import { CommandArgs } from "./command-args.js";
 const USAGE = `Usage: stateset-sequencer restore FILE --data-dir DIR [--force] [--epoch N]
 
 Makes the backup FILE the log of DIR. The log keeps its id; its epoch is raised, so that every cursor from before is answered
-with LOG_MISMATCH: entries after the backup are gone, and their numbers will be given to others. Put receipt-signing.key and
+with LOG_MISMATCH: entries after the backup are gone, and their numbers will be given to others. Put the keys and
 sequencer.id into DIR to go on signing as before; without them the next start makes a new identity.
 
   --data-dir DIR   The data folder; no service may run there

@@ -1,6 +1,7 @@
 /**
  * Copies of a log: one consistent snapshot in one file, and the way back. A restored log keeps its id and gets a higher
  * epoch, so that whoever followed the entries lost with the old one is told instead of being given others in their place.
+ * `tlog.db` stays behind: its tree is named by the epoch, so a restored log begins a new one from its own entries.
  */
 import {
   chmodSync,
@@ -28,7 +29,14 @@ export class BackupRefusedError extends Error {
 }
 
 /** Files a data folder may hold besides a log: the lock, and keys that never travel with a backup. */
-const NOT_A_LOG = new Set(["lock.db", "lock.db-journal", "receipt-signing.key", "sequencer.id", "admin.key"]);
+const NOT_A_LOG = new Set([
+  "lock.db",
+  "lock.db-journal",
+  "receipt-signing.key",
+  "checkpoint-signing.key",
+  "sequencer.id",
+  "admin.key",
+]);
 
 /** Writes the log in `folder` to `file`, beside a running service. On return the file is on disk, whole, and was read back. */
 export function backUp(folder: string, file: string, isForced: boolean): LogHead {
