@@ -274,7 +274,7 @@ describe("agent keys", () => {
 
     it("must not end before it begins", async () => {
       const agent = newAgent();
-      const answer = await register({ ...agent.registration(), validFrom: inMs(0), validTo: inMs(-1) });
+      const answer = await register({ ...agent.registration(), validFrom: inMs(0), validTo: inMs(-1_000) });
       expectProblem(answer, "INVALID_FIELD_VALUE");
       expectProblem(await register({ ...agent.registration(), validTo: "tomorrow" }), "UNPROCESSABLE_BODY");
     });
