@@ -12,7 +12,7 @@ import { type AuditedCheckpoint, rootOf, TlogAuditor } from "../support/tlog-aud
 
 const ENV = { TLOG_CHECKPOINT_INTERVAL_MS: "50" };
 const SEED = Number(process.env.TLOG_SEED ?? Date.now() % 1_000_000);
-const CRASHES = 5;
+const CRASHES = 4;
 
 const garbage: string[] = [];
 afterEach(() => {

@@ -2,7 +2,7 @@
  * An auditor as a stranger would write it: from the texts of C2SP signed-note, tlog-checkpoint and tlog-tiles and from RFC
  * 6962 alone, on node:crypto, without a line of this project's code.
  */
-import { createHash, createPublicKey, verify } from "node:crypto";
+import { createPublicKey, hash, verify } from "node:crypto";
 
 export interface AuditedCheckpoint {
   readonly origin: string;
@@ -12,11 +12,7 @@ export interface AuditedCheckpoint {
   readonly signatures: readonly { readonly name: string; readonly id: Buffer; readonly signature: Buffer }[];
 }
 
-export const sha256 = (...parts: readonly Uint8Array[]): Buffer => {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return hash.digest();
-};
+export const sha256 = (...parts: readonly Uint8Array[]): Buffer => hash("sha256", Buffer.concat(parts), "buffer");
 
 const leafOf = (entry: Uint8Array): Buffer => sha256(Uint8Array.of(0), entry);
 const nodeOf = (left: Uint8Array, right: Uint8Array): Buffer => sha256(Uint8Array.of(1), left, right);
