@@ -16,6 +16,24 @@ export const EVENT_TYPE_BYTES_MAX = 256;
 /** Key ids above this wrap in the original's signed 32-bit storage (spec §16.11); no honest key has one. */
 export const AGENT_KEY_ID_MAX = 0x7fff_ffff;
 
+/** Members without which an envelope is none (§4.1). */
+export const ENVELOPE_REQUIRED = [
+  "ves_version",
+  "event_id",
+  "tenant_id",
+  "store_id",
+  "source_agent_id",
+  "agent_key_id",
+  "entity_type",
+  "entity_id",
+  "event_type",
+  "created_at",
+  "payload_kind",
+  "payload_plain_hash",
+  "payload_cipher_hash",
+  "agent_signature",
+] as const;
+
 export interface EventEnvelope {
   readonly ves_version: number;
   readonly event_id: Uuid;

@@ -1,25 +1,15 @@
-import type { Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_EVENTSIG } from "./domains.js";
 import type { PayloadKind } from "./envelope.js";
+import type { AadFields } from "./payload-hash.js";
 import { sha256 } from "./sha256.js";
 
 /**
  * The message an agent signs (spec §3.1). Not covered, and so changeable by whoever relays the event: command_id,
  * base_version, and the algorithm names inside payload_encrypted.
  */
-export interface SigningFields {
+export interface SigningFields extends AadFields {
   readonly vesVersion: number;
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
-  readonly eventId: Uuid;
-  readonly sourceAgentId: Uuid;
-  readonly agentKeyId: number;
-  readonly entityType: string;
-  readonly entityId: string;
-  readonly eventType: string;
-  /** Exact RFC 3339 text as received; never re-rendered. */
-  readonly createdAt: string;
   readonly payloadKind: PayloadKind;
   /** 32 bytes. */
   readonly payloadPlainHash: Uint8Array;

@@ -6,6 +6,7 @@ import { fromHex } from "../base/bytes.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
 import type { JsonValue } from "../protocol/canonical-json.js";
 import {
+  ENVELOPE_REQUIRED,
   type EncryptedPayload,
   PAYLOAD_ENCRYPTED,
   PAYLOAD_PLAIN,
@@ -40,34 +41,16 @@ export interface EventFields {
   baseVersion: string | null;
 }
 
-const EVENT_FIELDS = new JsonFields(
-  [
-    "ves_version",
-    "event_id",
-    "tenant_id",
-    "store_id",
-    "source_agent_id",
-    "agent_key_id",
-    "entity_type",
-    "entity_id",
-    "event_type",
-    "created_at",
-    "payload_kind",
-    "payload_plain_hash",
-    "payload_cipher_hash",
-    "agent_signature",
-  ],
-  [
-    "payload",
-    "payload_encrypted",
-    "agent_signature_scheme",
-    "agent_signature_bundle",
-    "command_id",
-    "base_version",
-    "sequence_number",
-    "sequenced_at",
-  ],
-);
+const EVENT_FIELDS = new JsonFields(ENVELOPE_REQUIRED, [
+  "payload",
+  "payload_encrypted",
+  "agent_signature_scheme",
+  "agent_signature_bundle",
+  "command_id",
+  "base_version",
+  "sequence_number",
+  "sequenced_at",
+]);
 
 type FieldReader = (event: EventFields, cursor: JsonCursor) => void;
 

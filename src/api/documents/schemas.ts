@@ -1,4 +1,5 @@
 /** JSON Schemas shared by the OpenAPI and AsyncAPI documents. Tests validate live answers against them. */
+import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
 
 const uuid = { type: "string", format: "uuid" };
 const time = { type: "string", format: "date-time" };
@@ -47,22 +48,7 @@ export const encryptedPayload = {
 export const envelope = {
   type: "object",
   description: "A signed VES v1 event. agent_signature is Ed25519 over the event signing hash.",
-  required: [
-    "ves_version",
-    "event_id",
-    "tenant_id",
-    "store_id",
-    "source_agent_id",
-    "agent_key_id",
-    "entity_type",
-    "entity_id",
-    "event_type",
-    "created_at",
-    "payload_kind",
-    "payload_plain_hash",
-    "payload_cipher_hash",
-    "agent_signature",
-  ],
+  required: ENVELOPE_REQUIRED,
   properties: {
     ves_version: { const: 1 },
     event_id: { ...uuid, description: "Unique over all streams: the idempotency key." },

@@ -14,7 +14,6 @@ export interface LaneStatements {
   readonly agentKey: Statement;
   readonly highestKeyId: Statement;
   readonly apiKey: Statement;
-  readonly sequencer: Statement;
   readonly sequencerRef: Statement;
   readonly eventType: Statement;
   readonly insertSequencer: Statement;
@@ -54,7 +53,6 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
       .prepare("SELECT max(key_id) FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ?")
       .pluck(),
     apiKey: db.prepare("SELECT * FROM api_keys WHERE key_hash = ?"),
-    sequencer: db.prepare("SELECT sequencer_id, public_key FROM sequencers WHERE ref = ?"),
     sequencerRef: db.prepare("SELECT ref FROM sequencers WHERE sequencer_id = ? AND public_key = ?"),
     eventType: db.prepare("SELECT ref FROM event_types WHERE event_type = ?").pluck(),
     insertSequencer: db.prepare(

@@ -2,7 +2,6 @@
  * The lane's store on SQLite. It keeps nothing between chunks but prepared statements: every decision is made on rows
  * read inside the chunk's own transaction, so a failed chunk or a crash leaves no memory to repair.
  */
-import { assert } from "../../base/assert.js";
 import { crashPoint } from "../../base/crash-point.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
 import { agentKey, agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../chunk-key.js";
@@ -22,6 +21,7 @@ import { type Connection, isDiskFull } from "./connection.js";
 import { LaneCommitments } from "./lane-commitments.js";
 import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
+import { StoredSequencers } from "./stored-sequencers.js";
 
 export interface SqliteLaneStoreOptions {
   readonly db: Connection;
@@ -38,7 +38,7 @@ export class SqliteLaneStore implements LaneStore {
   readonly #commitments: LaneCommitments;
   readonly #sequencerRef: number;
   readonly #rejectionsKeptMax: number;
-  readonly #sequencers = new Map<number, SequencerIdentity>();
+  readonly #sequencers: StoredSequencers;
   /** Row references of the chunk's streams and entities. */
   readonly #refs = new Map<StreamState | EntityState, number>();
   /** References of the event types the chunk has used so far. */
@@ -48,6 +48,7 @@ export class SqliteLaneStore implements LaneStore {
     this.identity = options.identity;
     this.#db = options.db;
     this.#sql = prepareLaneStatements(options.db);
+    this.#sequencers = new StoredSequencers(options.db);
     this.#commitments = new LaneCommitments(options.db);
     this.#rejectionsKeptMax = options.rejectionsKeptMax;
     this.#sequencerRef = this.#registerSequencer(options.sequencer);
@@ -136,7 +137,7 @@ export class SqliteLaneStore implements LaneStore {
         storeId: uuidFromBytes(row.store_id),
         sequenceNumber: row.sequence_number,
         sequencedAtMs: row.sequenced_at_ms,
-        sequencer: this.#sequencerByRef(row.sequencer_ref),
+        sequencer: this.#sequencers.byRef(row.sequencer_ref),
         signingHash: row.signing_hash,
         receiptSignature: row.receipt_signature,
         envelope: row.envelope,
@@ -185,16 +186,6 @@ export class SqliteLaneStore implements LaneStore {
       const row = this.#sql.apiKey.get(keyHash);
       if (row !== undefined) state.apiKeys.set(keyHash, apiKeyFromRow(row as ApiKeyRow));
     }
-  }
-
-  #sequencerByRef(ref: number): SequencerIdentity {
-    const known = this.#sequencers.get(ref);
-    if (known !== undefined) return known;
-    const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
-    assert(row !== undefined, `entry names sequencer ${ref}, which is not stored`);
-    const sequencer = { sequencerId: uuidFromBytes(row.sequencer_id), publicKey: row.public_key };
-    this.#sequencers.set(ref, sequencer);
-    return sequencer;
   }
 
   #registerSequencer(sequencer: SequencerIdentity): number {

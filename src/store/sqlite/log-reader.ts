@@ -5,22 +5,13 @@
  */
 import { assert } from "../../base/assert.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
-import type {
-  AgentKey,
-  AgentKeyRef,
-  ApiKey,
-  EntryFilter,
-  LogEntry,
-  LogHead,
-  Page,
-  SequencerIdentity,
-  StreamRange,
-} from "../contract.js";
+import type { AgentKey, AgentKeyRef, ApiKey, EntryFilter, LogEntry, LogHead, Page, StreamRange } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
 import { encodeFrame, encodeReceipt, frameCheck } from "../entry-frame.js";
 import type { Connection } from "./connection.js";
 import { readLogIdentity } from "./log-identity.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
+import { StoredSequencers } from "./stored-sequencers.js";
 
 /** Rows one page may look at when a filter matches few of them. */
 const SCAN_ROWS_MAX = 4096;
@@ -52,11 +43,12 @@ export class SqliteLogReader {
   readonly #db: Connection;
   readonly #bytesMax: number;
   readonly #streams = new Map<number, Stream>();
-  readonly #sequencers = new Map<number, SequencerIdentity>();
+  readonly #sequencers: StoredSequencers;
   readonly #sql;
 
   constructor(db: Connection, bytesMax: number) {
     this.#db = db;
+    this.#sequencers = new StoredSequencers(db);
     this.#bytesMax = bytesMax;
     this.#sql = {
       last: db.prepare(`SELECT max("offset") FROM entries`).pluck(),
@@ -71,7 +63,6 @@ export class SqliteLogReader {
         .raw(),
       stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
       streamRef: db.prepare("SELECT ref, ves_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
-      sequencer: db.prepare("SELECT sequencer_id, public_key FROM sequencers WHERE ref = ?"),
       agentKey: db.prepare(
         "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
       ),
@@ -181,7 +172,7 @@ export class SqliteLogReader {
       storeId: stream.storeId,
       sequenceNumber,
       sequencedAtMs,
-      sequencer: this.#sequencer(sequencerRef),
+      sequencer: this.#sequencers.byRef(sequencerRef),
       signingHash,
       receiptSignature,
       envelope,
@@ -199,15 +190,5 @@ export class SqliteLogReader {
     const stream = { tenantId: uuidFromBytes(row.tenant_id), storeId: uuidFromBytes(row.store_id) };
     this.#streams.set(ref, stream);
     return stream;
-  }
-
-  #sequencer(ref: number): SequencerIdentity {
-    const known = this.#sequencers.get(ref);
-    if (known !== undefined) return known;
-    const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
-    assert(row !== undefined, `entry names sequencer ${ref}, which is not stored`);
-    const sequencer = { sequencerId: uuidFromBytes(row.sequencer_id), publicKey: row.public_key };
-    this.#sequencers.set(ref, sequencer);
-    return sequencer;
   }
 }
