@@ -133,6 +133,16 @@ describe("the checkpoint signer", () => {
     expect((await auditor.rootAt(300)).equals(checkpoint.root)).toBe(true);
   });
 
+  it("has everything that was acknowledged in the last checkpoint of a clean end", async () => {
+    const folder = temporary();
+    const service = await start(folder);
+    await fill(await service.agent(), 50);
+    await service.process.stop();
+    // With this interval the first checkpoint is the one that was saved: nothing new is signed for a minute.
+    await using again = await start(folder, { TLOG_CHECKPOINT_INTERVAL_MS: "60000" });
+    expect((await (await auditorOf(again)).checkpoint()).size).toBe(50);
+  });
+
   it("goes on in a folder that was moved, and refuses in one that was copied", async () => {
     const { folder, agent, checkpoint } = await stoppedLog(20);
     const elsewhere = join(temporary(), "moved");
