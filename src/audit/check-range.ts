@@ -62,8 +62,8 @@ export class RangeChecker {
         const envelope = checkEntry(row, this.#references, this.#ed25519);
         streamRefs[at] = row[2];
         sequenceNumbers[at] = row[3];
-        entityRefs[at] = row[5];
-        sequencedAtMs[at] = row[7];
+        entityRefs[at] = row[4];
+        sequencedAtMs[at] = row[6];
         baseVersions[at] = envelope.baseVersion === null ? -1 : Number(envelope.baseVersion);
         if (envelope.commandId !== null) commands += 1;
         at += 1;
