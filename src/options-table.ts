@@ -123,7 +123,12 @@ export const OPTIONS = {
   SEQ_BROADCASTER_PAGE_SIZE: integer(256, 1, 4096, "Entries a subscriber reads at a time."),
   PAGE_BYTES_MAX: integer(256 * KIB, KIB, 64 * MIB, "Bytes after which a page of entries ends."),
   TAIL_BYTES_MAX: integer(32 * MIB, 0, 4096 * MIB, "Recent entries kept in memory for live subscribers, bytes."),
-  WS_PING_INTERVAL_SECS: integer(120, 8, 960, "Silence after which a subscriber is pinged; unanswered as long again, it is closed. Bytes on the way earn it more time."),
+  WS_PING_INTERVAL_SECS: integer(
+    120,
+    8,
+    960,
+    "Silence after which a subscriber is pinged; unanswered as long again, it is closed. Bytes on the way earn it more time.",
+  ),
 
   CACHE_AGENT_KEY_MAX: integer(1000, 1, 10_000_000, "Agent keys kept in each cache."),
   CACHE_AGENT_KEY_TTL_SECS: integer(
