@@ -1,5 +1,5 @@
 import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
-import { utf8 } from "../base/bytes.js";
+import { bytesEqual, utf8 } from "../base/bytes.js";
 
 /**
  * SHA-256, the only hash of the protocol. On Node the built-in one-shot hash is used (about 1 us for a short message),
@@ -23,21 +23,36 @@ export function sha256Text(text: string): Uint8Array {
   return hash(text);
 }
 
-/** Writes the 32-byte digest of `message` into the column it was made for, from byte `at` on. */
+/** Writes the 32-byte digest of `message` into the column it was made for, from byte `at` on, an even number. */
 export type DigestColumn = (message: Uint8Array, at: number) => void;
 
 /**
- * Digests straight into `out`, for trees that hash tens of thousands of short messages. As a string of bytes ("binary") the
- * one-shot hash returns in 0.2 us for 75 bytes, as a Buffer in 1.4 us or more; reading the string unit by unit is then
- * cheaper than any call that writes it.
+ * Digests straight into `out`, for trees that hash tens of thousands of short messages. As a string of 16 two-byte units
+ * the one-shot hash returns in 0.2 us for 75 bytes, as a Buffer in 1.4 us or more; reading the units one by one is then
+ * cheaper than any call that writes them.
  */
 export function digestColumn(out: Uint8Array): DigestColumn {
   const oneShot = nodeCrypto?.hash;
-  if (oneShot === undefined) return (message, at) => out.set(hash(message), at);
+  if (oneShot === undefined || !canReadUnits(oneShot)) return (message, at) => out.set(hash(message), at);
+  const units = new Uint16Array(out.buffer, out.byteOffset, out.byteLength / 2);
   return (message, at) => {
-    const digest = oneShot("sha256", message, "binary");
-    for (let i = 0; i < DIGEST_BYTES; i++) out[at + i] = digest.charCodeAt(i);
+    const digest = oneShot("sha256", message, UNITS);
+    for (let i = 0, unit = at / 2; i < DIGEST_UNITS; i++, unit++) units[unit] = digest.charCodeAt(i);
   };
+}
+
+const DIGEST_UNITS = 16;
+
+/** Not among the declared encodings of a digest, but taken like any other; `canReadUnits` makes sure. */
+const UNITS = "utf16le" as "binary";
+
+type OneShot = (algorithm: string, message: Uint8Array | string, encoding: "binary") => string;
+
+/** True when units of the string, stored as they are, are the digest's bytes: false on a big-endian machine. */
+function canReadUnits(oneShot: OneShot): boolean {
+  const digest = oneShot("sha256", "", UNITS);
+  const stored = Uint16Array.from({ length: DIGEST_UNITS }, (_, i) => digest.charCodeAt(i));
+  return digest.length === DIGEST_UNITS && bytesEqual(new Uint8Array(stored.buffer), hash(""));
 }
 
 function selectHash(): Hash {
