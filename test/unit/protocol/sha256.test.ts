@@ -31,7 +31,7 @@ test.each([
 });
 
 function withoutUnits(algorithm: string, message: Uint8Array, encoding: string): unknown {
-  return hash(algorithm, message, encoding === "buffer" ? "buffer" : "hex");
+  return hash(algorithm, message, encoding === "binary" ? "binary" : "hex");
 }
 
 function mockCrypto(crypto: object | undefined): void {
