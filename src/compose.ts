@@ -29,9 +29,12 @@ import {
   keyCacheBounds,
   laneWorker,
   refuseOpenAccess,
+  starkVerifierBounds,
   submissionLimits,
   verifyWorker,
 } from "./part-options.js";
+import { ProofRegistry, type ProofRegistryOptions } from "./proofs/proof-registry.js";
+import { type StarkOutcome, StarkVerifier } from "./proofs/stark-verifier.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead } from "./store/contract.js";
 import { startCheckpointer } from "./store/sqlite/checkpointer.js";
@@ -117,14 +120,15 @@ async function compose(
   });
   const chain = { folder, reader, lane, shutdown: shutdown.signal, limits: commitmentLimits(config) };
   const commitments = disposals.use(startCommitments(chain, metrics, log));
-  watchGauges(metrics, { submissions, lane, broadcaster, tail, commitments, tlog });
+  const proofs = disposals.use(startProofs(config, { reader, lane }, metrics));
+  watchGauges(metrics, { submissions, lane, broadcaster, tail, commitments, tlog, proofs });
 
   // Even a hard exit must find no thread that is still loading: Node would abort.
-  await Promise.all([reader.loaded, verifier.loaded]);
+  await Promise.all([reader.loaded, verifier.loaded, proofs.loaded]);
   const server = disposals.use(
     await listen({
       ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
-      ...{ submissions, verifier, lane, reader, source, broadcaster, commitments, tlog },
+      ...{ submissions, verifier, lane, reader, source, broadcaster, commitments, proofs, tlog },
     }),
   );
   const endSubscriptions = () => broadcaster.endAll();
@@ -157,11 +161,27 @@ function startCommitments(
   });
 }
 
+/** Proofs end with the verifier they start. */
+function startProofs(
+  config: Config,
+  parts: Pick<ProofRegistryOptions, "reader" | "lane">,
+  metrics: Metrics,
+): ProofRegistry {
+  const onVerified = ({ verdict, workMs }: StarkOutcome) => metrics.starkVerified(verdict.valid, workMs);
+  return new ProofRegistry({
+    ...parts,
+    verifier: new StarkVerifier({ ...starkVerifierBounds(config), onVerified }),
+    verifyOnSubmit: config.VES_STARK_VERIFY_ON_SUBMIT,
+    newProofId: randomUuid,
+    onSubmitted: (kind, isVerified) => metrics.proofSubmitted(kind, isVerified),
+  });
+}
+
 function watchGauges(
   metrics: Metrics,
-  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "commitments" | "tlog"> & { tail: Tail },
+  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "commitments" | "tlog" | "proofs"> & { tail: Tail },
 ): void {
-  const { submissions, lane, broadcaster, tail, commitments, tlog } = parts;
+  const { submissions, lane, broadcaster, tail, commitments, tlog, proofs } = parts;
   metrics.watch({
     queueRequests: () => submissions.requests,
     queueBytes: () => submissions.bytes,
@@ -174,5 +194,6 @@ function watchGauges(
     treeLagMs: () => tlog.lagMs,
     merkleBuilds: () => commitments.builder.builds,
     merkleTreeBytes: () => commitments.trees.bytes,
+    starkVerifications: () => proofs.verifications,
   });
 }

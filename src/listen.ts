@@ -2,6 +2,7 @@
 import { agentKeyRoutes } from "./api/agent-keys.js";
 import { apiKeyRoutes } from "./api/api-keys.js";
 import { commitmentRoutes } from "./api/commitments.js";
+import { complianceProofRoutes } from "./api/compliance-proofs.js";
 import { documentRoutes } from "./api/documents/routes.js";
 import { inclusionProofRoutes } from "./api/inclusion-proofs.js";
 import { ingestRoute } from "./api/ingest.js";
@@ -10,6 +11,7 @@ import { operationsRoutes } from "./api/operations.js";
 import { problemReply } from "./api/problem.js";
 import { subscribeRoutes } from "./api/subscribe.js";
 import { tlogRoutes } from "./api/tlog.js";
+import { validityProofRoutes } from "./api/validity-proofs.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { systemClock } from "./base/clock.js";
 import { CodedError } from "./base/errors.js";
@@ -22,8 +24,10 @@ import type { Commitments } from "./commit/commitments.js";
 import type { Config } from "./config.js";
 import type { Lane } from "./lane/lane.js";
 import type { Metrics } from "./ops/metrics.js";
+import type { ProofRegistry } from "./proofs/proof-registry.js";
 import { encodeNoteKey, NOTE_ED25519 } from "./protocol/signed-note.js";
 import type { ServiceKeys } from "./service-keys.js";
+import type { CommitmentReader } from "./store/commitment-contract.js";
 import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
 import type { Tlog } from "./tlog/tlog.js";
 import { hasNativeTransport } from "./transport/native.js";
@@ -43,11 +47,12 @@ export interface Parts {
   readonly submissions: Submissions;
   readonly verifier: Verifier;
   readonly lane: Lane;
-  readonly reader: LogReader;
+  readonly reader: LogReader & CommitmentReader;
   readonly source: EntrySource;
   readonly broadcaster: Broadcaster;
   readonly tlog: Tlog;
   readonly commitments: Commitments;
+  readonly proofs: ProofRegistry;
 }
 
 export function listen(parts: Parts): Promise<Server> {
@@ -81,6 +86,8 @@ export function listen(parts: Parts): Promise<Server> {
       ...apiKeyRoutes(shared),
       ...commitmentRoutes(shared),
       ...inclusionProofRoutes(shared),
+      ...complianceProofRoutes(shared),
+      ...validityProofRoutes(shared),
       ...tlogRoutes({ ...shared, noteKey: encodeNoteKey({ name: parts.tlog.origin, type: NOTE_ED25519, publicKey }) }),
       ...documentRoutes(),
       ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),

@@ -160,6 +160,15 @@ export const OPTIONS = {
   CACHE_VES_PROOF_MAX: integer(5000, 1, 10_000_000, "Inclusion proofs kept in memory.", ["CACHE_PROOF_MAX"]),
   CACHE_VES_PROOF_TTL_SECS: integer(600, 1, MAX, "How long an inclusion proof stays cached.", ["CACHE_PROOF_TTL_SECS"]),
 
+  VES_STARK_VERIFY_ON_SUBMIT: boolean(true, "Verify STARK proofs before they are stored."),
+  VES_STARK_VERIFY_CONCURRENCY: integer(0, 0, 64, "STARK verification threads; 0 = one per processor, at most 4."),
+  VES_STARK_VERIFY_QUEUE: integer(64, 0, 65_536, "STARK proofs that may wait for a thread; more get 503."),
+  VES_STARK_VERIFY_TIMEOUT_SECS: integer(15, 1, 600, "A STARK verification that is not done by then gets 504."),
+  VES_STARK_ACCEPT_DEFAULT_PROFILE: boolean(
+    false,
+    "Also accept STARK proofs of the `default` option set: about 55 bits of security, for old provers only.",
+  ),
+
   REJECTIONS_KEPT_MAX: integer(100_000, 0, MAX, "Rejection records kept; the oldest go first."),
 
   WAL_BYTES_TARGET: integer(8 * MIB, 4 * KIB, MAX, "Write-ahead log size from which it is moved into the database."),

@@ -1,10 +1,12 @@
 /** From the options table to what each part of the service takes. */
+import { availableParallelism } from "node:os";
 import { migrationsPath } from "./base/asset-paths.js";
 import { randomUuid } from "./base/ids.js";
 import type { SubmissionLimits } from "./base/submissions.js";
 import type { CommitmentLimits } from "./commit/commitments.js";
 import { type Config, ConfigError } from "./config.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
+import type { StarkVerifierOptions } from "./proofs/stark-verifier.js";
 import type { ServiceKeys } from "./service-keys.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
 import type { TlogOptions } from "./tlog-options.js";
@@ -74,6 +76,17 @@ export function checkpointWorker(config: Config, folder: string): CheckpointWork
 
 export function submissionLimits(config: Config): SubmissionLimits {
   return { requestsMax: config.SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS, bytesMax: config.MAX_INFLIGHT_BYTES };
+}
+
+const STARK_THREADS_MAX = 4;
+
+export function starkVerifierBounds(config: Config): Omit<StarkVerifierOptions, "onVerified"> {
+  return {
+    threads: config.VES_STARK_VERIFY_CONCURRENCY || Math.min(availableParallelism(), STARK_THREADS_MAX),
+    queueMax: config.VES_STARK_VERIFY_QUEUE,
+    deadlineMs: config.VES_STARK_VERIFY_TIMEOUT_SECS * 1000,
+    acceptance: { profiles: config.VES_STARK_ACCEPT_DEFAULT_PROFILE ? ["secure", "default"] : ["secure"] },
+  };
 }
 
 /** Open access is for a developer's own machine: it takes two switches and a loopback address. */

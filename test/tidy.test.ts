@@ -14,7 +14,7 @@ const LEVELS: readonly (readonly string[])[] = [
   ["store", "client"],
   ["verify"],
   ["lane"],
-  ["broadcast", "keys", "auth", "commit", "ops", "audit", "tlog"],
+  ["broadcast", "keys", "auth", "commit", "proofs", "ops", "audit", "tlog"],
   ["api"],
   ["cli"],
   ["."],
@@ -24,7 +24,7 @@ const LEVELS: readonly (readonly string[])[] = [
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "uWebSockets.js": ["transport"],
   "better-sqlite3": ["store"],
-  piscina: ["store", "verify", "commit", "audit", "workers"],
+  piscina: ["store", "verify", "commit", "proofs", "audit", "workers"],
   "hpke-js": ["protocol"],
   "sodium-native": ["verify"],
   "prom-client": ["ops"],

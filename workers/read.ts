@@ -5,12 +5,14 @@ import { packPage } from "../src/store/entry-frame.js";
 import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";
 import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
+import { SqliteProofReader } from "../src/store/sqlite/proof-reader.js";
 import type { ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
 const db = openReader(folder);
 const reader = new SqliteLogReader(db, pageBytesMax);
 const commitments = new SqliteCommitmentReader(db);
+const proofs = new SqliteProofReader(db);
 
 export default function read(task: ReadTask): unknown {
   switch (task.method) {
@@ -44,6 +46,14 @@ export default function read(task: ReadTask): unknown {
       return commitments.chainState(...task.args);
     case "uncommittedStreams":
       return commitments.uncommittedStreams(...task.args);
+    case "proof":
+      return proofs.proof(...task.args);
+    case "proofByKey":
+      return proofs.proofByKey(...task.args);
+    case "proofs":
+      return proofs.proofs(...task.args);
+    case "proofBytes":
+      return proofs.proofBytes(...task.args);
   }
 }
 

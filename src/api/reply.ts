@@ -1,8 +1,14 @@
+import { compactJson, type JsonObject } from "../stark/canonical-json.js";
 import type { LogEntry } from "../store/contract.js";
 import type { HttpReply } from "../transport/http.js";
 
 export function jsonReply(value: unknown, status = 200): HttpReply {
   return { status, body: JSON.stringify(value) };
+}
+
+/** With integers beyond 2^53 printed exactly. */
+export function losslessReply(value: JsonObject): HttpReply {
+  return { status: 200, body: compactJson(value) };
 }
 
 /** `{…members, "<name>":[frame,…]}` with the entries' frames copied as they are: an entry is never encoded twice. */

@@ -16,6 +16,7 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
     agentsForNextKey: [],
     apiKeyHashes: [],
     commitmentStarts: [],
+    proofs: [],
   };
   const seen = new Set<string>();
   const first = (key: string): boolean => seen.size < seen.add(key).size;
@@ -25,6 +26,8 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
     else if (item.kind === "create_api_key") query.apiKeyHashes.push(item.key.keyHash);
     else if (item.kind === "revoke_api_key") query.apiKeyHashes.push(item.keyHash);
     else if (item.kind === "commit_range") addRange(query, item, first);
+    else if (item.kind === "submit_compliance_proof" || item.kind === "submit_validity_proof")
+      query.proofs.push(item.facts);
     else {
       const { key } = item;
       if (key.keyId === null) query.agentsForNextKey.push(key);

@@ -41,6 +41,7 @@ export function openChunk(state: ChunkState, context: LaneContext): Chunk {
       apiKeys: [],
       apiKeyRevocations: [],
       commitments: [],
+      proofs: [],
     },
     entries: [],
     answers: [],

@@ -25,6 +25,7 @@ export function hasWrites(writes: ChunkWrites): boolean {
     writes.agentKeyRevocations.length > 0 ||
     writes.apiKeys.length > 0 ||
     writes.apiKeyRevocations.length > 0 ||
-    writes.commitments.length > 0
+    writes.commitments.length > 0 ||
+    writes.proofs.length > 0
   );
 }

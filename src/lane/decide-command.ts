@@ -4,6 +4,7 @@ import { agentKey, agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, ApiKey } from "../store/contract.js";
 import type { Chunk } from "./chunk.js";
 import { decideCommitment } from "./decide-commitment.js";
+import { decideProof } from "./decide-proof.js";
 import type { CommandRefusal, CommandResult, LaneCommand } from "./lane-item.js";
 
 export function decideCommand(chunk: Chunk, command: LaneCommand): void {
@@ -24,6 +25,9 @@ function decide(chunk: Chunk, command: LaneCommand): CommandResult | CommandRefu
       return revokeApiKey(chunk, command);
     case "commit_range":
       return decideCommitment(chunk, command);
+    case "submit_compliance_proof":
+    case "submit_validity_proof":
+      return decideProof(chunk, command);
   }
 }
 

@@ -2,6 +2,7 @@ import type { ErrorCode } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
 import type { Commitment } from "../store/commitment-contract.js";
 import type { AgentKey, AgentKeyRef, ApiKey } from "../store/contract.js";
+import type { ProofFacts, StoredProof } from "../store/proof-contract.js";
 import type { VerifiedRequest } from "../verify/verified-request.js";
 
 /**
@@ -36,7 +37,17 @@ export type LaneCommand =
       readonly sequenceStart: number;
       readonly sequenceEnd: number;
       readonly merkleRoot: Uint8Array;
-    };
+    }
+  /** `proof` was checked as far as it will be. `submit_compliance_proof` is of an event, the other of a commitment. */
+  | ProofCommand<"submit_compliance_proof">
+  | ProofCommand<"submit_validity_proof">;
+
+interface ProofCommand<K extends string> {
+  readonly kind: K;
+  readonly requestId: number;
+  readonly facts: ProofFacts;
+  readonly proof: Uint8Array;
+}
 
 export type AgentKeyRegistration = Omit<AgentKey, "keyId" | "createdAtMs" | "revokedAtMs" | "revokeReason"> & {
   readonly keyId: number | null;
@@ -50,7 +61,7 @@ export type LaneCommandBody = LaneCommand extends infer C
   : never;
 
 /** What a command leaves behind, by its kind. */
-export type CommandResult = AgentKey | ApiKey | Commitment;
+export type CommandResult = AgentKey | ApiKey | Commitment | StoredProof;
 
 /** Why a command was not done. */
 export interface CommandRefusal {

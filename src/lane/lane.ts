@@ -88,9 +88,9 @@ export class Lane implements AsyncDisposable {
     this.#post({ kind: "ingest", packed }, [packed.buffer]);
   }
 
-  /** Orders a command. Rejects with the CodedError of its refusal. */
-  command<R extends CommandResult>(body: LaneCommandBody): Promise<R> {
-    const { requestId, answer } = this.#options.submissions.open<R>(0);
+  /** Orders a command that carries `bytes` of data. Rejects with the CodedError of its refusal, or OVERLOADED. */
+  async command<R extends CommandResult>(body: LaneCommandBody, bytes = 0): Promise<R> {
+    const { requestId, answer } = this.#options.submissions.open<R>(bytes);
     this.#queuedEvents += 1;
     this.#post({ kind: "command", command: { ...body, requestId } as LaneCommand }, []);
     return answer;

@@ -1,6 +1,7 @@
 /** The service's metrics (wire-api D). One place names them; modules report through the callbacks compose.ts ties to them. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ChunkMessage } from "../lane/lane-message.js";
+import type { ProofKind } from "../store/proof-contract.js";
 import type { RequestRecord } from "../transport/http.js";
 import type { VerifyResult } from "../verify/verify-task.js";
 
@@ -20,6 +21,7 @@ export interface MetricSources {
   treeLagMs(): number;
   merkleBuilds(): number;
   merkleTreeBytes(): number;
+  starkVerifications(): number;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -63,6 +65,16 @@ export class Metrics {
     "Request for a commitment to its durable answer.",
     SECONDS,
   );
+  readonly #proofs = this.#counter("sequencer_proofs_submitted_total", "Proofs stored, by kind and whether verified.", [
+    "kind",
+    "verified",
+  ]);
+  readonly #starkVerify = this.#histogram(
+    "sequencer_stark_verify_seconds",
+    "STARK verification in its worker, by verdict.",
+    SECONDS,
+    ["valid"],
+  );
   readonly #revocations = this.#counter("sequencer_agent_key_revocations_total", "Agent keys revoked.");
 
   readonly #treeLag = this.#histogram(
@@ -99,6 +111,9 @@ export class Metrics {
     this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
     this.#gauge("sequencer_merkle_builds", "Merkle trees in the making or waiting.", () => sources.merkleBuilds());
     this.#gauge("sequencer_merkle_tree_bytes", "Merkle trees kept for proofs.", () => sources.merkleTreeBytes());
+    this.#gauge("sequencer_stark_verifications", "STARK verifications running or waiting.", () =>
+      sources.starkVerifications(),
+    );
   }
 
   request({ method, route, status, durationMs }: RequestRecord): void {
@@ -140,6 +155,14 @@ export class Metrics {
     this.#commitments.inc({ trigger });
     this.#treeDepth.observe(treeDepth);
     this.#commitLatency.observe(durationMs / 1000);
+  }
+
+  proofSubmitted(kind: ProofKind, isVerified: boolean): void {
+    this.#proofs.inc({ kind, verified: String(isVerified) });
+  }
+
+  starkVerified(isValid: boolean, workMs: number): void {
+    this.#starkVerify.observe({ valid: String(isValid) }, workMs / 1000);
   }
 
   treeSigned(lagMs: number): void {

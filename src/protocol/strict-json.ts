@@ -198,6 +198,12 @@ export class JsonCursor {
     return JSON.parse(this.#text.slice(start, end)) as JsonValue;
   }
 
+  /** Any value as it is written, after the strict check of `skipValue`. */
+  readText(): string {
+    const { start, end } = this.readRawValue();
+    return this.#text.slice(start, end);
+  }
+
   /** Where a value stands in the text, without blanks around it. */
   readRawValue(): JsonRange {
     const start = this.#valueStart();

@@ -115,6 +115,11 @@ export function canonicalJson(value: JsonValue): string {
   return printJson(value, "", true);
 }
 
+/** Compact form with keys in insertion order, integers exact. */
+export function compactJson(value: JsonValue): string {
+  return printJson(value, "", false);
+}
+
 /** Pretty form with two spaces and keys in insertion order, integers exact. */
 export function prettyJson(value: JsonValue): string {
   return printJson(value, "\n", false);

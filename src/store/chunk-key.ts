@@ -1,5 +1,6 @@
 import type { Uuid } from "../base/ids.js";
 import type { AgentKeyRef } from "./contract.js";
+import type { ProofKey } from "./proof-contract.js";
 
 /** Map keys of a chunk's rows. NUL cannot occur in a UUID, so the parts cannot run into each other. */
 
@@ -13,6 +14,16 @@ export function streamKey(tenantId: Uuid, storeId: Uuid): string {
 
 export function commitmentKey(tenantId: Uuid, storeId: Uuid, sequenceStart: number): string {
   return `${streamKey(tenantId, storeId)}:${sequenceStart}`;
+}
+
+export function proofSubjectKey({ kind, subjectId }: Pick<ProofKey, "kind" | "subjectId">): string {
+  return kind + subjectId;
+}
+
+/** The type comes last: it is the only part without a fixed alphabet. */
+export function proofKey(key: ProofKey): string {
+  const policy = key.policy === null ? "" : idKey(key.policy.policyHash);
+  return `${proofSubjectKey(key)}${policy}:${key.proofVersion}:${key.proofType}`;
 }
 
 export function commandKey(tenantId: Uuid, storeId: Uuid, commandId: Uint8Array): string {

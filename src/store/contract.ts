@@ -1,5 +1,6 @@
 import type { Uuid } from "../base/ids.js";
 import type { Commitment, NewCommitment } from "./commitment-contract.js";
+import type { NewProof, ProofKey, ProofSubject, StoredProof } from "./proof-contract.js";
 
 /**
  * What the service asks of a store, one small contract per role. `sqlite/` and `postgres/` implement them with the same
@@ -115,6 +116,8 @@ export interface ChunkQuery {
     readonly storeId: Uuid;
     readonly sequenceStart: number;
   }[];
+  /** Proofs to be registered: wanted are one with the same key, and what it is of. */
+  readonly proofs: readonly ProofKey[];
 }
 
 /** The rows a chunk is decided on. The maps hold what exists; an absent key means an absent row. */
@@ -133,6 +136,10 @@ export interface ChunkState {
   readonly lastCommitments: Map<string, Commitment>;
   /** By `commitmentKey`. */
   readonly commitments: Map<string, Commitment>;
+  /** By `proofKey`. */
+  readonly proofs: Map<string, StoredProof>;
+  /** By `proofSubjectKey`. */
+  readonly proofSubjects: Map<string, ProofSubject>;
 }
 
 export interface NewEntry {
@@ -169,6 +176,7 @@ export interface ChunkWrites {
   readonly apiKeys: ApiKey[];
   readonly apiKeyRevocations: { readonly keyHash: string; readonly revokedAtMs: number }[];
   readonly commitments: NewCommitment[];
+  readonly proofs: NewProof[];
 }
 
 /**

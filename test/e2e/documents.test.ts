@@ -53,8 +53,31 @@ describe("documents", () => {
     const eventProof = await service.get(`/api/v1/ves/inclusion-proofs/${event.event_id}`);
     check("get", "/api/v1/ves/inclusion-proofs/{event_id}", eventProof);
     check("post", "/api/v1/ves/proofs/verify", await service.post("/api/v1/ves/proofs/verify", proof.json));
+    await checkProofs(event.event_id, made.json.batch_id);
     for (const path of ["/health", "/ready", "/api/v1/sequencer"]) check("get", path, await service.get(path));
   });
+
+  async function checkProofs(eventId: string, batchId: string): Promise<void> {
+    const kinds = [
+      { base: "/api/v1/ves/compliance", id: "event_id", subject: eventId, more: { policyId: "aml.threshold" } },
+      { base: "/api/v1/ves/validity", id: "batch_id", subject: batchId, more: {} },
+    ];
+    for (const { base, id, subject, more } of kinds) {
+      const inputs = await service.get(`${base}/${subject}/inputs?policy_id=aml.threshold`);
+      check("get", `${base}/{${id}}/inputs`, inputs);
+      const body = { proofType: "opaque", proofB64: "AAAA", publicInputs: inputs.json.public_inputs, ...more };
+      const stored = await service.post(`${base}/${subject}/proofs`, body);
+      check("post", `${base}/{${id}}/proofs`, stored);
+      check("post", `${base}-proofs`, await service.post(`${base}-proofs`, { ...body, [id]: subject }));
+      check("get", `${base}/{${id}}/proofs`, await service.get(`${base}/${subject}/proofs`));
+      const one = `${base}/proofs/${stored.json.proof_id}`;
+      check("get", `${base}/proofs/{proof_id}`, await service.get(one));
+      check("get", `${base}/proofs/{proof_id}/verify`, await service.get(`${one}/verify`));
+    }
+    const policy = { policyId: "aml.threshold" };
+    const posted = await service.post(`/api/v1/ves/compliance/${eventId}/inputs`, policy);
+    check("post", "/api/v1/ves/compliance/{event_id}/inputs", posted);
+  }
 
   it("name only routes that exist, with their methods", async () => {
     for (const [path, methods] of Object.entries(openapi.paths)) {

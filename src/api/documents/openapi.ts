@@ -2,6 +2,8 @@
 import { packageVersion } from "../../base/asset-paths.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
 import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
+import { PROOF_PATHS } from "./proof-paths.js";
+import { PROOF_SCHEMAS } from "./proof-schemas.js";
 import { SCHEMAS } from "./schemas.js";
 import { tlogPaths } from "./tlog.js";
 
@@ -205,6 +207,7 @@ export const openapi: Json = {
       }),
     },
     ...COMMITMENT_PATHS,
+    ...PROOF_PATHS,
     ...tlogPaths(operation, query, pathParameter),
     ...OPERATIONS,
   },
@@ -218,6 +221,6 @@ export const openapi: Json = {
         description: "ApiKey ss_…, Bearer ss_… or Bearer <JWT>.",
       },
     },
-    schemas: SCHEMAS,
+    schemas: { ...SCHEMAS, ...PROOF_SCHEMAS },
   },
 };

@@ -19,6 +19,7 @@ import {
 } from "../contract.js";
 import { type Connection, isDiskFull } from "./connection.js";
 import { LaneCommitments } from "./lane-commitments.js";
+import { LaneProofs } from "./lane-proofs.js";
 import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 import { StoredSequencers } from "./stored-sequencers.js";
@@ -36,6 +37,7 @@ export class SqliteLaneStore implements LaneStore {
   readonly #db: Connection;
   readonly #sql: LaneStatements;
   readonly #commitments: LaneCommitments;
+  readonly #proofs: LaneProofs;
   readonly #sequencerRef: number;
   readonly #rejectionsKeptMax: number;
   readonly #sequencers: StoredSequencers;
@@ -50,6 +52,7 @@ export class SqliteLaneStore implements LaneStore {
     this.#sql = prepareLaneStatements(options.db);
     this.#sequencers = new StoredSequencers(options.db);
     this.#commitments = new LaneCommitments(options.db);
+    this.#proofs = new LaneProofs(options.db);
     this.#rejectionsKeptMax = options.rejectionsKeptMax;
     this.#sequencerRef = this.#registerSequencer(options.sequencer);
   }
@@ -76,6 +79,8 @@ export class SqliteLaneStore implements LaneStore {
       apiKeys: new Map(),
       lastCommitments: new Map(),
       commitments: new Map(),
+      proofs: new Map(),
+      proofSubjects: new Map(),
     };
     this.#readStreams(query, state);
     this.#readEvents(query, state);
@@ -83,6 +88,7 @@ export class SqliteLaneStore implements LaneStore {
     this.#readCommands(query, state);
     this.#readKeys(query, state);
     this.#commitments.read(query, state);
+    this.#proofs.read(query, state);
     return state;
   }
 
@@ -212,6 +218,7 @@ export class SqliteLaneStore implements LaneStore {
     this.#writeKeys(writes);
     // After the entries: a commitment may cover events of its own chunk.
     for (const made of writes.commitments) this.#commitments.write(made, this.#refs.get(made.stream)!);
+    for (const made of writes.proofs) this.#proofs.write(made);
   }
 
   #writeStream(stream: StreamState): void {

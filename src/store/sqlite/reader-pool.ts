@@ -24,8 +24,10 @@ import type {
   StreamRange,
 } from "../contract.js";
 import { unpackPage } from "../entry-frame.js";
+import type { ProofKey, ProofKind, ProofReader, StoredProof } from "../proof-contract.js";
 import type { SqliteCommitmentReader } from "./commitment-reader.js";
 import type { SqliteLogReader } from "./log-reader.js";
+import type { SqliteProofReader } from "./proof-reader.js";
 
 export interface ReadWorkerData {
   readonly folder: string;
@@ -34,11 +36,12 @@ export interface ReadWorkerData {
 
 /** Entries travel packed; everything else is small and cloned. */
 export type ReadTask = {
-  [M in ReadMethod]: { readonly method: M; readonly args: Parameters<(SqliteLogReader & SqliteCommitmentReader)[M]> };
+  [M in ReadMethod]: { readonly method: M; readonly args: Parameters<Readers[M]> };
 }[ReadMethod];
-export type ReadMethod = Exclude<keyof SqliteLogReader | keyof SqliteCommitmentReader, "constructor">;
+type Readers = SqliteLogReader & SqliteCommitmentReader & SqliteProofReader;
+export type ReadMethod = Exclude<keyof Readers, "constructor">;
 
-export class SqliteReaderPool implements LogReader, CommitmentReader {
+export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReader {
   readonly #pool: Piscina;
   /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
   readonly loaded: Promise<unknown>;
@@ -108,6 +111,22 @@ export class SqliteReaderPool implements LogReader, CommitmentReader {
 
   uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]> {
     return this.#run("uncommittedStreams", afterRef, limit);
+  }
+
+  proof(kind: ProofKind, proofId: Uuid): Promise<StoredProof | null> {
+    return this.#run("proof", kind, proofId);
+  }
+
+  proofByKey(key: ProofKey): Promise<StoredProof | null> {
+    return this.#run("proofByKey", key);
+  }
+
+  proofs(kind: ProofKind, subjectId: Uuid): Promise<readonly StoredProof[]> {
+    return this.#run("proofs", kind, subjectId);
+  }
+
+  proofBytes(kind: ProofKind, proofId: Uuid): Promise<Uint8Array | null> {
+    return this.#run("proofBytes", kind, proofId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -61,7 +61,7 @@ test("commitments of one chunk follow each other", () => {
   const state: ChunkState = {
     ...{ nextOffset: 9, lastSequencedAtMs: 0, events: new Map(), entities: new Map(), commands: new Set() },
     ...{ agentKeys: new Map(), highestKeyIds: new Map(), apiKeys: new Map() },
-    ...{ lastCommitments: new Map(), commitments: new Map() },
+    ...{ lastCommitments: new Map(), commitments: new Map(), proofs: new Map(), proofSubjects: new Map() },
     streams: new Map([[streamKey(STREAM.tenantId, STREAM.storeId), { ...STREAM, head: 9 }]]),
   };
   const sequencer = { sequencerId: STREAM.tenantId, publicKey: ROOT };

@@ -1,0 +1,136 @@
+/** Compliance and validity proofs in the OpenAPI document. */
+import { type Json, object, operation, pathParameter, query, ref, uuid } from "./operation.js";
+
+const EVENT = pathParameter("event_id", "Event id.");
+const BATCH = pathParameter("batch_id", "Batch id.");
+const PROOF = pathParameter("proof_id", "Proof id.");
+
+const policyMembers: Json = {
+  policyId: { type: "string", minLength: 1, maxLength: 64 },
+  policyParams: { type: "object", default: {}, description: "Integers up to 2^53-1." },
+};
+
+const proofMembers: Json = {
+  proofType: {
+    type: "string",
+    minLength: 1,
+    maxLength: 32,
+    description: "Types that start with `stark` are verified, all others are kept as they are.",
+  },
+  proofVersion: { type: "integer", minimum: 1, default: 1, description: "2 for STARKs." },
+  proofB64: { type: "string", description: "1 to 2097152 bytes; standard or URL-safe base64, padded or not." },
+  publicInputs: { type: "object", description: "Must equal the canonical ones." },
+};
+
+const complianceMembers: Json = {
+  ...proofMembers,
+  ...policyMembers,
+  witnessCommitment: {
+    description: "Required for STARKs: 64 lower-case hex digits, optional 0x, or four u64.",
+    anyOf: [{ type: "string" }, { type: "array", minItems: 4, maxItems: 4, items: { type: "integer" } }],
+  },
+};
+
+const validityMembers: Json = {
+  ...proofMembers,
+  batchPublicInputs: {
+    type: "object",
+    description: "Required for STARKs: `public_inputs` of the batch file. Its ids and range must be the commitment's.",
+  },
+};
+
+const inputsOf = (id: string): Json =>
+  object([id, "public_inputs", "public_inputs_hash"], {
+    [id]: uuid,
+    public_inputs: { type: "object" },
+    public_inputs_hash: { type: "string", description: "SHA-256 of the canonical JSON, hex." },
+  });
+
+const listOf = (id: string, name: string): Json =>
+  object([id, "proofs", "count"], {
+    [id]: uuid,
+    proofs: { type: "array", items: ref(name) },
+    count: { type: "integer" },
+  });
+
+const withBytes = (name: string): Json => ({
+  allOf: [ref(name), object(["proof_b64"], { proof_b64: { type: "string" } })],
+});
+
+const submit = (name: string, members: Json, required: readonly string[], path: readonly Json[]): Json =>
+  operation({
+    summary:
+      "Submit a proof. The same bytes again answer with the stored proof; others under the same key conflict (409).",
+    parameters: path,
+    body: object(required, members),
+    answer: ref(name),
+  });
+
+const verify = (name: string): Json =>
+  operation({
+    summary: "Check a stored proof afresh, against inputs rebuilt from what it is of.",
+    parameters: [PROOF],
+    answer: ref(name),
+  });
+
+const POLICY_QUERY = [
+  query("policy_id", policyMembers.policyId as Json, "Policy.", true),
+  query("policy_params", { type: "string", default: "{}" }, "JSON object."),
+];
+
+const COMPLIANCE_REQUIRED = ["proofType", "policyId", "proofB64"];
+const VALIDITY_REQUIRED = ["proofType", "proofB64"];
+const INPUTS = "Canonical public inputs of an event under a policy: what a proof of it must be made for.";
+
+export const PROOF_PATHS: Json = {
+  "/api/v1/ves/compliance/{event_id}/inputs": {
+    get: operation({ summary: INPUTS, parameters: [EVENT, ...POLICY_QUERY], answer: inputsOf("event_id") }),
+    post: operation({
+      summary: INPUTS,
+      parameters: [EVENT],
+      body: object(["policyId"], policyMembers),
+      answer: inputsOf("event_id"),
+    }),
+  },
+  "/api/v1/ves/compliance/{event_id}/proofs": {
+    get: operation({
+      summary: "Proofs of an event, oldest first.",
+      parameters: [EVENT],
+      answer: listOf("event_id", "ComplianceProof"),
+    }),
+    post: submit("ComplianceProof", complianceMembers, COMPLIANCE_REQUIRED, [EVENT]),
+  },
+  "/api/v1/ves/compliance-proofs": {
+    post: submit("ComplianceProof", { eventId: uuid, ...complianceMembers }, ["eventId", ...COMPLIANCE_REQUIRED], []),
+  },
+  "/api/v1/ves/compliance/proofs/{proof_id}": {
+    get: operation({
+      summary: "A proof with its bytes, which disclose the amount.",
+      parameters: [PROOF],
+      answer: withBytes("ComplianceProof"),
+    }),
+  },
+  "/api/v1/ves/compliance/proofs/{proof_id}/verify": { get: verify("ComplianceCheck") },
+  "/api/v1/ves/validity/{batch_id}/inputs": {
+    get: operation({
+      summary: "Canonical public inputs of a commitment.",
+      parameters: [BATCH],
+      answer: inputsOf("batch_id"),
+    }),
+  },
+  "/api/v1/ves/validity/{batch_id}/proofs": {
+    get: operation({
+      summary: "Proofs of a commitment, oldest first.",
+      parameters: [BATCH],
+      answer: listOf("batch_id", "ValidityProof"),
+    }),
+    post: submit("ValidityProof", validityMembers, VALIDITY_REQUIRED, [BATCH]),
+  },
+  "/api/v1/ves/validity-proofs": {
+    post: submit("ValidityProof", { batchId: uuid, ...validityMembers }, ["batchId", ...VALIDITY_REQUIRED], []),
+  },
+  "/api/v1/ves/validity/proofs/{proof_id}": {
+    get: operation({ summary: "A proof with its bytes.", parameters: [PROOF], answer: withBytes("ValidityProof") }),
+  },
+  "/api/v1/ves/validity/proofs/{proof_id}/verify": { get: verify("ValidityCheck") },
+};

@@ -1,0 +1,148 @@
+/** Members of proof submissions (wire-api A.8, A.9). JSON is read losslessly; what two canonicalisers differ on is refused. */
+import { fromHex } from "../base/bytes.js";
+import { CodedError } from "../base/errors.js";
+import type { JsonCursor } from "../protocol/strict-json.js";
+import {
+  canonicalJson,
+  isJsonObject,
+  type JsonObject,
+  JsonSyntaxError,
+  type JsonValue,
+  parseJson,
+} from "../stark/canonical-json.js";
+import { SAFE_INTEGER_MAX } from "../stark/policy.js";
+import { optional, required, text } from "./body.js";
+
+/** Decoded bytes of a proof. */
+const PROOF_BYTES_MAX = 2 * 1024 * 1024;
+const PROOF_TYPE_CHARACTERS_MAX = 32;
+const POLICY_ID_CHARACTERS_MAX = 64;
+/** Enough for every name and hash; what is longer is refused before it is looked at. */
+const TEXT_CHARACTERS_MAX = 1024;
+const U64_MAX = 0xffff_ffff_ffff_ffffn;
+
+const readU32 = (cursor: JsonCursor): number => cursor.readU32();
+const readString = (cursor: JsonCursor): string => cursor.readString();
+
+/** Every submission's. */
+export const PROOF_MEMBERS = {
+  proofType: required(text(TEXT_CHARACTERS_MAX), "proofType", "proof_type"),
+  proofVersion: optional(readU32, "proofVersion", "proof_version"),
+  proofB64: required(readString, "proofB64", "proof_b64"),
+  publicInputs: optional(losslessJson, "publicInputs", "public_inputs"),
+};
+
+export const POLICY_MEMBERS = {
+  policyId: required(text(TEXT_CHARACTERS_MAX), "policyId", "policy_id"),
+  policyParams: optional(safeObject, "policyParams", "policy_params"),
+};
+
+export const WITNESS_MEMBERS = {
+  witnessCommitment: optional(losslessJson, "witnessCommitment", "witness_commitment"),
+};
+
+/** Any value, integers exact. */
+export function losslessJson(cursor: JsonCursor): JsonValue {
+  try {
+    return parseJson(cursor.readText());
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) cursor.fail(error.message);
+    throw error;
+  }
+}
+
+export function losslessObject(cursor: JsonCursor): JsonObject {
+  const value = losslessJson(cursor);
+  return isJsonObject(value) ? value : cursor.fail("expected an object");
+}
+
+/** An object as its canonical text reads, no integer beyond 2^53-1: above it the two originals hash differently. */
+function safeObject(cursor: JsonCursor): JsonObject {
+  const value = parseJson(canonicalJson(losslessObject(cursor))) as JsonObject;
+  return isSafe(value) ? value : cursor.fail("expected integers up to 2^53-1");
+}
+
+function isSafe(value: JsonValue): boolean {
+  if (typeof value === "bigint") return value <= SAFE_INTEGER_MAX && value >= -SAFE_INTEGER_MAX;
+  if (typeof value !== "object" || value === null) return true;
+  return Object.values(value).every(isSafe);
+}
+
+export function checkProofType(given: string): string {
+  return checkName("proofType", given, PROOF_TYPE_CHARACTERS_MAX);
+}
+
+export function checkPolicyId(given: string): string {
+  return checkName("policyId", given, POLICY_ID_CHARACTERS_MAX);
+}
+
+export function parsePolicyParams(given: string): JsonObject {
+  try {
+    const value = parseJson(canonicalJson(parseJson(given)));
+    if (isJsonObject(value) && isSafe(value)) return value;
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+  }
+  throw invalid("policyParams must be a JSON object with integers up to 2^53-1");
+}
+
+function checkName(name: string, given: string, charactersMax: number): string {
+  const trimmed = given.trim();
+  if (trimmed === "") throw invalid(`${name} must not be empty`);
+  if (trimmed.length > charactersMax) throw invalid(`${name} must be <= ${charactersMax} characters`);
+  return trimmed;
+}
+
+/** Absent = 1. */
+export function checkProofVersion(given: number | null): number {
+  if (given === 0) throw invalid("proofVersion must be >= 1");
+  return given ?? 1;
+}
+
+const STANDARD = /^[A-Za-z0-9+/]*={0,2}$/;
+const URL_SAFE = /^[A-Za-z0-9_-]*={0,2}$/;
+
+/** Standard or URL-safe, padded or not, one spelling for each byte string. */
+export function decodeProof(given: string): Uint8Array {
+  if (given.length > 4 * Math.ceil(PROOF_BYTES_MAX / 3)) throw tooLarge();
+  if (!STANDARD.test(given) && !URL_SAFE.test(given)) throw invalid("Invalid base64: not of one alphabet");
+  const bare = given.replace(/=+$/, "").replaceAll("-", "+").replaceAll("_", "/");
+  const bytes = Buffer.from(bare, "base64");
+  if (bytes.toString("base64").replace(/=+$/, "") !== bare || (given.includes("=") && given.length % 4 !== 0)) {
+    throw invalid("Invalid base64: wrong length or padding");
+  }
+  if (bytes.length === 0) throw invalid("proofB64 must not be empty");
+  if (bytes.length > PROOF_BYTES_MAX) throw tooLarge();
+  // A copy of its own: small buffers of this kind share one pool.
+  return new Uint8Array(bytes);
+}
+
+/** 64 lower-case hex digits, optional `0x`, or four u64. 32 bytes: the limbs big-endian. */
+export function checkWitnessCommitment(given: JsonValue | null): Uint8Array | null {
+  if (given === null) return null;
+  if (Array.isArray(given)) return limbBytes(given);
+  if (typeof given !== "string") throw invalid(WITNESS_FORM);
+  const digits = given.replace(/^0x/, "");
+  if (!/^[0-9a-fA-F]{64}$/.test(digits)) throw invalid(WITNESS_FORM);
+  if (digits !== digits.toLowerCase()) throw invalid("witnessCommitment must be lowercase hex");
+  return fromHex(digits, 32);
+}
+
+const WITNESS_FORM = "witnessCommitment must be 64 lowercase hex characters (32 bytes)";
+
+function limbBytes(limbs: readonly JsonValue[]): Uint8Array {
+  const bytes = new Uint8Array(32);
+  const view = new DataView(bytes.buffer);
+  const areU64 = limbs.every((limb) => typeof limb === "bigint" && limb >= 0n && limb <= U64_MAX);
+  if (limbs.length !== 4 || !areU64) throw invalid("witnessCommitment must be an array of exactly 4 u64");
+  for (const [index, limb] of limbs.entries()) view.setBigUint64(8 * index, limb as bigint);
+  return bytes;
+}
+
+function tooLarge(): CodedError {
+  return invalid(`proofB64 must decode to at most ${PROOF_BYTES_MAX} bytes`);
+}
+
+function invalid(message: string): CodedError {
+  return new CodedError("INVALID_FIELD_VALUE", message);
+}

@@ -1,0 +1,206 @@
+/**
+ * Registration and checking of proofs (PRF-01..09). A submission is compared with the canonical inputs, verified in its
+ * own pool when it is a STARK, and ordered by the lane, which alone decides what is new, the same again, or a conflict.
+ */
+import { bytesEqual } from "../base/bytes.js";
+import { CodedError } from "../base/errors.js";
+import type { Uuid, UuidSource } from "../base/ids.js";
+import { judgeRepeat } from "../lane/decide-proof.js";
+import type { Lane } from "../lane/lane.js";
+import { canonicalJson, type JsonObject, type JsonValue, parseJson } from "../stark/canonical-json.js";
+import { ComplianceInputError } from "../stark/compliance-input-error.js";
+import { jsonDigestHex } from "../stark/digest.js";
+import { policyHash } from "../stark/policy.js";
+import type { ProofFacts, ProofKey, ProofKind, ProofReader, StoredProof } from "../store/proof-contract.js";
+import { isStark, proofHash, STARK_PROOF_VERSION, starkStatement } from "./proof-statement.js";
+import type { StarkVerifier } from "./stark-verifier.js";
+
+/** The event or commitment a proof is of. The caller has checked who may see it. */
+export interface Subject {
+  readonly kind: ProofKind;
+  readonly id: Uuid;
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  /** Canonical, of the event under the submission's policy or of the commitment. */
+  readonly publicInputs: JsonObject;
+}
+
+export interface Submission {
+  readonly proofType: string;
+  readonly proofVersion: number;
+  readonly proof: Uint8Array;
+  /** Compliance only. */
+  readonly policy: { readonly policyId: string; readonly policyParams: JsonObject } | null;
+  readonly witnessCommitment: Uint8Array | null;
+  /** Validity only. */
+  readonly batchInputs: JsonObject | null;
+  /** What the submitter takes the public inputs to be; must equal the canonical ones. */
+  readonly publicInputs: JsonValue | null;
+}
+
+/** What the stored bytes and rows are worth now. `stark` is null for opaque proofs and where nothing could be verified. */
+export interface ProofCheck {
+  readonly proofHashMatches: boolean;
+  readonly policyHashMatches: boolean;
+  readonly canonicalInputs: JsonObject;
+  readonly publicInputsMatch: boolean;
+  readonly stark: StarkCheck | null;
+}
+
+export interface StarkCheck {
+  readonly valid: boolean;
+  readonly error: string | null;
+  readonly timeMs: number | null;
+  readonly securityBits: number | null;
+}
+
+export interface ProofRegistryOptions {
+  readonly reader: ProofReader;
+  readonly lane: Pick<Lane, "command">;
+  /** Ends with the registry. */
+  readonly verifier: StarkVerifier;
+  readonly verifyOnSubmit: boolean;
+  readonly newProofId: UuidSource;
+  onSubmitted(kind: ProofKind, isVerified: boolean): void;
+}
+
+export class ProofRegistry implements AsyncDisposable {
+  readonly #options: ProofRegistryOptions;
+
+  constructor(options: ProofRegistryOptions) {
+    this.#options = options;
+  }
+
+  get reader(): ProofReader {
+    return this.#options.reader;
+  }
+
+  /** Its verifier may be ended from now on. */
+  get loaded(): Promise<unknown> {
+    return this.#options.verifier.loaded;
+  }
+
+  /** STARK verifications running or waiting. */
+  get verifications(): number {
+    return this.#options.verifier.open;
+  }
+
+  /**
+   * Answers after the proof is durable. Rejects with INVALID_FIELD_VALUE for inputs that are not the canonical ones and for
+   * STARKs that do not verify, ALREADY_EXISTS for a conflict, SERVICE_UNAVAILABLE when the verifier is busy.
+   */
+  async submit(subject: Subject, submission: Submission): Promise<StoredProof> {
+    const { reader, lane, newProofId, onSubmitted } = this.#options;
+    const unverified = factsOf(subject, submission, newProofId());
+    const known = await reader.proofByKey(keyOf(unverified));
+    if (known !== null) {
+      // What is stored never changes: its own repetition needs no second verification.
+      const judged = judgeRepeat(known, unverified);
+      if ("code" in judged) throw new CodedError(judged.code, judged.message);
+      return judged;
+    }
+    const securityBits = await this.#verifySubmission(unverified, subject, submission.proof);
+    const facts = { ...unverified, securityBits };
+    const { proof } = submission;
+    const kind = `submit_${subject.kind}_proof` as const;
+    const stored = await lane.command<StoredProof>({ kind, facts, proof }, proof.length);
+    if (stored.proofId === facts.proofId) onSubmitted(subject.kind, securityBits !== null);
+    return stored;
+  }
+
+  /** Judges a stored proof afresh, against inputs rebuilt from the rows it is of. */
+  async check(stored: StoredProof, canonicalInputs: JsonObject): Promise<ProofCheck> {
+    const proof = await this.#options.reader.proofBytes(stored.kind, stored.proofId);
+    if (proof === null) throw new CodedError("RESOURCE_NOT_FOUND", "Proof not found");
+    const { policy } = stored;
+    const params = policy === null ? null : (parseJson(policy.policyParams) as JsonObject);
+    return {
+      proofHashMatches: bytesEqual(proofHash(stored.kind, proof), stored.proofHash),
+      policyHashMatches:
+        policy === null || params === null || bytesEqual(policyHash(policy.policyId, params), policy.policyHash),
+      canonicalInputs,
+      publicInputsMatch: canonicalJson(canonicalInputs) === stored.publicInputs,
+      stark: isStark(stored) ? await this.#checkStark(stored, canonicalInputs, proof) : null,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#options.verifier[Symbol.asyncDispose]();
+  }
+
+  /** Bits of a verified STARK; null where there is nothing to verify or it is switched off. */
+  async #verifySubmission(facts: ProofFacts, { publicInputs }: Subject, proof: Uint8Array): Promise<number | null> {
+    if (!isStark(facts)) return null;
+    if (facts.proofVersion !== STARK_PROOF_VERSION) {
+      const versions = `${facts.proofVersion} (expected ${STARK_PROOF_VERSION})`;
+      throw invalid(`Unsupported proofVersion ${versions} for STARK proofs`);
+    }
+    if (facts.kind === "compliance" && facts.witnessCommitment === null) {
+      throw invalid("witnessCommitment is required for STARK compliance proofs");
+    }
+    if (!this.#options.verifyOnSubmit) return null;
+    const check = await this.#checkStark(facts, publicInputs, proof);
+    if (check.valid) return check.securityBits;
+    throw invalid(
+      `${check.timeMs === null ? "STARK proof verification error" : "Invalid STARK proof"}: ${check.error}`,
+    );
+  }
+
+  async #checkStark(facts: ProofFacts, publicInputs: JsonObject, proof: Uint8Array): Promise<StarkCheck> {
+    try {
+      const statement = starkStatement(facts, publicInputs);
+      const { verdict, workMs } = await this.#options.verifier.verify(proof, statement);
+      return verdict.valid
+        ? { valid: true, error: null, timeMs: workMs, securityBits: verdict.securityBits }
+        : { valid: false, error: `${verdict.code}: ${verdict.detail}`, timeMs: workMs, securityBits: null };
+    } catch (error) {
+      if (!(error instanceof ComplianceInputError)) throw error;
+      return { valid: false, error: error.message, timeMs: null, securityBits: null };
+    }
+  }
+}
+
+/** SHA-256 of the canonical form, hex. */
+export function publicInputsHash(publicInputs: JsonObject): string {
+  return jsonDigestHex("", publicInputs);
+}
+
+function factsOf(subject: Subject, submission: Submission, proofId: Uuid): ProofFacts {
+  const { kind, id, tenantId, storeId } = subject;
+  const publicInputs = canonicalJson(subject.publicInputs);
+  if (submission.publicInputs !== null && canonicalJson(submission.publicInputs) !== publicInputs) {
+    const what = kind === "compliance" ? "event and policy" : "batch";
+    throw invalid(`publicInputs must match the sequencer's canonical inputs for this ${what}`);
+  }
+  const { policy, batchInputs, proofType, proofVersion, proof, witnessCommitment } = submission;
+  return {
+    ...{ kind, subjectId: id, tenantId, storeId, proofId, proofType, proofVersion, witnessCommitment, publicInputs },
+    policy:
+      policy === null
+        ? null
+        : {
+            policyId: policy.policyId,
+            policyParams: canonicalJson(policy.policyParams),
+            policyHash: policyHash(policy.policyId, policy.policyParams),
+          },
+    batchInputs: batchInputs === null ? null : canonicalJson(batchInputs),
+    proofHash: proofHash(kind, proof),
+    securityBits: null,
+  };
+}
+
+function keyOf({ kind, subjectId, proofType, proofVersion, policy }: ProofFacts): ProofKey {
+  return { kind, subjectId, proofType, proofVersion, policy };
+}
+
+function invalid(message: string): CodedError {
+  return new CodedError("INVALID_FIELD_VALUE", message);
+}
+
+/** The reason a check came out false, as existing clients know it; null when the proof is valid. */
+export function failureReason(check: ProofCheck): string | null {
+  if (!check.proofHashMatches) return "proof_hash_mismatch";
+  if (!check.policyHashMatches) return "policy_hash_mismatch";
+  if (!check.publicInputsMatch) return "public_inputs_mismatch";
+  return check.stark === null || check.stark.valid ? null : "stark_invalid";
+}
