@@ -162,7 +162,13 @@ export const OPTIONS = {
 
   VES_STARK_VERIFY_ON_SUBMIT: boolean(true, "Verify STARK proofs before they are stored."),
   VES_STARK_VERIFY_CONCURRENCY: integer(0, 0, 64, "STARK verification threads; 0 = one per processor, at most 4."),
-  VES_STARK_VERIFY_QUEUE: integer(64, 0, 65_536, "STARK proofs that may wait for a thread; more get 503."),
+  VES_STARK_VERIFY_QUEUE: integer(256, 0, 65_536, "STARK proofs that may wait for a thread; more get 503."),
+  VES_STARK_VERIFY_QUEUE_BYTES: integer(
+    32 * MIB,
+    0,
+    4096 * MIB,
+    "Bytes of STARK proofs being verified or waiting above which more get 503.",
+  ),
   VES_STARK_VERIFY_TIMEOUT_SECS: integer(15, 1, 600, "A STARK verification that is not done by then gets 504."),
   VES_STARK_ACCEPT_DEFAULT_PROFILE: boolean(
     false,

@@ -84,6 +84,7 @@ export function starkVerifierBounds(config: Config): Omit<StarkVerifierOptions, 
   return {
     threads: config.VES_STARK_VERIFY_CONCURRENCY || Math.min(availableParallelism(), STARK_THREADS_MAX),
     queueMax: config.VES_STARK_VERIFY_QUEUE,
+    bytesMax: config.VES_STARK_VERIFY_QUEUE_BYTES,
     deadlineMs: config.VES_STARK_VERIFY_TIMEOUT_SECS * 1000,
     acceptance: { profiles: config.VES_STARK_ACCEPT_DEFAULT_PROFILE ? ["secure", "default"] : ["secure"] },
   };

@@ -1,7 +1,7 @@
 /**
  * STARK verification in threads of its own, at a lower priority than the signature workers: neither they nor the lane wait
- * for a proof. Bounds: `threads` verifications run, `queueMax` wait, more are refused at once; whoever waits longer than
- * `deadlineMs` is told so. A verification itself is bounded by construction (sizes are pinned before use), so a thread is
+ * for a proof. Bounds: `threads` verifications run, `queueMax` wait, both hold `bytesMax` of proofs; what is beyond is
+ * refused at once (a lone proof is taken whatever its size), whoever waits longer than `deadlineMs` is told so. A verification itself is bounded by construction (sizes are pinned before use), so a thread is
  * never ended in the middle of one.
  */
 import { Piscina } from "piscina";
@@ -25,6 +25,7 @@ export interface StarkOutcome {
 export interface StarkVerifierOptions {
   readonly threads: number;
   readonly queueMax: number;
+  readonly bytesMax: number;
   readonly deadlineMs: number;
   readonly acceptance: Acceptance;
   onVerified(outcome: StarkOutcome): void;
@@ -39,6 +40,7 @@ export class StarkVerifier implements AsyncDisposable {
   /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
   readonly loaded: Promise<unknown>;
   #open = 0;
+  #bytes = 0;
 
   constructor(options: StarkVerifierOptions) {
     this.#options = options;
@@ -57,21 +59,29 @@ export class StarkVerifier implements AsyncDisposable {
     return this.#open;
   }
 
-  /** Rejects with SERVICE_UNAVAILABLE when all threads and places are taken, TIMEOUT after the deadline. */
+  /** Rejects with SERVICE_UNAVAILABLE beyond the bounds, TIMEOUT after the deadline. */
   async verify(proof: Uint8Array, statement: Statement): Promise<StarkOutcome> {
-    const { threads, queueMax, deadlineMs, acceptance, onVerified } = this.#options;
-    if (this.#open >= threads + queueMax) {
+    const { threads, queueMax, bytesMax, deadlineMs, acceptance, onVerified } = this.#options;
+    const isTooMuch = this.#open > 0 && this.#bytes + proof.length > bytesMax;
+    if (this.#open >= threads + queueMax || isTooMuch) {
       throw new CodedError("SERVICE_UNAVAILABLE", "STARK verifier is busy, try again later");
     }
-    this.#open += 1;
-    const work = (
-      this.#pool.run({ proof, statement, acceptance } satisfies StarkTask) as Promise<StarkOutcome>
-    ).finally(() => {
-      this.#open -= 1;
-    });
+    const work = this.#run({ proof, statement, acceptance });
     const outcome = await withDeadline(work, deadlineMs);
     onVerified(outcome);
     return outcome;
+  }
+
+  /** The place is given back when the work is done, however long its caller waited. */
+  async #run(task: StarkTask): Promise<StarkOutcome> {
+    this.#open += 1;
+    this.#bytes += task.proof.length;
+    try {
+      return (await this.#pool.run(task)) as StarkOutcome;
+    } finally {
+      this.#open -= 1;
+      this.#bytes -= task.proof.length;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

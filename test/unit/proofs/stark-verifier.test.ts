@@ -6,9 +6,9 @@ import { fixtureProof, fixtureStatement } from "../stark/fixtures.js";
 const proof = fixtureProof("c_secure");
 const statement = fixtureStatement("c_secure");
 
-function newVerifier(queueMax: number, deadlineMs: number): StarkVerifier {
+function newVerifier(queueMax: number, deadlineMs: number, bytesMax = 1 << 20): StarkVerifier {
   const acceptance = { profiles: ["secure"] } as const;
-  return new StarkVerifier({ threads: 1, queueMax, deadlineMs, acceptance, onVerified: () => {} });
+  return new StarkVerifier({ threads: 1, queueMax, bytesMax, deadlineMs, acceptance, onVerified: () => {} });
 }
 
 describe("the STARK verifier", () => {
@@ -22,6 +22,14 @@ describe("the STARK verifier", () => {
     expect(verifier.open).toBe(0);
     const wrong = await verifier.verify(proof.subarray(1), statement);
     expect(wrong.verdict.valid).toBe(false);
+  });
+
+  it("holds a bounded number of bytes, but for a lone proof", async () => {
+    await using verifier = newVerifier(8, 30_000, proof.length - 1);
+    const lone = verifier.verify(proof, statement);
+    await expect(verifier.verify(proof, statement)).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+    expect((await lone).verdict.valid).toBe(true);
+    expect((await verifier.verify(proof, statement)).verdict.valid).toBe(true);
   });
 
   it("says TIMEOUT after its deadline and keeps the place taken until the work is done", async () => {
