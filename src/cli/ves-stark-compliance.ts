@@ -1,6 +1,6 @@
 /** `ves-stark` commands on single compliance proofs: gen-inputs, prove, verify, inspect, benchmark. */
 import { randomUUID } from "node:crypto";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parseUuid, type Uuid } from "../base/ids.js";
 import { bindInputs, makeAmountBinding, parseAmountBinding } from "../stark/amount-binding.js";
 import { toBase64 } from "../stark/base64.js";
@@ -326,9 +326,14 @@ export function addComplianceCommands(program: Command): void {
     .command("benchmark")
     .description("time proving and verifying on this machine")
     .option("-n, --iterations <count>", "proofs to make", parseCount(COUNT_MAX), 10)
-    .option("-m, --max-amount <integer>", "largest amount", parseAmount, 10_000n)
-    .option("-l, --limit <integer>", "cap", parseAmount, 10_000n)
+    .addOption(amountOption("-m, --max-amount <integer>", "largest amount"))
+    .addOption(amountOption("-l, --limit <integer>", "cap"))
     .option("--profile <name>", "secure or default", profileOfFlag, "secure")
     .option("--json", "machine-readable output")
     .action(benchmark);
+}
+
+/** An amount of 10000 unless given. The help shows the text: commander cannot print a bigint. */
+function amountOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parseAmount).default(10_000n, "10000");
 }
