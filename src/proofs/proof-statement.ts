@@ -1,6 +1,6 @@
 /** Which proofs are STARKs, what they must show, and what that means in words (findings F2 to F4 of the format's digest). */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { toHex, utf8 } from "../base/bytes.js";
+import { createHash } from "node:crypto";
+import { toHex } from "../base/bytes.js";
 import { uuidToBytes } from "../base/ids.js";
 import { batchInputsOf, batchStatementOf } from "../stark/batch-file.js";
 import { isJsonObject, type JsonObject, parseJson } from "../stark/canonical-json.js";
@@ -23,9 +23,9 @@ const DOMAINS: Readonly<Record<ProofKind, string>> = {
   validity: "STATESET_VES_VALIDITY_PROOF_HASH_V1",
 };
 
-/** What identifies a proof's bytes, 32 bytes (ves-protocol §1). */
+/** What identifies a proof's bytes, 32 bytes (ves-protocol §1). Native: it runs on the main thread, over up to 2 MiB. */
 export function proofHash(kind: ProofKind, proof: Uint8Array): Uint8Array {
-  return sha256.create().update(utf8(DOMAINS[kind])).update(proof).digest();
+  return new Uint8Array(createHash("sha256").update(DOMAINS[kind]).update(proof).digest());
 }
 
 const MEANINGS: Readonly<Record<ProofKind, string>> = {

@@ -1,5 +1,6 @@
 /** Compliance proofs over the wire: made by the prover for an ingested event, submitted, refused, repeated, kept. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { complianceProofHash } from "../../src/stark/digest.js";
 import { expectProblem } from "../support/problem.js";
 import { startService, type TestAgent, type TestService, uuid } from "../support/service.js";
 import { type ComplianceSubmission, complianceSubmission, tamper } from "../support/stark-proofs.js";
@@ -65,6 +66,7 @@ describe("compliance proofs", () => {
       policy_id: POLICY.policyId,
       policy_params: POLICY.policyParams,
       policy_hash: POLICY_HASH,
+      proof_hash: complianceProofHash(Buffer.from(submission.proofB64, "base64")),
       witness_commitment_hex: submission.witnessCommitment,
       public_inputs: submission.publicInputs,
       stark_security_bits: 119,

@@ -1,5 +1,6 @@
 /** Validity proofs over the wire, and the database's own guards on both kinds. */
 
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -54,6 +55,8 @@ describe("validity proofs", () => {
   it("are stored, repeated, shown, listed and verified, saying what they do not show", async () => {
     expect(stored).toMatchObject({ batch_id: batchId, proof_type: "stark", proof_version: 2 });
     expect(stored.public_inputs).toEqual(submission.publicInputs);
+    const hash = createHash("sha256").update("STATESET_VES_VALIDITY_PROOF_HASH_V1");
+    expect(stored.proof_hash).toBe(hash.update(submission.proofB64, "base64").digest("hex"));
     expect(stored.stark_security_bits).toBeGreaterThanOrEqual(110);
     expect(stored.stark_statement).toContain("does not show that the events comply");
     expect((await submit({})).json).toEqual(stored);
