@@ -5,7 +5,10 @@ import { createLog, type Logger } from "./base/log.js";
 import { backup } from "./cli/backup.js";
 import { restore } from "./cli/restore.js";
 import { UsageError } from "./cli/usage-error.js";
+import { verifyCommitment } from "./cli/verify-commitment.js";
 import { verifyLog } from "./cli/verify-log.js";
+import { verifyProof } from "./cli/verify-proof.js";
+import { verifyReceipt } from "./cli/verify-receipt.js";
 import { type Service, startService } from "./compose.js";
 import { type Config, ConfigError, describeOptions, readConfig } from "./config.js";
 import { FolderLockedError } from "./store/sqlite/folder-lock.js";
@@ -21,25 +24,30 @@ const EXIT_LOCKED = 75;
 const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.
 
 Usage: stateset-sequencer [serve] [options]
-       stateset-sequencer backup | restore | verify-log --help
+       stateset-sequencer backup | restore | verify-log | verify-receipt | verify-proof | verify-commitment --help
 
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
 
   --help, --version
-Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration or usage, 6 the log is not sound, 70 fatal (restart recovers), 75 data folder in use.`;
+Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration or usage, 6 what was verified is not sound, 70 fatal (restart recovers), 75 data folder in use.`;
+
+type Env = Readonly<Record<string, string | undefined>>;
 
 /** Commands beside the service. Each resolves to its exit code. */
-const OFFLINE: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+const OFFLINE: Readonly<Record<string, (args: readonly string[], env: Env) => Promise<number>>> = {
   backup,
   restore,
   "verify-log": verifyLog,
+  "verify-receipt": verifyReceipt,
+  "verify-proof": verifyProof,
+  "verify-commitment": verifyCommitment,
 };
 
 async function main(args: readonly string[]): Promise<void> {
   const [command = "serve", ...rest] = args[0]?.startsWith("--") === false ? args : ["serve", ...args];
   const offline = OFFLINE[command];
-  if (offline !== undefined) process.exitCode = await offline(rest);
+  if (offline !== undefined) process.exitCode = await offline(rest, process.env);
   else if (args.includes("--help")) console.log(HELP);
   else if (args.includes("--version")) console.log(packageVersion);
   else if (command !== "serve") throw new ConfigError([`unknown command ${command}; see --help`]);

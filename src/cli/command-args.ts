@@ -1,5 +1,6 @@
 /** Arguments of a command: flags from one table, positionals by count. Whatever does not fit is a UsageError. */
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { fromHex } from "../base/bytes.js";
 import { UsageError } from "./usage-error.js";
 
 export class CommandArgs {
@@ -27,6 +28,20 @@ export class CommandArgs {
 
   text(flag: string): string | undefined {
     return this.#values[flag] as string | undefined;
+  }
+
+  /** Every value of a flag that may be repeated. */
+  texts(flag: string): readonly string[] {
+    return (this.#values[flag] as readonly string[] | undefined) ?? [];
+  }
+
+  /** Bytes in hex, any case, with or without `0x`. */
+  bytes(flag: string, lengthBytes: number): Uint8Array | null {
+    const text = this.text(flag);
+    if (text === undefined) return null;
+    const bytes = fromHex(text, lengthBytes);
+    if (bytes === null) throw this.refuse(`--${flag} must be ${lengthBytes} bytes of hex`);
+    return bytes;
   }
 
   integer(flag: string, fallback: number): number {

@@ -5,8 +5,7 @@ import cliProgress from "cli-progress";
 import { type AuditReport, auditLog } from "../audit/audit-log.js";
 import { databasePath } from "../store/sqlite/connection.js";
 import { CommandArgs } from "./command-args.js";
-
-export const EXIT_UNSOUND = 6;
+import { EXIT_UNSOUND } from "./offline/checklist.js";
 
 const USAGE = `Usage: stateset-sequencer verify-log [--data-dir DIR | --db FILE] [options]
 

@@ -102,7 +102,8 @@ export function verifyEvent(envelope: EventEnvelope, publicKey: Uint8Array, ed25
   return ed25519.verify(signature, eventSigningHash(fields), publicKey);
 }
 
-function matchesPayload(envelope: EventEnvelope, fields: SigningFields): boolean {
+/** True when the payload is the one whose hash was signed. Throws `CanonicalJsonError` for a payload that is not JSON. */
+export function matchesPayload(envelope: EventEnvelope, fields: SigningFields): boolean {
   const { payload, payload_encrypted: encrypted } = envelope;
   if (fields.payloadKind === PAYLOAD_PLAIN) {
     if (payload === undefined || payload === null || encrypted) return false;
