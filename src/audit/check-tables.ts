@@ -2,14 +2,19 @@
 import { parseUuid } from "../base/ids.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import type { Finding } from "./audit-fault.js";
+import { checkCommitments } from "./check-commitments.js";
 import type { OrderCheck } from "./order-check.js";
 
 const GUARDS = ["entries_are_never_deleted", "entries_are_never_updated"];
 
 export function checkTables(db: Connection, order: OrderCheck): Finding[] {
-  return [...checkLogRow(db), ...checkStreams(db, order), ...checkEntities(db, order), ...checkCommands(db, order)].map(
-    (message) => ({ offset: null, message }),
-  );
+  const rows = [
+    ...checkLogRow(db),
+    ...checkStreams(db, order),
+    ...checkEntities(db, order),
+    ...checkCommands(db, order),
+  ];
+  return [...rows, ...checkCommitments(db)].map((message) => ({ offset: null, message }));
 }
 
 /** SQLite's own check of pages, indexes and constraints; the first problem only. */

@@ -1,8 +1,10 @@
 /** verify-receipt, verify-proof and verify-commitment on what a real service handed out, and on every change to it. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { auditLog } from "../../src/audit/audit-log.js";
 import { toHex } from "../../src/base/bytes.js";
 import { UsageError } from "../../src/cli/usage-error.js";
 import { verifyCommitment } from "../../src/cli/verify-commitment.js";
@@ -202,6 +204,44 @@ describe("verify-commitment", () => {
     expect((await run("verify-commitment", [files[1]!, foreign, files[0]!])).code).toBe(6);
   });
 });
+
+describe("verify-log", () => {
+  /** What is done to the stored rows behind the triggers' back, and what it must say. */
+  const TAMPERING: [sql: string, message: RegExp][] = [
+    ["UPDATE ves_commitments SET merkle_root = randomblob(32) WHERE ref = 2", /of 8 to 8: its Merkle root/],
+    ["UPDATE ves_commitments SET new_state_root = randomblob(32) WHERE ref = 1", /of 1 to 7: its state root/],
+    ["UPDATE ves_commitments SET new_state_root = zeroblob(32) WHERE ref = 1", /of 1 to 7: it has no state root/],
+    ["UPDATE ves_commitments SET prev_state_root = randomblob(32) WHERE ref = 3", /of 9 to 12: its previous state/],
+    ["UPDATE ves_commitments SET sequence_end = 11 WHERE ref = 3", /of 9 to 11: its Merkle root/],
+    ["UPDATE ves_commitments SET sequence_end = 99 WHERE ref = 3", /of 9 to 99: its Merkle root/],
+    ["DELETE FROM ves_commitments WHERE ref = 2", /of 9 to 12: it does not start behind/],
+    ["DELETE FROM ves_commitments WHERE ref = 3", /says it is committed to 12, its commitments end at 8/],
+  ];
+
+  it("recomputes every stored commitment and names the first bad one", async () => {
+    const path = join(base, "copy.db");
+    const copied = await runMain(["backup", path, "--data-dir", service.folder]);
+    expect([copied.code, copied.stderr]).toEqual([0, ""]);
+    const options = { path, withSignatures: true, threads: 1, headMin: 0, onProgress: () => {} };
+    expect((await auditLog(options)).findings).toEqual([]);
+    for (const [sql, message] of TAMPERING) {
+      const tampered = join(base, "tampered.db");
+      cpSync(path, tampered);
+      tamper(tampered, sql);
+      const [first] = (await auditLog({ ...options, path: tampered })).findings;
+      expect(first?.message).toMatch(message);
+    }
+  });
+});
+
+function tamper(path: string, sql: string): void {
+  const db = new Database(path);
+  const triggers = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").all() as Json[];
+  for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
+  db.exec(sql);
+  for (const trigger of triggers) db.exec(trigger.sql);
+  db.close();
+}
 
 describe("the offline commands", () => {
   it("answer anything else with exit 2 and one line", async () => {

@@ -1,0 +1,59 @@
+/**
+ * Every stored commitment against the entries it covers, in the snapshot whose entries were all found sound: one chain per
+ * stream from number 1, each Merkle root and each state root recomputed. Names the first bad commitment of each stream.
+ */
+import { bytesEqual } from "../base/bytes.js";
+import { GENESIS_STATE_ROOT, verifyCommitmentChain } from "../protocol/commitment.js";
+import { MerkleFrontier } from "../protocol/merkle-frontier.js";
+import type { Commitment } from "../store/commitment-contract.js";
+import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "../store/sqlite/commitment-rows.js";
+import type { Connection } from "../store/sqlite/connection.js";
+import { LeafReader } from "../store/sqlite/leaf-reader.js";
+
+export function* checkCommitments(db: Connection): Iterable<string> {
+  const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ves_commitments'");
+  // Backups from before there were commitments.
+  if (tables.pluck().get() === 0) return;
+  const leaves = new LeafReader(db);
+  const streams = db.prepare("SELECT ref, ves_committed FROM streams ORDER BY ref").raw();
+  const chain = db.prepare(
+    `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref
+      WHERE s.ref = ? ORDER BY c.sequence_start`,
+  );
+  for (const [ref, committed] of streams.all() as [ref: number, committed: number][]) {
+    const commitments = (chain.all(ref) as CommitmentRow[]).map(commitmentFromRow);
+    const fault = chainFault(commitments, leaves);
+    if (fault !== null) yield fault;
+    const end = commitments.at(-1)?.sequenceEnd ?? 0;
+    if (end !== committed) yield `stream ${ref} says it is committed to ${committed}, its commitments end at ${end}`;
+  }
+}
+
+function chainFault(commitments: readonly Commitment[], leaves: LeafReader): string | null {
+  let previous: Commitment | null = null;
+  for (const commitment of commitments) {
+    const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;
+    const name = `commitment ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
+    if (!hasItsEntries(commitment, leaves)) return `${name}: its Merkle root is not that of its entries`;
+    if (bytesEqual(newStateRoot, GENESIS_STATE_ROOT)) return `${name}: it has no state root; a backfill computes it`;
+    const fault = verifyCommitmentChain([commitment], previous);
+    if (fault !== null) return `${name}: ${FAULTS[fault.reason]}`;
+    previous = commitment;
+  }
+  return null;
+}
+
+const FAULTS = {
+  malformed: "it is malformed",
+  other_stream: "it is of another stream than the one before it",
+  not_contiguous: "it does not start behind the one before it",
+  prev_state_root: "its previous state root is not that of the one before it",
+  new_state_root: "its state root does not follow from its facts",
+} as const;
+
+function hasItsEntries(commitment: Commitment, leaves: LeafReader): boolean {
+  const { sequenceStart, sequenceEnd, merkleRoot } = commitment;
+  const frontier = new MerkleFrontier(commitment, sequenceStart);
+  const count = leaves.read(commitment, (records) => frontier.add(records));
+  return count === sequenceEnd - sequenceStart + 1 && bytesEqual(frontier.root(), merkleRoot);
+}
