@@ -48,7 +48,8 @@ export class CrashService implements AsyncDisposable {
     await service.process.kill();
     if (point !== null) {
       const running = await this.#start({ CRASH_POINT: `${point}:${count}` });
-      if (running !== null) {
+      if (running === null) isReached = true;
+      else {
         service.process = running;
         if (point.startsWith("revocation")) this.#tasks.push(this.#revoke());
         if (point === "checkpoint.restart") this.#tasks.push(this.#holdBack(running));
