@@ -1,7 +1,7 @@
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_EVENTSIG } from "./domains.js";
 import type { PayloadKind } from "./envelope.js";
-import type { AadFields } from "./payload-hash.js";
+import { type AadFields, writeAadFields } from "./payload-hash.js";
 import { sha256 } from "./sha256.js";
 
 /**
@@ -21,19 +21,7 @@ const writer = new ByteWriter();
 
 /** `event_signing_hash`, 32 bytes: the Ed25519 message is this digest itself. */
 export function eventSigningHash(fields: SigningFields): Uint8Array {
-  writer
-    .reset()
-    .ascii(DOMAIN_EVENTSIG)
-    .u32(fields.vesVersion)
-    .uuid(fields.tenantId)
-    .uuid(fields.storeId)
-    .uuid(fields.eventId)
-    .uuid(fields.sourceAgentId)
-    .u32(fields.agentKeyId)
-    .str(fields.entityType)
-    .str(fields.entityId)
-    .str(fields.eventType)
-    .str(fields.createdAt)
+  writeAadFields(writer.reset().ascii(DOMAIN_EVENTSIG).u32(fields.vesVersion), fields)
     .u32(fields.payloadKind)
     .bytes(fields.payloadPlainHash)
     .bytes(fields.payloadCipherHash);

@@ -32,11 +32,9 @@ export interface AadFields {
   readonly createdAt: string;
 }
 
-/** §2.3: also the HPKE `info` and the AES-GCM additional data. */
-export function payloadAad(fields: AadFields, plainHash: Uint8Array): Uint8Array {
-  writer
-    .reset()
-    .ascii(DOMAIN_PAYLOAD_AAD)
+/** The run of fields that the AAD (§2.3) and the signing preimage (§3.1) share. */
+export function writeAadFields(to: ByteWriter, fields: AadFields): ByteWriter {
+  return to
     .uuid(fields.tenantId)
     .uuid(fields.storeId)
     .uuid(fields.eventId)
@@ -45,9 +43,12 @@ export function payloadAad(fields: AadFields, plainHash: Uint8Array): Uint8Array
     .str(fields.entityType)
     .str(fields.entityId)
     .str(fields.eventType)
-    .str(fields.createdAt)
-    .bytes(plainHash);
-  return sha256(writer.view());
+    .str(fields.createdAt);
+}
+
+/** §2.3: also the HPKE `info` and the AES-GCM additional data. */
+export function payloadAad(fields: AadFields, plainHash: Uint8Array): Uint8Array {
+  return sha256(writeAadFields(writer.reset().ascii(DOMAIN_PAYLOAD_AAD), fields).bytes(plainHash).view());
 }
 
 export interface DecodedRecipient {
