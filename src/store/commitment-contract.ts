@@ -1,6 +1,5 @@
 import type { Uuid } from "../base/ids.js";
 import type { StateCommitment } from "../protocol/commitment.js";
-import type { StreamState } from "./contract.js";
 
 /** A stored commitment. Everything but `anchor` is immutable. */
 export interface Commitment extends StateCommitment {
@@ -17,12 +16,6 @@ export interface CommitmentAnchor {
   readonly txHash: Uint8Array;
   readonly blockNumber: number | null;
   readonly anchoredAtMs: number | null;
-}
-
-/** A commitment to be written in the chunk that decided it. */
-export interface NewCommitment {
-  readonly stream: StreamState;
-  readonly commitment: Commitment;
 }
 
 /** Where a stream's chain of commitments stands, as the rules for the next one need it. */

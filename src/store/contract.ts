@@ -1,5 +1,5 @@
 import type { Uuid } from "../base/ids.js";
-import type { Commitment, NewCommitment } from "./commitment-contract.js";
+import type { Commitment } from "./commitment-contract.js";
 import type { NewProof, ProofKey, ProofSubject, StoredProof } from "./proof-contract.js";
 
 /**
@@ -160,6 +160,12 @@ export interface NewRejection {
   readonly eventId: Uint8Array;
   readonly reason: string;
   readonly message: string;
+}
+
+/** A commitment to be written in the chunk that decided it. */
+export interface NewCommitment {
+  readonly stream: StreamState;
+  readonly commitment: Commitment;
 }
 
 /** What a chunk decided. Entries are in offset order, without a gap, from the state's `nextOffset`. */

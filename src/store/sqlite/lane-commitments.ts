@@ -1,8 +1,7 @@
 /** The lane's reads and writes of commitments, inside the chunk's transaction. */
 import { uuidToBytes } from "../../base/ids.js";
 import { commitmentKey, streamKey } from "../chunk-key.js";
-import type { NewCommitment } from "../commitment-contract.js";
-import type { ChunkQuery, ChunkState } from "../contract.js";
+import type { ChunkQuery, ChunkState, NewCommitment } from "../contract.js";
 import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "./commitment-rows.js";
 import type { Connection } from "./connection.js";
 
