@@ -1,10 +1,9 @@
 /** Small JSON bodies (keys, admin): typed members, several spellings each, strict like the ingest body. */
-import { isUtf8 } from "node:buffer";
 import { CodedError } from "../base/errors.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
-import { JsonDataError, JsonReadError } from "../protocol/json-errors.js";
 import { parseRfc3339 } from "../protocol/rfc3339.js";
-import { JsonCursor } from "../protocol/strict-json.js";
+import type { JsonCursor } from "../protocol/strict-json.js";
+import { readJsonRequest } from "../verify/json-request.js";
 
 /** One member: its accepted names (the first is the one problems speak of) and how its value is read. */
 export interface Member<T> {
@@ -26,26 +25,20 @@ type Values<S> = { [K in keyof S]: S[K] extends Member<infer T> ? T : never };
 
 /** Throws INVALID_REQUEST_BODY for broken JSON, UNPROCESSABLE_BODY for wrong, missing or repeated members. */
 export function readBody<S extends Readonly<Record<string, Member<unknown>>>>(body: Uint8Array, shape: S): Values<S> {
-  if (!isUtf8(body)) throw new CodedError("INVALID_REQUEST_BODY", "the body is not UTF-8");
-  const cursor = new JsonCursor(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString("utf8"));
-  const values: Record<string, unknown> = {};
-  try {
+  const values = readJsonRequest(body, (cursor) => {
+    const read: Record<string, unknown> = {};
     cursor.readObject((name) => {
       const field = Object.keys(shape).find((key) => shape[key]!.names.includes(name));
       if (field === undefined) return;
-      if (field in values) cursor.fail(`duplicate field \`${name}\``);
-      values[field] = shape[field]!.read(cursor);
+      if (field in read) cursor.fail(`duplicate field \`${name}\``);
+      read[field] = shape[field]!.read(cursor);
     });
-    cursor.end();
-    for (const [field, { names, isRequired }] of Object.entries(shape)) {
-      if (field in values) continue;
-      if (isRequired) throw new JsonDataError(`missing field \`${names[0]}\``, "");
-      values[field] = null;
-    }
-  } catch (error) {
-    if (!(error instanceof JsonReadError)) throw error;
-    const code = error instanceof JsonDataError ? "UNPROCESSABLE_BODY" : "INVALID_REQUEST_BODY";
-    throw new CodedError(code, error.message, error.pointer === "" ? {} : { pointer: error.pointer });
+    return read;
+  });
+  for (const [field, { names, isRequired }] of Object.entries(shape)) {
+    if (field in values) continue;
+    if (isRequired) throw new CodedError("UNPROCESSABLE_BODY", `missing field \`${names[0]}\``);
+    values[field] = null;
   }
   return values as Values<S>;
 }

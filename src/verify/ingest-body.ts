@@ -2,10 +2,9 @@
  * The request-level half of verification (ves-protocol §4.3), in the protocol's order: any failure refuses the whole
  * request with one coded error and leaves no trace.
  */
-import { isAscii, isUtf8 } from "node:buffer";
 import { utf8Length } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
-import { parseUuid, type Uuid } from "../base/ids.js";
+import type { Uuid } from "../base/ids.js";
 import { canonicalJson } from "../protocol/canonical-json.js";
 import {
   ENTITY_ID_BYTES_MAX,
@@ -13,9 +12,9 @@ import {
   EVENT_TYPE_BYTES_MAX,
   PAYLOAD_PLAIN,
 } from "../protocol/envelope.js";
-import { JsonDataError, JsonReadError } from "../protocol/json-errors.js";
-import { JsonCursor, JsonFields } from "../protocol/strict-json.js";
-import { type EventFields, readEventFields } from "./event-fields.js";
+import { JsonFields } from "../protocol/strict-json.js";
+import { type EventFields, readEventFields, readUuid } from "./event-fields.js";
+import { readJsonRequest } from "./json-request.js";
 import { authorizeWrite, type Scope } from "./scope.js";
 
 export interface IngestLimits {
@@ -61,14 +60,11 @@ export function readIngestBody(body: Uint8Array, scope: Scope, limits: IngestLim
 }
 
 function parseBody(body: Uint8Array, eventsMax: number): { agentId: Uuid; events: EventFields[] } {
-  if (!isUtf8(body)) throw new CodedError("INVALID_REQUEST_BODY", "the body is not UTF-8");
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const cursor = new JsonCursor(bytes.toString(isAscii(body) ? "latin1" : "utf8"));
-  let agentId = "" as Uuid;
-  const events: EventFields[] = [];
-  try {
+  return readJsonRequest(body, (cursor) => {
+    let agentId = "" as Uuid;
+    const events: EventFields[] = [];
     cursor.readFields(BODY_FIELDS, (name) => {
-      if (name === "agentId") agentId = parseUuid(cursor.readString()) ?? cursor.fail("expected a UUID");
+      if (name === "agentId") agentId = readUuid(cursor);
       else {
         cursor.readArray((index) => {
           events.push(readEventFields(cursor));
@@ -77,13 +73,8 @@ function parseBody(body: Uint8Array, eventsMax: number): { agentId: Uuid; events
         });
       }
     });
-    cursor.end();
-  } catch (error) {
-    if (!(error instanceof JsonReadError)) throw error;
-    const code = error instanceof JsonDataError ? "UNPROCESSABLE_BODY" : "INVALID_REQUEST_BODY";
-    throw new CodedError(code, error.message, error.pointer === "" ? {} : { pointer: error.pointer });
-  }
-  return { agentId, events };
+    return { agentId, events };
+  });
 }
 
 function checkShape(fields: EventFields, index: number, limits: IngestLimits): IngestEvent {
