@@ -2,6 +2,7 @@ import type { Authenticator } from "../auth/authenticator.js";
 import type { UuidSource } from "../base/ids.js";
 import type { Submissions } from "../base/submissions.js";
 import type { Route } from "../transport/http.js";
+import type { Scope } from "../verify/scope.js";
 import type { Verifier } from "../verify/verifier.js";
 import { authenticated } from "./access.js";
 
@@ -14,6 +15,17 @@ export interface IngestRouteOptions {
   onAnswered(durationMs: number): void;
 }
 
+/** A body up to here is somebody's few events, waited for one by one; above it is bulk. */
+const FEW_EVENTS_BYTES_MAX = 16 * 1024;
+
+/**
+ * Whose share a request takes of the queue and of the workers: its tenant's, small requests apart from bulk, so that
+ * neither another tenant's flood nor its own bulk upload delays a single event. Requests in flight together have no order.
+ */
+function flowOf(scope: Scope, bytes: number): string {
+  return `${scope.tenantId ?? ""}/${bytes <= FEW_EVENTS_BYTES_MAX ? "few" : "bulk"}`;
+}
+
 /**
  * `POST /api/v1/ves/events/ingest` (ves-protocol §4.2). This thread only admits the body and sends the answer: parsing
  * and signatures are the workers', the order and the answer's bytes are the lane's.
@@ -23,8 +35,9 @@ export function ingestRoute(options: IngestRouteOptions): Route {
   const route = { method: "POST", path: "/api/v1/ves/events/ingest", body: "json" } as const;
   return authenticated(authenticator, route, async ({ body }, { scope }) => {
     const startedMs = performance.now();
-    const { requestId, answer } = submissions.open<Uint8Array>(body.length);
-    verifier.verify({ requestId, batchId: newBatchId(), scope, body });
+    const flow = flowOf(scope, body.length);
+    const { requestId, answer } = submissions.open<Uint8Array>(body.length, flow);
+    verifier.verify({ requestId, batchId: newBatchId(), scope, body }, flow);
     const reply = await answer;
     onAnswered(performance.now() - startedMs);
     return { status: 200, body: reply };

@@ -90,7 +90,7 @@ export class Lane implements AsyncDisposable {
 
   /** Orders a command that carries `bytes` of data. Rejects with the CodedError of its refusal, or OVERLOADED. */
   async command<R extends CommandResult>(body: LaneCommandBody, bytes = 0): Promise<R> {
-    const { requestId, answer } = this.#options.submissions.open<R>(bytes);
+    const { requestId, answer } = this.#options.submissions.open<R>(bytes, null);
     this.#queuedEvents += 1;
     this.#post({ kind: "command", command: { ...body, requestId } as LaneCommand }, []);
     return answer;

@@ -1,11 +1,12 @@
 /**
  * Feeds ingest requests to the verify workers in packed batches. A batch leaves as soon as a worker is free, with
- * whatever has gathered by then: one request when idle, many when busy, never one task per event.
+ * whatever has gathered by then: one request when idle, many when busy, never one task per event. Flows take turns.
  * Bounds: submissions in flight (Submissions), tasks = threads, and no task starts while the lane's queue is full.
  */
 import { Piscina } from "piscina";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
+import { FairQueue } from "../base/fair-queue.js";
 import type { Submissions } from "../base/submissions.js";
 import type { AgentKeyRef } from "../store/contract.js";
 import type { KeyDirectory, KeyRecord } from "./key-directory.js";
@@ -16,12 +17,16 @@ import { packRequests, type VerifyResult, type VerifyTask, type VerifyWorkerData
 const TASK_BYTES_MAX = 256 * 1024;
 const TASK_REQUESTS_MAX = 256;
 
+/** Body bytes a flow may send in its turn: what others wait for it, about 4 ms of signatures. */
+const TURN_BYTES = 64 * 1024;
+
 /** Times a request may come back for keys before it is given up: each time needs a revocation in between. */
 const KEY_ROUNDS_MAX = 8;
 
 interface PendingRequest extends IngestRequest {
   readonly keys: readonly KeyRecord[];
   readonly keyRounds: number;
+  readonly flow: string;
 }
 
 /** Where verified requests go on: the lane. */
@@ -46,7 +51,7 @@ export class Verifier implements AsyncDisposable {
   readonly #pool: Piscina;
   /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
   readonly loaded: Promise<unknown>;
-  readonly #pending: PendingRequest[] = [];
+  readonly #pending = new FairQueue<PendingRequest>(TURN_BYTES);
   #tasks = 0;
 
   constructor(options: VerifierOptions) {
@@ -61,18 +66,18 @@ export class Verifier implements AsyncDisposable {
     this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(emptyTask())));
   }
 
-  /** Takes an admitted request; its submission gets the answer. */
-  verify(request: IngestRequest): void {
-    this.#pending.push({ ...request, keys: [], keyRounds: 0 });
+  /** Takes an admitted request; its submission gets the answer. `flow`: with whom it takes turns. */
+  verify(request: IngestRequest, flow: string): void {
+    this.#pending.push(flow, { ...request, keys: [], keyRounds: 0, flow }, request.body.length);
     this.pump();
   }
 
   /** Starts tasks while there is work, a free worker and room in the lane. */
   pump(): void {
     const { threads, lane } = this.#options;
-    while (this.#pending.length > 0 && this.#tasks < threads && lane.hasRoom()) {
+    while (this.#pending.size > 0 && this.#tasks < threads && lane.hasRoom()) {
       // A worker's share, not the whole backlog: what the one that frees up first leaves is there for the next.
-      void this.#run(this.#takeBatch(Math.ceil(this.#pending.length / threads)));
+      void this.#run(this.#takeBatch(Math.ceil(this.#pending.size / threads)));
     }
   }
 
@@ -82,14 +87,16 @@ export class Verifier implements AsyncDisposable {
   }
 
   #takeBatch(share: number): PendingRequest[] {
+    const requestsMax = Math.min(share, TASK_REQUESTS_MAX);
+    const batch: PendingRequest[] = [];
     let bytes = 0;
-    let count = 0;
-    for (const request of this.#pending) {
-      bytes += request.body.length;
-      if (count > 0 && (bytes > TASK_BYTES_MAX || count >= Math.min(share, TASK_REQUESTS_MAX))) break;
-      count++;
+    for (let next = this.#pending.peek(); next !== undefined; next = this.#pending.peek()) {
+      bytes += next.body.length;
+      if (batch.length > 0 && (bytes > TASK_BYTES_MAX || batch.length >= requestsMax)) break;
+      batch.push(next);
+      this.#pending.shift();
     }
-    return this.#pending.splice(0, count);
+    return batch;
   }
 
   async #run(batch: readonly PendingRequest[]): Promise<void> {
@@ -127,7 +134,7 @@ export class Verifier implements AsyncDisposable {
     try {
       if (request.keyRounds === KEY_ROUNDS_MAX) throw new CodedError("SERVICE_UNAVAILABLE", "agent keys keep changing");
       const found = await Promise.all(refs.map((ref) => keys.find(ref)));
-      this.#pending.unshift({ ...request, keys: found, keyRounds: request.keyRounds + 1 });
+      this.#pending.unshift(request.flow, { ...request, keys: found, keyRounds: request.keyRounds + 1 });
       this.pump();
     } catch (error) {
       if (!(error instanceof CodedError)) onFailure(error);

@@ -1,0 +1,78 @@
+/**
+ * A queue of several flows that are served in turn by cost (deficit round robin, Shreedhar and Varghese 1995): an item
+ * waits for its own flow's backlog and for about one quantum of each other flow, never for another flow's backlog.
+ * First in, first out within a flow. Bounded by whoever admits the items.
+ */
+import { assert } from "./assert.js";
+
+interface Flow<T> {
+  readonly items: { readonly item: T; readonly cost: number }[];
+  /** Cost it may still spend in this turn. */
+  credit: number;
+}
+
+export class FairQueue<T> {
+  readonly #quantum: number;
+  /** Flows with items, in the order of their turns. */
+  readonly #flows = new Map<string, Flow<T>>();
+  #size = 0;
+
+  /** `quantum`: cost that a flow may spend per turn. */
+  constructor(quantum: number) {
+    assert(quantum > 0, "a turn must be worth something");
+    this.#quantum = quantum;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(flow: string, item: T, cost: number): void {
+    this.#flow(flow).items.push({ item, cost });
+    this.#size += 1;
+  }
+
+  /** Back to its flow's front, for an item that was taken and must be taken again: it costs nothing. */
+  unshift(flow: string, item: T): void {
+    this.#flow(flow).items.unshift({ item, cost: 0 });
+    this.#size += 1;
+  }
+
+  /** The item that `shift` takes. */
+  peek(): T | undefined {
+    return this.#turn()?.items[0]?.item;
+  }
+
+  shift(): T | undefined {
+    const flow = this.#turn();
+    if (flow === undefined) return undefined;
+    const { item, cost } = flow.items.shift()!;
+    flow.credit -= cost;
+    this.#size -= 1;
+    // An idle flow saves nothing up. It is the first one: the turn is its own.
+    if (flow.items.length === 0) this.#flows.delete(this.#flows.keys().next().value!);
+    return item;
+  }
+
+  #flow(name: string): Flow<T> {
+    let flow = this.#flows.get(name);
+    if (flow === undefined) {
+      flow = { items: [], credit: this.#quantum };
+      this.#flows.set(name, flow);
+    }
+    return flow;
+  }
+
+  /** The flow whose turn it is, with the credit for its first item; each one passed over is paid for its next turn. */
+  #turn(): Flow<T> | undefined {
+    for (;;) {
+      const first = this.#flows.entries().next();
+      if (first.done === true) return undefined;
+      const [name, flow] = first.value;
+      if (flow.credit >= flow.items[0]!.cost) return flow;
+      flow.credit += this.#quantum;
+      this.#flows.delete(name);
+      this.#flows.set(name, flow);
+    }
+  }
+}
