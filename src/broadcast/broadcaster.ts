@@ -2,15 +2,22 @@
  * All live subscriptions. It holds no queue: a committed chunk only wakes the cursors. Bound: `subscribersMax`, counted
  * from the moment a subscription is accepted, before its socket opens.
  */
+import { setImmediate as nextEventLoopTurn } from "node:timers/promises";
 import { CodedError } from "../base/errors.js";
 import { Subscription, type SubscriptionOptions } from "./subscription.js";
 
+/** What a caller says of a new subscription; the rest is the broadcaster's. */
+export type NewSubscription = Omit<SubscriptionOptions, "onClosed" | "nextTurn">;
+
 export class Broadcaster {
   readonly #subscribersMax: number;
+  readonly #nextTurn: () => Promise<unknown>;
   readonly #subscriptions = new Map<Subscription, string | null>();
 
-  constructor(subscribersMax: number) {
+  /** `nextTurn` resolves when everybody else had a chance to run. */
+  constructor(subscribersMax: number, nextTurn: () => Promise<unknown> = nextEventLoopTurn) {
     this.#subscribersMax = subscribersMax;
+    this.#nextTurn = nextTurn;
   }
 
   get subscribers(): number {
@@ -26,9 +33,10 @@ export class Broadcaster {
   }
 
   /** `credential` names the API key, so that its revocation ends the subscription. */
-  add(options: Omit<SubscriptionOptions, "onClosed">, credential: string | null): Subscription {
+  add(options: NewSubscription, credential: string | null): Subscription {
     this.checkRoom();
-    const subscription = new Subscription({ ...options, onClosed: (closed) => this.#subscriptions.delete(closed) });
+    const onClosed = (closed: Subscription): void => void this.#subscriptions.delete(closed);
+    const subscription = new Subscription({ ...options, nextTurn: this.#nextTurn, onClosed });
     this.#subscriptions.set(subscription, credential);
     return subscription;
   }

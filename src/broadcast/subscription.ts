@@ -3,7 +3,6 @@
  * subscriber costs one page of memory and delays nobody; a wake is only a hint to look.
  * Invariant: what was sent is exactly the matching entries below `#cursor`, each once, in order.
  */
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Page } from "../store/contract.js";
 import type { Socket, SocketHandler } from "../transport/http.js";
 import type { EntryQuery, EntrySource } from "./entry-source.js";
@@ -18,6 +17,8 @@ export interface SubscriptionOptions {
   /** One frame with a JSON array per page instead of one frame per entry. */
   readonly isBatched: boolean;
   readonly protocol: string | null;
+  /** Other sockets get their turn until it resolves. */
+  nextTurn(): Promise<unknown>;
   onFrames(frames: number, bytes: number): void;
   onError(error: unknown): void;
   onClosed(subscription: Subscription): void;
@@ -72,13 +73,13 @@ export class Subscription implements SocketHandler {
   }
 
   async #pull(): Promise<void> {
-    const { source, query, onError } = this.#options;
+    const { source, query, nextTurn, onError } = this.#options;
     this.#isPulling = true;
     try {
       while (this.#canSend() && this.#cursor < source.nextOffset) {
         const page = source.page(this.#cursor, query);
         this.#send(page instanceof Promise ? await page : page);
-        // Other sockets get their turn between two pages.
+        // Between two pages.
         if (this.#canSend() && this.#cursor < source.nextOffset) await nextTurn();
       }
     } catch (error) {

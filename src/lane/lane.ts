@@ -2,6 +2,7 @@
  * The lane as the main thread holds it: verified requests and commands go in, durable chunks come out. A lane that fails
  * takes the process with it (`onFailure`): what it holds in memory may be ahead of the disk.
  */
+import type { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError, threadError } from "../base/errors.js";
@@ -25,6 +26,11 @@ export interface LaneOptions {
   onFailure(error: Error): void;
 }
 
+/** Where the lane runs: emits "message" (`FromLane`), "error" and "exit" (code). A worker thread, or a simulation of one. */
+export interface LaneThread extends EventEmitter {
+  postMessage(message: ToLane, transfer: ArrayBuffer[]): void;
+}
+
 /** Who follows the lane. Called once per durable chunk, in order. */
 export interface LaneFollower {
   /** The chunk is durable; its answers are not given yet. `page` holds its new entries, null if it has none. */
@@ -34,39 +40,41 @@ export interface LaneFollower {
 }
 
 export class Lane implements AsyncDisposable {
-  readonly #worker: Worker;
+  readonly #thread: LaneThread;
   readonly #options: LaneOptions;
   readonly #exited: Promise<void>;
   #follower: LaneFollower | null = null;
   #queuedEvents = 0;
   #isStopping = false;
 
-  private constructor(worker: Worker, options: LaneOptions) {
-    this.#worker = worker;
+  private constructor(thread: LaneThread, options: LaneOptions) {
+    this.#thread = thread;
     this.#options = options;
     this.#exited = new Promise((resolve) => {
-      worker.once("exit", (code) => {
+      thread.once("exit", (code: number) => {
         if (!this.#isStopping) options.onFailure(new Error(`the lane's thread ended with code ${code}`));
         resolve();
       });
     });
-    worker.on("error", (error) => options.onFailure(threadError("lane", error)));
-    worker.on("message", (message: FromLane) => {
+    thread.on("error", (error: Error) => options.onFailure(threadError("lane", error)));
+    thread.on("message", (message: FromLane) => {
       if (message.kind === "chunk") this.#deliver(message);
     });
   }
 
   /** Starts the thread, brings the store up to date and tells where the log ends. */
-  static async start(options: LaneOptions): Promise<{ lane: Lane; head: LogHead }> {
-    const worker = new Worker(workerPath("lane"), { workerData: options.worker, name: "lane" });
+  static async start(
+    options: LaneOptions,
+    thread: LaneThread = new Worker(workerPath("lane"), { workerData: options.worker, name: "lane" }),
+  ): Promise<{ lane: Lane; head: LogHead }> {
     const head = await new Promise<LogHead>((resolve, reject) => {
-      worker.once("error", (error) => reject(threadError("lane", error)));
-      worker.once("message", (message: FromLane) => {
+      thread.once("error", (error: Error) => reject(threadError("lane", error)));
+      thread.once("message", (message: FromLane) => {
         if (message.kind === "ready") resolve(message.head);
       });
     });
-    worker.removeAllListeners("error");
-    return { lane: new Lane(worker, options), head };
+    thread.removeAllListeners("error");
+    return { lane: new Lane(thread, options), head };
   }
 
   /** One follower, set before anything is submitted. */
@@ -116,6 +124,6 @@ export class Lane implements AsyncDisposable {
   }
 
   #post(message: ToLane, transfer: ArrayBuffer[]): void {
-    this.#worker.postMessage(message, transfer);
+    this.#thread.postMessage(message, transfer);
   }
 }

@@ -29,6 +29,9 @@ interface PendingRequest extends IngestRequest {
   readonly flow: string;
 }
 
+/** Where tasks run: worker threads, or a simulation of them. */
+export type VerifyPool = Pick<Piscina, "run" | "destroy">;
+
 /** Where verified requests go on: the lane. */
 export interface VerifiedSink {
   hasRoom(): boolean;
@@ -48,21 +51,15 @@ export interface VerifierOptions {
 
 export class Verifier implements AsyncDisposable {
   readonly #options: VerifierOptions;
-  readonly #pool: Piscina;
+  readonly #pool: VerifyPool;
   /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
   readonly loaded: Promise<unknown>;
   readonly #pending = new FairQueue<PendingRequest>(TURN_BYTES);
   #tasks = 0;
 
-  constructor(options: VerifierOptions) {
+  constructor(options: VerifierOptions, pool: VerifyPool = verifyThreads(options)) {
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: workerPath("verify"),
-      workerData: options.worker,
-      minThreads: options.threads,
-      maxThreads: options.threads,
-      idleTimeout: Number.POSITIVE_INFINITY,
-    });
+    this.#pool = pool;
     this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(emptyTask())));
   }
 
@@ -141,6 +138,16 @@ export class Verifier implements AsyncDisposable {
       submissions.refuse(request.requestId, error as Error);
     }
   }
+}
+
+function verifyThreads({ worker, threads }: VerifierOptions): Piscina {
+  return new Piscina({
+    filename: workerPath("verify"),
+    workerData: worker,
+    minThreads: threads,
+    maxThreads: threads,
+    idleTimeout: Number.POSITIVE_INFINITY,
+  });
 }
 
 /** Of no requests: a thread that answers it has loaded its modules. */

@@ -1,0 +1,85 @@
+/**
+ * What a verify worker does: a packed batch of requests in, a packed batch of verified requests out. It shares nothing with
+ * other workers but the revocation epoch.
+ */
+import { LRUCache } from "lru-cache";
+import type { Clock } from "../base/clock.js";
+import { PackWriter } from "../base/pack.js";
+import { agentKeyKey } from "../store/chunk-key.js";
+import type { AgentKey, AgentKeyRef } from "../store/contract.js";
+import { selectEd25519 } from "./ed25519-native.js";
+import type { KeyRecord } from "./key-directory.js";
+import { packVerifiedRequest } from "./verified-request.js";
+import { type VerifyContext, verifyRequest } from "./verify-request.js";
+import {
+  type RefusedRequest,
+  unpackRequests,
+  type VerifyResult,
+  type VerifyTask,
+  type VerifyWorkerData,
+} from "./verify-task.js";
+
+export class BatchVerifier {
+  readonly #worker: VerifyWorkerData;
+  readonly #clock: Clock;
+  readonly #epoch: Int32Array;
+  readonly #ed25519 = selectEd25519();
+  readonly #knownKeys: LRUCache<string, KeyRecord & { readonly key: AgentKey }>;
+
+  constructor(worker: VerifyWorkerData, clock: Clock) {
+    this.#worker = worker;
+    this.#clock = clock;
+    this.#epoch = new Int32Array(worker.keyEpoch);
+    this.#knownKeys = new LRUCache({ max: worker.keyCacheEntriesMax });
+  }
+
+  verify(task: VerifyTask): VerifyResult {
+    const startedMs = performance.now();
+    const context = this.#contextOf(task.keys);
+    const writer = new PackWriter(task.packed.length * 2);
+    const refused: RefusedRequest[] = [];
+    const missing: { requestId: number; refs: readonly AgentKeyRef[] }[] = [];
+    let verifiedEvents = 0;
+    for (const request of unpackRequests(task)) {
+      const { requestId } = request;
+      const outcome = verifyRequest(request, context);
+      if (outcome.kind === "keys_missing") missing.push({ requestId, refs: outcome.refs });
+      else if (outcome.kind === "refused") {
+        const { code, message, extras } = outcome.error;
+        refused.push({ requestId, code, message, pointer: extras.pointer ?? null });
+      } else {
+        packVerifiedRequest(writer, outcome.request);
+        verifiedEvents += outcome.request.events.length;
+      }
+    }
+    return { verified: writer.take(), verifiedEvents, refused, missing, workMs: performance.now() - startedMs };
+  }
+
+  /** Keys of another epoch than the one read here are as good as unknown. */
+  #contextOf(given: readonly KeyRecord[]): VerifyContext {
+    const now = Atomics.load(this.#epoch, 0);
+    // Kept beside the cache, which may hold fewer keys than one request needs and never holds absent ones.
+    const answered = new Map<string, AgentKey | null>();
+    for (const { ref, key, epoch } of given) {
+      if (epoch !== now) continue;
+      const name = agentKeyKey(ref);
+      answered.set(name, key);
+      if (key !== null) this.#knownKeys.set(name, { ref, key, epoch });
+    }
+    const { limits, rules } = this.#worker;
+    return {
+      limits,
+      rules,
+      ed25519: this.#ed25519,
+      nowMs: this.#clock.nowMs(),
+      keyEpoch: now,
+      findKey: (ref) => {
+        const name = agentKeyKey(ref);
+        const answer = answered.get(name);
+        if (answer !== undefined) return answer;
+        const known = this.#knownKeys.get(name);
+        return known?.epoch === now ? known.key : undefined;
+      },
+    };
+  }
+}
