@@ -13,6 +13,8 @@ export interface ServerProcessOptions {
   readonly folder: string;
   /** Options by name, over the process's defaults. */
   readonly env?: Readonly<Record<string, string>>;
+  /** The compiled `main.js` to run [this package's]: tests compare it with builds that have a known fault. */
+  readonly program?: string;
 }
 
 /** Log lines kept for a failure's report. */
@@ -48,7 +50,8 @@ export class ServerProcess implements AsyncDisposable {
       BOOTSTRAP_ADMIN_API_KEY: adminKey,
       ...options.env,
     };
-    const child = spawn(process.execPath, [join(packageRoot, "dist", "src", "main.js")], {
+    const program = options.program ?? join(packageRoot, "dist", "src", "main.js");
+    const child = spawn(process.execPath, [program], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });

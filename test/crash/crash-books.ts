@@ -6,8 +6,10 @@ import { parseFrame, receiptTextOf } from "../support/subscriber.js";
 
 export class CrashBooks {
   readonly ledger = new Ledger();
-  /** Offsets as subscribers got them, across all crashes. */
+  /** Event ids as the SDK's subscriber got them, across all crashes. */
   readonly heard: string[] = [];
+  /** Frames as a subscriber without any logic of its own got them: it asks for the offset after the last one. */
+  readonly frames: string[] = [];
   /** Keys whose revocation was answered, and the head before which all their entries must lie. */
   readonly revoked = new Map<string, number>();
   readonly #log: string[] = [];
@@ -33,9 +35,13 @@ export class CrashBooks {
     const stored = new Map(frames.map((frame) => [parseFrame(frame).event.event_id as string, receiptTextOf(frame)]));
     for (const [eventId, text] of this.ledger.receipts)
       assert.equal(stored.get(eventId), text, `receipt of ${eventId}`);
-    assert.equal(this.heard.length, frames.length, "the subscriber has the whole log");
+    assert.equal(this.heard.length, frames.length, "the SDK's subscriber has the whole log");
+    assert.equal(this.frames.length, frames.length, "the plain subscriber has the whole log");
+    this.frames.forEach((frame, offset) => {
+      assert.equal(frame, this.#log[offset], `the plain subscriber's entry ${offset}`);
+    });
     this.heard.forEach((eventId, offset) => {
-      assert.equal(eventId, parseFrame(frames[offset]!).event.event_id, `the subscriber's entry ${offset}`);
+      assert.equal(eventId, parseFrame(frames[offset]!).event.event_id, `the SDK subscriber's entry ${offset}`);
     });
     for (const [agentId, head] of this.revoked) {
       const late = frames.findIndex((frame, at) => at >= head && parseFrame(frame).event.source_agent_id === agentId);

@@ -10,7 +10,7 @@ import { SequencerClient } from "../../src/client/sequencer-client.js";
 import { databasePath, openReader } from "../../src/store/sqlite/connection.js";
 import { signBatch } from "../support/load.js";
 import { ed25519, type TestAgent, TestService } from "../support/service.js";
-import { readLog } from "../support/subscriber.js";
+import { parseFrame, readLog, Subscriber } from "../support/subscriber.js";
 import { CrashBooks } from "./crash-books.js";
 
 /** Small enough for checkpoints, and restarts of the write-ahead log, every few chunks. */
@@ -24,20 +24,31 @@ export class CrashService implements AsyncDisposable {
   readonly books = new CrashBooks();
   readonly #stop = new AbortController();
   readonly #tasks: Promise<void>[] = [];
-  #following: Promise<void> = Promise.resolve();
+  readonly #followers: Promise<void>[] = [];
   #isOver = false;
 
-  private constructor(readonly service: TestService) {}
+  private constructor(
+    readonly service: TestService,
+    readonly program: string | undefined,
+  ) {}
 
-  static async start(): Promise<CrashService> {
+  /** `program`: a build with a known fault, in place of this package's. */
+  static async start(program?: string): Promise<CrashService> {
     const folder = mkdtempSync(join(tmpdir(), "sequencer-crash-"));
-    const crash = new CrashService(new TestService(await ServerProcess.start({ folder, env: ENV }), folder, ENV));
-    for (let writer = 0; writer < WRITERS; writer++) {
-      const agent = await crash.service.agent();
-      crash.#tasks.push(crash.#write(agent, writer));
+    const process = await ServerProcess.start({ folder, env: ENV, ...(program === undefined ? {} : { program }) });
+    const crash = new CrashService(new TestService(process, folder, ENV), program);
+    for (let writer = 0; writer < WRITERS; writer++) crash.#run(crash.#write(await crash.service.agent(), writer));
+    for (const follower of [crash.#subscribe(), crash.#follow()]) {
+      // It may fail rounds before `finish` looks at it.
+      follower.catch(() => {});
+      crash.#followers.push(follower);
     }
-    crash.#following = crash.#subscribe();
     return crash;
+  }
+
+  #run(task: Promise<void>): void {
+    task.catch(() => {});
+    this.#tasks.push(task);
   }
 
   /** Crashes at the n-th time a point is reached, or after a while when it is not; then starts again and compares. True when it was reached. */
@@ -51,8 +62,8 @@ export class CrashService implements AsyncDisposable {
       if (running === null) isReached = true;
       else {
         service.process = running;
-        if (point.startsWith("revocation")) this.#tasks.push(this.#revoke());
-        if (point === "checkpoint.restart") this.#tasks.push(this.#holdBack(running));
+        if (point.startsWith("revocation")) this.#run(this.#revoke());
+        if (point === "checkpoint.restart") this.#run(this.#holdBack(running));
         isReached = (await Promise.race([running.exited, delay(killAfterMs)])) === "SIGKILL";
         await running.kill();
       }
@@ -70,13 +81,21 @@ export class CrashService implements AsyncDisposable {
     this.#isOver = true;
     await Promise.all(this.#tasks);
     this.books.takeLog(await readLog(this.service), 0);
-    const endMs = performance.now() + CATCH_UP_MS;
-    while (this.books.heard.length < this.books.entries && performance.now() < endMs) await delay(20);
+    // Followers run until they are stopped, unless they fail.
+    await Promise.race([this.#caughtUp(), Promise.all(this.#followers)]);
     this.books.check();
     this.#stop.abort();
-    await this.#following;
+    await Promise.all(this.#followers);
     await this.service.process.kill();
     await this.#audit();
+  }
+
+  async #caughtUp(): Promise<void> {
+    const { books } = this;
+    const endMs = performance.now() + CATCH_UP_MS;
+    while (Math.min(books.heard.length, books.frames.length) < books.entries && performance.now() < endMs) {
+      await delay(20);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,7 +109,8 @@ export class CrashService implements AsyncDisposable {
   async #start(env: Record<string, string>): Promise<ServerProcess | null> {
     const { port, adminKey } = this.service.process;
     const all = { ...ENV, PORT: String(port), BOOTSTRAP_ADMIN_API_KEY: adminKey, ...env };
-    return ServerProcess.start({ folder: this.service.folder, env: all }).catch((error: Error) => {
+    const program = this.program === undefined ? {} : { program: this.program };
+    return ServerProcess.start({ folder: this.service.folder, env: all, ...program }).catch((error: Error) => {
       if (error.message.includes("SIGKILL")) return null;
       throw error;
     });
@@ -162,6 +182,31 @@ export class CrashService implements AsyncDisposable {
       }
     } catch (error) {
       if (!this.#stop.signal.aborted) throw error;
+    }
+  }
+
+  /** Follows the log as plainly as a client can: after each crash it asks for the offset after the last frame it got. */
+  async #follow(): Promise<void> {
+    const { frames } = this.books;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const from = frames.length;
+      const subscriber = await Subscriber.open(this.service, `from_offset=${from}`).catch(() => null);
+      let isOpen = subscriber !== null;
+      void subscriber?.closed.then(() => {
+        isOpen = false;
+      });
+      do {
+        await delay(10);
+        const got = subscriber?.frames.slice(frames.length - from) ?? [];
+        for (const frame of got) {
+          const { offset } = parseFrame(frame);
+          if (offset !== frames.length)
+            throw new Error(`the plain subscriber got entry ${offset}, not ${frames.length}`);
+          frames.push(frame.toString("latin1"));
+        }
+      } while (isOpen && !signal.aborted);
+      await subscriber?.[Symbol.asyncDispose]();
     }
   }
 

@@ -2,13 +2,18 @@
  * A real service under load from real clients, killed at every named crash point and at random instants. After each
  * restart verify-log passes and the clients' own books agree with the log. `CRASH_ROUNDS` or `CRASH_MINUTES` for campaigns.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { migrationsPath } from "../../src/base/asset-paths.js";
 import type { CrashPoint } from "../../src/base/crash-point.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { seededRandom } from "../support/load.js";
+import { makeLog } from "../support/log-maker.js";
+import { type Edit, plantBuild } from "../support/planted-build.js";
+import { TestService } from "../support/service.js";
 import { CrashService } from "./crash-service.js";
 
 const POINTS: readonly CrashPoint[] = [
@@ -24,6 +29,36 @@ const POINTS: readonly CrashPoint[] = [
   "revocation.epoch-raised",
 ];
 const MIGRATION_POINTS: readonly CrashPoint[] = ["migration.begun", "migration.written", "migration.committed"];
+
+const LANE_STORE = "src/store/sqlite/lane-store.js";
+
+/** Faults that this harness is there for, each a few edits of the built code. */
+const PLANTED: readonly (readonly [string, readonly Edit[]])[] = [
+  [
+    "answers before the commit",
+    [
+      // Committed by the next chunk's beginning.
+      { file: LANE_STORE, find: "this.#sql.commit.run();", replace: "" },
+      { file: LANE_STORE, find: "this.#sql.begin.run();", replace: "this.#commitLate(); this.#sql.begin.run();" },
+      {
+        file: LANE_STORE,
+        find: "    #refuseIfFull(error) {",
+        replace:
+          "    #commitLate() { if (this.#db.inTransaction) this.#sql.commit.run(); }\n    #refuseIfFull(error) {",
+      },
+    ],
+  ],
+  [
+    "resumes a subscriber one entry late",
+    [
+      {
+        file: "src/api/subscribe.js",
+        find: "const fromOffset = readCursor(request.query, head);",
+        replace: "const asked = readCursor(request.query, head); const fromOffset = asked > 0 ? asked + 1 : 0;",
+      },
+    ],
+  ],
+];
 
 /** Generous for a busy machine: a round ends as soon as its point is reached. */
 const REACH_MS = 30_000;
@@ -53,13 +88,57 @@ it(`loses, repeats and reorders nothing over crashes (seed ${SEED})`, async () =
   console.log(`${rounds} rounds (seed ${SEED}): ${JSON.stringify({ ...counts, revoked: books.revoked.size })}`);
 }, 36_000_000);
 
-it.each(MIGRATION_POINTS)("comes up after a crash at %s", async (point) => {
-  const folder = mkdtempSync(join(tmpdir(), "sequencer-crash-"));
+it.each(PLANTED)("notices a build that %s", async (_, edits) => {
+  const folder = mkdtempSync(join(tmpdir(), "sequencer-planted-"));
   try {
-    await expect(ServerProcess.start({ folder, env: { CRASH_POINT: `${point}:2` } })).rejects.toThrow(/SIGKILL/);
-    await using server = await ServerProcess.start({ folder });
-    expect(await server.stop()).toBe(0);
+    await using crash = await CrashService.start(plantBuild(folder, edits));
+    const campaign = async (): Promise<void> => {
+      for (let round = 0; round < 3; round++) await crash.crash(null, 1, 500);
+      await crash.finish();
+    };
+    await expect(campaign()).rejects.toThrow(/entry|receipt|verify-log|lost its tail|whole log/);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+const LOG_MIGRATIONS = readdirSync(migrationsPath("sqlite")).filter((name) => name.endsWith(".sql")).length;
+
+describe.each(MIGRATION_POINTS)("a crash at %s", (point) => {
+  it.each([1, LOG_MIGRATIONS])("of the log's migration %i", async (nth) => {
+    await using folder = new CrashedStart();
+    await folder.startAndCrash(`${point}:${nth}`);
+    await folder.startAndIngest();
+  });
+
+  it("of the tree's first migration", async () => {
+    await using folder = new CrashedStart();
+    // Only the tree is left to be migrated.
+    await makeLog(folder.path, 10);
+    await folder.startAndCrash(point);
+    await folder.startAndIngest();
+  });
+});
+
+class CrashedStart implements AsyncDisposable {
+  readonly path = mkdtempSync(join(tmpdir(), "sequencer-crash-"));
+
+  /** The tree's thread may get there before or after the service listens. */
+  async startAndCrash(crashPoint: string): Promise<void> {
+    const starting = ServerProcess.start({ folder: this.path, env: { CRASH_POINT: crashPoint } });
+    const ended = await starting.then((server) => Promise.race([server.exited, delay(REACH_MS)])).catch(String);
+    expect(String(ended)).toContain("SIGKILL");
+  }
+
+  async startAndIngest(): Promise<void> {
+    const service = new TestService(await ServerProcess.start({ folder: this.path }), this.path, {});
+    await using _ended = service.process;
+    const agent = await service.agent();
+    const answer = await agent.ingest([agent.sign()]);
+    expect(answer.status, answer.text).toBe(200);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
