@@ -6,11 +6,20 @@ const MS_PER_TICK = 10;
 
 /** CPU time of a process and its threads so far, user and system, in milliseconds (steps of 10). */
 export function processCpuMs(pid: number): number | null {
-  const text = readOrNull(`/proc/${pid}/stat`);
+  return cpuMs(`/proc/${pid}/stat`);
+}
+
+function cpuMs(path: string): number | null {
+  const text = readOrNull(path);
   if (text === null) return null;
   // Fields after the command's name, which may hold spaces: utime and stime are the 14th and 15th of the line.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** The same of one thread of a process; the main thread has the process's id. */
+export function threadCpuMs(pid: number, thread: number): number | null {
+  return cpuMs(`/proc/${pid}/task/${thread}/stat`);
 }
 
 /** Resident memory of a process in MiB. */

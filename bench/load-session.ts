@@ -26,7 +26,7 @@ const CHECKED_REQUESTS = 8;
 
 const ed25519 = selectEd25519();
 
-interface Client {
+export interface Client {
   readonly agent: BenchAgent;
   readonly apiKey: string;
 }
@@ -111,7 +111,7 @@ interface IngestAnswer {
   readonly receipts?: readonly Receipt[];
 }
 
-async function register(target: Target, agent: BenchAgent): Promise<Client> {
+export async function register(target: Target, agent: BenchAgent): Promise<Client> {
   const { tenantId, agentId, keyId, storeId } = agent;
   const publicKey = toHex(agent.publicKey);
   const proofOfPossession = toHex(signProofOfPossession(agent.seed, ed25519));

@@ -28,13 +28,13 @@ import {
   commitmentLimits,
   keyCacheBounds,
   laneWorker,
+  proofWorkerBounds,
   refuseOpenAccess,
-  starkVerifierBounds,
   submissionLimits,
   verifyWorker,
 } from "./part-options.js";
 import { ProofRegistry, type ProofRegistryOptions } from "./proofs/proof-registry.js";
-import { type StarkOutcome, StarkVerifier } from "./proofs/stark-verifier.js";
+import { ProofWorkers, type StarkOutcome } from "./proofs/proof-workers.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead } from "./store/contract.js";
 import { startCheckpointer } from "./store/sqlite/checkpointer.js";
@@ -161,7 +161,7 @@ function startCommitments(
   });
 }
 
-/** Proofs end with the verifier they start. */
+/** Proofs end with the workers they start. */
 function startProofs(
   config: Config,
   parts: Pick<ProofRegistryOptions, "reader" | "lane">,
@@ -170,7 +170,7 @@ function startProofs(
   const onVerified = ({ verdict, workMs }: StarkOutcome) => metrics.starkVerified(verdict.valid, workMs);
   return new ProofRegistry({
     ...parts,
-    verifier: new StarkVerifier({ ...starkVerifierBounds(config), onVerified }),
+    workers: new ProofWorkers({ ...proofWorkerBounds(config), onVerified }),
     verifyOnSubmit: config.VES_STARK_VERIFY_ON_SUBMIT,
     newProofId: randomUuid,
     onSubmitted: (kind, isVerified) => metrics.proofSubmitted(kind, isVerified),
@@ -194,6 +194,6 @@ function watchGauges(
     treeLagMs: () => tlog.lagMs,
     merkleBuilds: () => commitments.builder.builds,
     merkleTreeBytes: () => commitments.trees.bytes,
-    starkVerifications: () => proofs.verifications,
+    openProofs: () => proofs.open,
   });
 }

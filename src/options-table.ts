@@ -161,15 +161,25 @@ export const OPTIONS = {
   CACHE_VES_PROOF_TTL_SECS: integer(600, 1, MAX, "How long an inclusion proof stays cached.", ["CACHE_PROOF_TTL_SECS"]),
 
   VES_STARK_VERIFY_ON_SUBMIT: boolean(true, "Verify STARK proofs before they are stored."),
-  VES_STARK_VERIFY_CONCURRENCY: integer(0, 0, 64, "STARK verification threads; 0 = one per processor, at most 4."),
-  VES_STARK_VERIFY_QUEUE: integer(256, 0, 65_536, "STARK proofs that may wait for a thread; more get 503."),
+  VES_STARK_VERIFY_CONCURRENCY: integer(
+    0,
+    0,
+    64,
+    "Threads that read and verify proofs; 0 = half of the processors, 1 to 4.",
+  ),
+  VES_STARK_VERIFY_QUEUE: integer(256, 0, 65_536, "Proofs that may wait for a thread or for the store; more get 503."),
   VES_STARK_VERIFY_QUEUE_BYTES: integer(
     32 * MIB,
     0,
     4096 * MIB,
-    "Bytes of STARK proofs being verified or waiting above which more get 503.",
+    "Bytes of proofs and their requests being worked on or waiting above which more get 503.",
   ),
-  VES_STARK_VERIFY_TIMEOUT_SECS: integer(15, 1, 600, "A STARK verification that is not done by then gets 504."),
+  VES_STARK_VERIFY_TIMEOUT_SECS: integer(
+    15,
+    1,
+    600,
+    "A proof that is not verified and on its way to the store by then gets 504.",
+  ),
   VES_STARK_ACCEPT_DEFAULT_PROFILE: boolean(
     false,
     "Also accept STARK proofs of the `default` option set: about 55 bits of security, for old provers only.",

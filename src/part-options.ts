@@ -6,7 +6,7 @@ import type { SubmissionLimits } from "./base/submissions.js";
 import type { CommitmentLimits } from "./commit/commitments.js";
 import { type Config, ConfigError } from "./config.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
-import type { StarkVerifierOptions } from "./proofs/stark-verifier.js";
+import type { ProofWorkersOptions } from "./proofs/proof-workers.js";
 import type { ServiceKeys } from "./service-keys.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
 import type { TlogOptions } from "./tlog-options.js";
@@ -78,16 +78,21 @@ export function submissionLimits(config: Config): SubmissionLimits {
   return { requestsMax: config.SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS, bytesMax: config.MAX_INFLIGHT_BYTES };
 }
 
-const STARK_THREADS_MAX = 4;
+const PROOF_THREADS_MAX = 4;
 
-export function starkVerifierBounds(config: Config): Omit<StarkVerifierOptions, "onVerified"> {
+export function proofWorkerBounds(config: Config): Omit<ProofWorkersOptions, "onVerified"> {
   return {
-    threads: config.VES_STARK_VERIFY_CONCURRENCY || Math.min(availableParallelism(), STARK_THREADS_MAX),
+    threads: config.VES_STARK_VERIFY_CONCURRENCY || proofThreads(availableParallelism()),
     queueMax: config.VES_STARK_VERIFY_QUEUE,
     bytesMax: config.VES_STARK_VERIFY_QUEUE_BYTES,
     deadlineMs: config.VES_STARK_VERIFY_TIMEOUT_SECS * 1000,
     acceptance: { profiles: config.VES_STARK_ACCEPT_DEFAULT_PROFILE ? ["secure", "default"] : ["secure"] },
   };
+}
+
+/** Half of the processors: the rest is for what is waited for. */
+function proofThreads(processors: number): number {
+  return Math.min(PROOF_THREADS_MAX, Math.max(1, processors >> 1));
 }
 
 /** Open access is for a developer's own machine: it takes two switches and a loopback address. */

@@ -12,3 +12,13 @@ export function authenticated(
 ): Route {
   return { ...route, handle: async (request) => handle(request, await authenticator.authenticate(request)) };
 }
+
+export type RouteMaker = (path: string, handle: AuthenticatedHandler) => Route;
+
+/** The two kinds of route a JSON resource has, behind a credential. */
+export function jsonRoutes(authenticator: Authenticator): { readonly get: RouteMaker; readonly post: RouteMaker } {
+  return {
+    get: (path, handle) => authenticated(authenticator, { method: "GET", path }, handle),
+    post: (path, handle) => authenticated(authenticator, { method: "POST", path, body: "json" }, handle),
+  };
+}

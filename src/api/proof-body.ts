@@ -1,6 +1,11 @@
-/** Members of proof submissions (wire-api A.8, A.9). JSON is read losslessly; what two canonicalisers differ on is refused. */
+/**
+ * Bodies of proof submissions (wire-api A.8, A.9). JSON is read losslessly; what two canonicalisers differ on is refused.
+ * A submission is read in a proof worker: its body is a hundred times an event's.
+ */
 import { fromHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
+import { proofHash } from "../proofs/proof-statement.js";
+import type { Submission, SubmissionForm } from "../proofs/submission.js";
 import type { JsonCursor } from "../protocol/strict-json.js";
 import {
   canonicalJson,
@@ -11,7 +16,7 @@ import {
   parseJson,
 } from "../stark/canonical-json.js";
 import { SAFE_INTEGER_MAX } from "../stark/policy.js";
-import { optional, required, text } from "./body.js";
+import { optional, readBody, required, text, uuid } from "./body.js";
 
 /** Decoded bytes of a proof. */
 const PROOF_BYTES_MAX = 2 * 1024 * 1024;
@@ -25,7 +30,7 @@ const readU32 = (cursor: JsonCursor): number => cursor.readU32();
 const readString = (cursor: JsonCursor): string => cursor.readString();
 
 /** Every submission's. */
-export const PROOF_MEMBERS = {
+const PROOF_MEMBERS = {
   proofType: required(text(TEXT_CHARACTERS_MAX), "proofType", "proof_type"),
   proofVersion: optional(readU32, "proofVersion", "proof_version"),
   proofB64: required(readString, "proofB64", "proof_b64"),
@@ -37,12 +42,65 @@ export const POLICY_MEMBERS = {
   policyParams: optional(safeObject, "policyParams", "policy_params"),
 };
 
-export const WITNESS_MEMBERS = {
+const COMPLIANCE = {
+  ...PROOF_MEMBERS,
+  ...POLICY_MEMBERS,
   witnessCommitment: optional(losslessJson, "witnessCommitment", "witness_commitment"),
 };
+const COMPLIANCE_OF_EVENT = { ...COMPLIANCE, eventId: required(uuid, "eventId", "event_id") };
+
+/** `batchPublicInputs`: of a STARK, the public inputs of its batch file; a commitment does not determine them. */
+const VALIDITY = {
+  ...PROOF_MEMBERS,
+  batchPublicInputs: optional(losslessObject, "batchPublicInputs", "batch_public_inputs"),
+};
+const VALIDITY_OF_BATCH = { ...VALIDITY, batchId: required(uuid, "batchId", "batch_id") };
+
+/** Throws INVALID_REQUEST_BODY, UNPROCESSABLE_BODY or INVALID_FIELD_VALUE. */
+export function readSubmission({ kind, namesSubject }: SubmissionForm, body: Uint8Array): Submission {
+  return kind === "compliance" ? readCompliance(namesSubject, body) : readValidity(namesSubject, body);
+}
+
+function readCompliance(namesSubject: boolean, body: Uint8Array): Submission {
+  const given = namesSubject ? readBody(body, COMPLIANCE_OF_EVENT) : { ...readBody(body, COMPLIANCE), eventId: null };
+  return {
+    ...commonOf("compliance", given),
+    subjectId: given.eventId,
+    policy: policyOf(given),
+    witnessCommitment: checkWitnessCommitment(given.witnessCommitment),
+    batchInputs: null,
+  };
+}
+
+function readValidity(namesSubject: boolean, body: Uint8Array): Submission {
+  const given = namesSubject ? readBody(body, VALIDITY_OF_BATCH) : { ...readBody(body, VALIDITY), batchId: null };
+  return {
+    ...commonOf("validity", given),
+    subjectId: given.batchId,
+    policy: null,
+    witnessCommitment: null,
+    batchInputs: given.batchPublicInputs,
+  };
+}
+
+function commonOf(kind: SubmissionForm["kind"], given: ReturnType<typeof readBody<typeof PROOF_MEMBERS>>) {
+  const proof = decodeProof(given.proofB64);
+  return {
+    proofType: checkName("proofType", given.proofType, PROOF_TYPE_CHARACTERS_MAX),
+    proofVersion: checkProofVersion(given.proofVersion),
+    proof,
+    proofHash: proofHash(kind, proof),
+    publicInputs: given.publicInputs,
+  };
+}
+
+/** Absent parameters are empty ones. */
+export function policyOf({ policyId, policyParams }: ReturnType<typeof readBody<typeof POLICY_MEMBERS>>) {
+  return { policyId: checkPolicyId(policyId), policyParams: policyParams ?? {} };
+}
 
 /** Any value, integers exact. */
-export function losslessJson(cursor: JsonCursor): JsonValue {
+function losslessJson(cursor: JsonCursor): JsonValue {
   try {
     return parseJson(cursor.readText());
   } catch (error) {
@@ -51,7 +109,7 @@ export function losslessJson(cursor: JsonCursor): JsonValue {
   }
 }
 
-export function losslessObject(cursor: JsonCursor): JsonObject {
+function losslessObject(cursor: JsonCursor): JsonObject {
   const value = losslessJson(cursor);
   return isJsonObject(value) ? value : cursor.fail("expected an object");
 }
@@ -66,10 +124,6 @@ function isSafe(value: JsonValue): boolean {
   if (typeof value === "bigint") return value <= SAFE_INTEGER_MAX && value >= -SAFE_INTEGER_MAX;
   if (typeof value !== "object" || value === null) return true;
   return Object.values(value).every(isSafe);
-}
-
-export function checkProofType(given: string): string {
-  return checkName("proofType", given, PROOF_TYPE_CHARACTERS_MAX);
 }
 
 export function checkPolicyId(given: string): string {
@@ -94,7 +148,7 @@ function checkName(name: string, given: string, charactersMax: number): string {
 }
 
 /** Absent = 1. */
-export function checkProofVersion(given: number | null): number {
+function checkProofVersion(given: number | null): number {
   if (given === 0) throw invalid("proofVersion must be >= 1");
   return given ?? 1;
 }
@@ -102,23 +156,24 @@ export function checkProofVersion(given: number | null): number {
 const STANDARD = /^[A-Za-z0-9+/]*={0,2}$/;
 const URL_SAFE = /^[A-Za-z0-9_-]*={0,2}$/;
 
-/** Standard or URL-safe, padded or not, one spelling for each byte string. */
-export function decodeProof(given: string): Uint8Array {
+/** Standard or URL-safe, padded or not, one spelling for each byte string. The bytes are in memory of their own. */
+function decodeProof(given: string): Uint8Array {
   if (given.length > 4 * Math.ceil(PROOF_BYTES_MAX / 3)) throw tooLarge();
   if (!STANDARD.test(given) && !URL_SAFE.test(given)) throw invalid("Invalid base64: not of one alphabet");
   const bare = given.replace(/=+$/, "").replaceAll("-", "+").replaceAll("_", "/");
-  const bytes = Buffer.from(bare, "base64");
+  const length = Buffer.byteLength(bare, "base64");
+  if (length === 0) throw invalid("proofB64 must not be empty");
+  if (length > PROOF_BYTES_MAX) throw tooLarge();
+  const bytes = Buffer.from(new SharedArrayBuffer(length));
+  bytes.write(bare, "base64");
   if (bytes.toString("base64").replace(/=+$/, "") !== bare || (given.includes("=") && given.length % 4 !== 0)) {
     throw invalid("Invalid base64: wrong length or padding");
   }
-  if (bytes.length === 0) throw invalid("proofB64 must not be empty");
-  if (bytes.length > PROOF_BYTES_MAX) throw tooLarge();
-  // A copy of its own: small buffers of this kind share one pool.
-  return new Uint8Array(bytes);
+  return new Uint8Array(bytes.buffer);
 }
 
 /** 64 lower-case hex digits, optional `0x`, or four u64. 32 bytes: the limbs big-endian. */
-export function checkWitnessCommitment(given: JsonValue | null): Uint8Array | null {
+function checkWitnessCommitment(given: JsonValue | null): Uint8Array | null {
   if (given === null) return null;
   if (Array.isArray(given)) return limbBytes(given);
   if (typeof given !== "string") throw invalid(WITNESS_FORM);

@@ -21,7 +21,7 @@ export interface MetricSources {
   treeLagMs(): number;
   merkleBuilds(): number;
   merkleTreeBytes(): number;
-  starkVerifications(): number;
+  openProofs(): number;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -111,8 +111,8 @@ export class Metrics {
     this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
     this.#gauge("sequencer_merkle_builds", "Merkle trees in the making or waiting.", () => sources.merkleBuilds());
     this.#gauge("sequencer_merkle_tree_bytes", "Merkle trees kept for proofs.", () => sources.merkleTreeBytes());
-    this.#gauge("sequencer_stark_verifications", "STARK verifications running or waiting.", () =>
-      sources.starkVerifications(),
+    this.#gauge("sequencer_stark_verifications", "Proofs being read, verified or stored, or waiting for it.", () =>
+      sources.openProofs(),
     );
   }
 

@@ -7,13 +7,15 @@ import { CodedError } from "../base/errors.js";
 import type { Uuid, UuidSource } from "../base/ids.js";
 import { judgeRepeat } from "../lane/decide-proof.js";
 import type { Lane } from "../lane/lane.js";
-import { canonicalJson, type JsonObject, type JsonValue, parseJson } from "../stark/canonical-json.js";
+import { canonicalJson, type JsonObject, parseJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { jsonDigestHex } from "../stark/digest.js";
 import { policyHash } from "../stark/policy.js";
 import type { ProofFacts, ProofKey, ProofKind, ProofReader, StoredProof } from "../store/proof-contract.js";
 import { isStark, proofHash, STARK_PROOF_VERSION, starkStatement } from "./proof-statement.js";
-import type { StarkVerifier } from "./stark-verifier.js";
+import type { ProofPlace, ProofWorkers } from "./proof-workers.js";
+import { StoreTurns } from "./store-turns.js";
+import type { Submission, SubmissionForm } from "./submission.js";
 
 /** The event or commitment a proof is of. The caller has checked who may see it. */
 export interface Subject {
@@ -23,19 +25,6 @@ export interface Subject {
   readonly storeId: Uuid;
   /** Canonical, of the event under the submission's policy or of the commitment. */
   readonly publicInputs: JsonObject;
-}
-
-export interface Submission {
-  readonly proofType: string;
-  readonly proofVersion: number;
-  readonly proof: Uint8Array;
-  /** Compliance only. */
-  readonly policy: { readonly policyId: string; readonly policyParams: JsonObject } | null;
-  readonly witnessCommitment: Uint8Array | null;
-  /** Validity only. */
-  readonly batchInputs: JsonObject | null;
-  /** What the submitter takes the public inputs to be; must equal the canonical ones. */
-  readonly publicInputs: JsonValue | null;
 }
 
 /** What the stored bytes and rows are worth now. `stark` is null for opaque proofs and where nothing could be verified. */
@@ -57,8 +46,8 @@ export interface StarkCheck {
 export interface ProofRegistryOptions {
   readonly reader: ProofReader;
   readonly lane: Pick<Lane, "command">;
-  /** Ends with the registry. */
-  readonly verifier: StarkVerifier;
+  /** End with the registry. */
+  readonly workers: ProofWorkers;
   readonly verifyOnSubmit: boolean;
   readonly newProofId: UuidSource;
   onSubmitted(kind: ProofKind, isVerified: boolean): void;
@@ -66,6 +55,7 @@ export interface ProofRegistryOptions {
 
 export class ProofRegistry implements AsyncDisposable {
   readonly #options: ProofRegistryOptions;
+  readonly #turns = new StoreTurns();
 
   constructor(options: ProofRegistryOptions) {
     this.#options = options;
@@ -75,22 +65,31 @@ export class ProofRegistry implements AsyncDisposable {
     return this.#options.reader;
   }
 
-  /** Its verifier may be ended from now on. */
+  /** Its workers may be ended from now on. */
   get loaded(): Promise<unknown> {
-    return this.#options.verifier.loaded;
+    return this.#options.workers.loaded;
   }
 
-  /** STARK verifications running or waiting. */
-  get verifications(): number {
-    return this.#options.verifier.open;
+  /** Proofs being read, verified or stored, or waiting for it. */
+  get open(): number {
+    return this.#options.workers.open;
   }
 
   /**
-   * Answers after the proof is durable. Rejects with INVALID_FIELD_VALUE for inputs that are not the canonical ones and for
-   * STARKs that do not verify, ALREADY_EXISTS for a conflict, SERVICE_UNAVAILABLE when the verifier is busy.
+   * Reads `body`, asks `subjectOf` what it is about, and answers after the proof is durable. Rejects with what `subjectOf`
+   * rejects with, INVALID_REQUEST_BODY or UNPROCESSABLE_BODY for the body, INVALID_FIELD_VALUE for inputs that are not the
+   * canonical ones and for STARKs that do not verify, ALREADY_EXISTS for a conflict, SERVICE_UNAVAILABLE when there is no
+   * place, TIMEOUT when it has waited too long. A refused proof is not stored.
    */
-  async submit(subject: Subject, submission: Submission): Promise<StoredProof> {
-    const { reader, lane, newProofId, onSubmitted } = this.#options;
+  async submit(
+    form: SubmissionForm,
+    body: Uint8Array,
+    subjectOf: (submission: Submission) => Promise<Subject>,
+  ): Promise<StoredProof> {
+    const { reader, lane, workers, newProofId, onSubmitted } = this.#options;
+    using place = workers.admit(body.length);
+    const submission = await workers.read(place, form, body);
+    const subject = await subjectOf(submission);
     const unverified = factsOf(subject, submission, newProofId());
     const known = await reader.proofByKey(keyOf(unverified));
     if (known !== null) {
@@ -99,11 +98,14 @@ export class ProofRegistry implements AsyncDisposable {
       if ("code" in judged) throw new CodedError(judged.code, judged.message);
       return judged;
     }
-    const securityBits = await this.#verifySubmission(unverified, subject, submission.proof);
-    const facts = { ...unverified, securityBits };
     const { proof } = submission;
+    const securityBits = await this.#verifySubmission(place, unverified, subject, proof);
+    const facts = { ...unverified, securityBits };
     const kind = `submit_${subject.kind}_proof` as const;
-    const stored = await lane.command<StoredProof>({ kind, facts, proof }, proof.length);
+    const stored = await this.#turns.run(() => {
+      place.checkDeadline();
+      return lane.command<StoredProof>({ kind, facts, proof }, proof.length);
+    });
     if (stored.proofId === facts.proofId) onSubmitted(subject.kind, securityBits !== null);
     return stored;
   }
@@ -120,16 +122,21 @@ export class ProofRegistry implements AsyncDisposable {
         policy === null || params === null || bytesEqual(policyHash(policy.policyId, params), policy.policyHash),
       canonicalInputs,
       publicInputsMatch: canonicalJson(canonicalInputs) === stored.publicInputs,
-      stark: isStark(stored) ? await this.#checkStark(stored, canonicalInputs, proof) : null,
+      stark: isStark(stored) ? await this.#checkAgain(stored, canonicalInputs, proof) : null,
     };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#options.verifier[Symbol.asyncDispose]();
+    await this.#options.workers[Symbol.asyncDispose]();
   }
 
   /** Bits of a verified STARK; null where there is nothing to verify or it is switched off. */
-  async #verifySubmission(facts: ProofFacts, { publicInputs }: Subject, proof: Uint8Array): Promise<number | null> {
+  async #verifySubmission(
+    place: ProofPlace,
+    facts: ProofFacts,
+    { publicInputs }: Subject,
+    proof: Uint8Array,
+  ): Promise<number | null> {
     if (!isStark(facts)) return null;
     if (facts.proofVersion !== STARK_PROOF_VERSION) {
       const versions = `${facts.proofVersion} (expected ${STARK_PROOF_VERSION})`;
@@ -139,17 +146,27 @@ export class ProofRegistry implements AsyncDisposable {
       throw invalid("witnessCommitment is required for STARK compliance proofs");
     }
     if (!this.#options.verifyOnSubmit) return null;
-    const check = await this.#checkStark(facts, publicInputs, proof);
+    const check = await this.#checkStark(place, facts, publicInputs, proof);
     if (check.valid) return check.securityBits;
     throw invalid(
       `${check.timeMs === null ? "STARK proof verification error" : "Invalid STARK proof"}: ${check.error}`,
     );
   }
 
-  async #checkStark(facts: ProofFacts, publicInputs: JsonObject, proof: Uint8Array): Promise<StarkCheck> {
+  async #checkAgain(stored: StoredProof, canonicalInputs: JsonObject, proof: Uint8Array): Promise<StarkCheck> {
+    using place = this.#options.workers.admit(proof.length);
+    return await this.#checkStark(place, stored, canonicalInputs, proof);
+  }
+
+  async #checkStark(
+    place: ProofPlace,
+    facts: ProofFacts,
+    publicInputs: JsonObject,
+    proof: Uint8Array,
+  ): Promise<StarkCheck> {
     try {
       const statement = starkStatement(facts, publicInputs);
-      const { verdict, workMs } = await this.#options.verifier.verify(proof, statement);
+      const { verdict, workMs } = await this.#options.workers.verify(place, proof, statement);
       return verdict.valid
         ? { valid: true, error: null, timeMs: workMs, securityBits: verdict.securityBits }
         : { valid: false, error: `${verdict.code}: ${verdict.detail}`, timeMs: workMs, securityBits: null };
@@ -172,7 +189,7 @@ function factsOf(subject: Subject, submission: Submission, proofId: Uuid): Proof
     const what = kind === "compliance" ? "event and policy" : "batch";
     throw invalid(`publicInputs must match the sequencer's canonical inputs for this ${what}`);
   }
-  const { policy, batchInputs, proofType, proofVersion, proof, witnessCommitment } = submission;
+  const { policy, batchInputs, proofType, proofVersion, witnessCommitment } = submission;
   return {
     ...{ kind, subjectId: id, tenantId, storeId, proofId, proofType, proofVersion, witnessCommitment, publicInputs },
     policy:
@@ -184,7 +201,7 @@ function factsOf(subject: Subject, submission: Submission, proofId: Uuid): Proof
             policyHash: policyHash(policy.policyId, policy.policyParams),
           },
     batchInputs: batchInputs === null ? null : canonicalJson(batchInputs),
-    proofHash: proofHash(kind, proof),
+    proofHash: submission.proofHash,
     securityBits: null,
   };
 }

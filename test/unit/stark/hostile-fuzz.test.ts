@@ -1,62 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { verify } from "../../../src/stark/verify.js";
 import { ACCEPT_ALL, FIXTURES, fixtureProof, fixtureStatement, newKernels } from "./fixtures.js";
-import { concat, framingOffsets } from "./proof-surgery.js";
 
-/**
- * The default run samples; STARK_SWEEP=full changes every byte with every mask and cuts at every length, and makes the
- * fuzz campaign a million inputs (`npm run test:stark-sweep`).
- */
+/** The default run is a sample; STARK_SWEEP=full is the campaign of a million inputs (`npm run test:stark-sweep`). */
 const isFull = process.env.STARK_SWEEP === "full";
-const STEP = isFull ? 1 : 61;
-const MASKS = isFull ? [0x01, 0x80, 0xff] : [0x01, 0x80];
 const FUZZ_INPUTS = isFull ? 1_000_000 : 20_000;
-const SWEEP_TIMEOUT_MS = isFull ? 3_600_000 : 60_000;
+const TIMEOUT_MS = isFull ? 3_600_000 : 60_000;
 /** Growth of the process over the last nine tenths of a campaign: collector noise, not a leak per input. */
 const RSS_GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 
 const kernels = newKernels();
-
-function isRefused(name: string, proof: Uint8Array): boolean {
-  return !verify(kernels, proof, fixtureStatement(name), ACCEPT_ALL).valid;
-}
-
-describe.each(FIXTURES)("every change of %s is refused", (name) => {
-  const proof = fixtureProof(name);
-  const statement = fixtureStatement(name);
-  const framing = framingOffsets(proof);
-  const offsets = Array.from(proof.keys()).filter((at) => at % STEP === 0 || framing.has(at));
-
-  it(
-    "one byte changed",
-    () => {
-      const survivors: string[] = [];
-      const changed = proof.slice();
-      for (const at of offsets) {
-        for (const mask of MASKS) {
-          changed[at] = proof[at]! ^ mask;
-          if (verify(kernels, changed, statement, ACCEPT_ALL).valid) survivors.push(`${at}^${mask}`);
-        }
-        changed[at] = proof[at]!;
-      }
-      expect(survivors).toEqual([]);
-    },
-    SWEEP_TIMEOUT_MS,
-  );
-
-  it(
-    "cut short at any length, or one byte longer",
-    () => {
-      for (const length of offsets) {
-        const verdict = verify(kernels, proof.subarray(0, length), statement, ACCEPT_ALL);
-        if (verdict.valid) expect.fail(`accepted at ${length}`);
-      }
-      for (const byte of [0, 1, 0xff]) expect(isRefused(name, concat([proof, Uint8Array.of(byte)]))).toBe(true);
-      expect(isRefused(name, concat([Uint8Array.of(0), proof]))).toBe(true);
-    },
-    SWEEP_TIMEOUT_MS,
-  );
-});
 
 /** mulberry32: a printed seed reproduces a campaign. */
 function random(seed: number): () => number {
@@ -109,6 +62,6 @@ describe("fuzzed inputs", () => {
       expect(kernels.mark()).toBe(arena);
       expect(kernels.call.memory.buffer.byteLength).toBe(memoryBefore);
     },
-    SWEEP_TIMEOUT_MS,
+    TIMEOUT_MS,
   );
 });
