@@ -1,7 +1,7 @@
 /** Reader thread: one read-only connection, one task per read. Entries go back packed and moved, the rest is cloned. */
 import { move, workerData } from "piscina";
 import type { LogEntry } from "../src/store/contract.js";
-import { packPage } from "../src/store/entry-frame.js";
+import { packPage } from "../src/store/packed-page.js";
 import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";
 import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";

@@ -16,6 +16,7 @@ export class FairQueue<T> {
   /** Flows with items, in the order of their turns. */
   readonly #flows = new Map<string, Flow<T>>();
   #size = 0;
+  #cost = 0;
 
   /** `quantum`: cost that a flow may spend per turn. */
   constructor(quantum: number) {
@@ -27,9 +28,15 @@ export class FairQueue<T> {
     return this.#size;
   }
 
+  /** Of all items. */
+  get cost(): number {
+    return this.#cost;
+  }
+
   push(flow: string, item: T, cost: number): void {
     this.#flow(flow).items.push({ item, cost });
     this.#size += 1;
+    this.#cost += cost;
   }
 
   /** Back to its flow's front, for an item that was taken and must be taken again: it costs nothing. */
@@ -49,6 +56,7 @@ export class FairQueue<T> {
     const { item, cost } = flow.items.shift()!;
     flow.credit -= cost;
     this.#size -= 1;
+    this.#cost -= cost;
     // An idle flow saves nothing up. It is the first one: the turn is its own.
     if (flow.items.length === 0) this.#flows.delete(this.#flows.keys().next().value!);
     return item;

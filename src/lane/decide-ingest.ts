@@ -59,8 +59,11 @@ function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
     reject(batch, PHASE_VALIDITY, event.eventId, event);
     return;
   }
-  const refusal = findRefusal(batch, event, stored);
-  if (refusal === null) sequence(batch, event);
+  const { tenantId, storeId } = batch.request;
+  const entityName = entityKey(tenantId, storeId, event.entityType, event.entityId);
+  const entity = batch.chunk.state.entities.get(entityName);
+  const refusal = findRefusal(batch, event, stored, entity);
+  if (refusal === null) sequence(batch, event, entity ?? newEntity(batch, event, entityName));
   else reject(batch, refusal.phase, event.eventId, refusal.rejection);
 }
 
@@ -70,13 +73,19 @@ interface Refusal {
 }
 
 /** The rules in the protocol's order; null = the event may be sequenced. */
-function findRefusal(batch: Batch, event: VerifiedEvent, stored: SequencedEvent | undefined): Refusal | null {
+function findRefusal(
+  batch: Batch,
+  event: VerifiedEvent,
+  stored: SequencedEvent | undefined,
+  entity: EntityState | undefined,
+): Refusal | null {
   if (stored !== undefined) return { phase: PHASE_IDENTITY, rejection: duplicateEvent(batch.request, stored) };
   if (isRevoked(batch, event)) return { phase: PHASE_VALIDITY, rejection: REVOKED };
   const badCommand = event.commandId === null ? null : commandRefusal(batch, event.commandId);
   if (badCommand !== null) return badCommand;
-  const actual = String(findEntity(batch, event)?.version ?? 0);
-  if (event.baseVersion === null || event.baseVersion === actual) return null;
+  if (event.baseVersion === null) return null;
+  const actual = String(entity?.version ?? 0);
+  if (event.baseVersion === actual) return null;
   return { phase: PHASE_VERSION, rejection: versionConflict(event.baseVersion, actual) };
 }
 
@@ -95,6 +104,7 @@ function duplicateEvent(request: VerifiedRequest, stored: SequencedEvent): Rejec
 
 /** Only keys whose revocation the verify stage may not have seen are in the chunk's rows. */
 function isRevoked(batch: Batch, event: VerifiedEvent): boolean {
+  if (batch.chunk.state.agentKeys.size === 0) return false;
   const key = batch.chunk.state.agentKeys.get(agentKeyKey(signingKeyRef(batch.request, event)));
   return key !== undefined && key.revokedAtMs !== null;
 }
@@ -120,16 +130,9 @@ function versionConflict(expected: string, actual: string): Rejection {
   };
 }
 
-function findEntity(batch: Batch, event: VerifiedEvent): EntityState | undefined {
-  const { tenantId, storeId } = batch.request;
-  return batch.chunk.state.entities.get(entityKey(tenantId, storeId, event.entityType, event.entityId));
-}
-
-function newEntity(batch: Batch, event: VerifiedEvent): EntityState {
-  const { tenantId, storeId } = batch.request;
-  const { entityType, entityId } = event;
+function newEntity(batch: Batch, { entityType, entityId }: VerifiedEvent, name: string): EntityState {
   const entity: EntityState = { stream: streamOf(batch), entityType, entityId, version: 0 };
-  batch.chunk.state.entities.set(entityKey(tenantId, storeId, entityType, entityId), entity);
+  batch.chunk.state.entities.set(name, entity);
   return entity;
 }
 
@@ -147,9 +150,8 @@ function streamOf(batch: Batch): StreamState {
 }
 
 /** Gives the event its numbers and its receipt. */
-function sequence(batch: Batch, event: VerifiedEvent): void {
+function sequence(batch: Batch, event: VerifiedEvent, entity: EntityState): void {
   const { chunk, request } = batch;
-  const entity = findEntity(batch, event) ?? newEntity(batch, event);
   const { stream } = entity;
   const { sequencedAtMs, context } = chunk;
   const { tenantId, storeId } = request;

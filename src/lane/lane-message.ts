@@ -1,7 +1,7 @@
 import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
 import type { LogHead } from "../store/contract.js";
-import { packPage } from "../store/entry-frame.js";
+import { packPage } from "../store/packed-page.js";
 import type { TakeOver } from "../store/sqlite/take-over.js";
 import type { ChunkOutcome } from "./commit-chunk.js";
 import { eventsOf } from "./cut-chunk.js";

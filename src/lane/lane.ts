@@ -7,8 +7,8 @@ import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError, threadError } from "../base/errors.js";
 import type { Submissions } from "../base/submissions.js";
-import type { LogHead, Page } from "../store/contract.js";
-import { unpackPage } from "../store/entry-frame.js";
+import type { LogHead } from "../store/contract.js";
+import { PackedPage } from "../store/packed-page.js";
 import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
 import {
   type ChunkMessage,
@@ -34,7 +34,7 @@ export interface LaneThread extends EventEmitter {
 /** Who follows the lane. Called once per durable chunk, in order. */
 export interface LaneFollower {
   /** The chunk is durable; its answers are not given yet. `page` holds its new entries, null if it has none. */
-  onChunk(chunk: ChunkMessage, page: Page | null): void;
+  onChunk(chunk: ChunkMessage, page: PackedPage | null): void;
   /** Its answers are given: there is room in the queue again. */
   onRoom(): void;
 }
@@ -114,7 +114,7 @@ export class Lane implements AsyncDisposable {
   #deliver(chunk: ChunkMessage): void {
     const { submissions } = this.#options;
     this.#queuedEvents -= chunk.events;
-    this.#follower?.onChunk(chunk, chunk.page === null ? null : unpackPage(chunk.page));
+    this.#follower?.onChunk(chunk, chunk.page === null ? null : new PackedPage(chunk.page));
     for (const { requestId, body } of unpackIngestAnswers(chunk.ingestAnswers)) submissions.answer(requestId, body);
     for (const answer of chunk.otherAnswers) {
       if (answer.ok) submissions.answer(answer.requestId, answer.body);

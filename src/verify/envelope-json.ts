@@ -1,4 +1,4 @@
-import { toHex } from "../base/bytes.js";
+import { nativeHex } from "../base/native-hex.js";
 import type { EventFields } from "./event-fields.js";
 
 /**
@@ -15,9 +15,9 @@ export function envelopeJson(event: EventFields, payloadText: string): string {
     `"entity_type":${JSON.stringify(event.entityType)},"entity_id":${JSON.stringify(event.entityId)},` +
     `"event_type":${JSON.stringify(event.eventType)},"created_at":${JSON.stringify(event.createdAt)},` +
     `"payload_kind":${event.payloadKind},"${payloadMember}":${payloadText},` +
-    `"payload_plain_hash":"0x${toHex(event.payloadPlainHash)}",` +
-    `"payload_cipher_hash":"0x${toHex(event.payloadCipherHash)}",` +
-    `"agent_signature":"0x${toHex(event.agentSignature)}"`;
+    `"payload_plain_hash":"0x${nativeHex(event.payloadPlainHash)}",` +
+    `"payload_cipher_hash":"0x${nativeHex(event.payloadCipherHash)}",` +
+    `"agent_signature":"0x${nativeHex(event.agentSignature)}"`;
   if (event.commandId !== null) text += `,"command_id":"${event.commandId}"`;
   if (event.baseVersion !== null) text += `,"base_version":${event.baseVersion}`;
   return `${text}}`;

@@ -1,6 +1,7 @@
 /**
- * Feeds ingest requests to the verify workers in packed batches. A batch leaves as soon as a worker is free, with
- * whatever has gathered by then: one request when idle, many when busy, never one task per event. Flows take turns.
+ * Feeds ingest requests to the verify workers in packed batches: one request when idle, many when busy, never one task
+ * per event. Handing a task over costs as much as verifying an event, so while a short task runs another worker is woken
+ * only for work that is worth it. Flows take turns.
  * Bounds: submissions in flight (Submissions), tasks = threads, and no task starts while the lane's queue is full.
  */
 import { Piscina } from "piscina";
@@ -17,6 +18,9 @@ import { packRequests, type VerifyResult, type VerifyTask, type VerifyWorkerData
 const TASK_BYTES_MAX = 256 * 1024;
 const TASK_REQUESTS_MAX = 256;
 
+/** Body bytes worth a worker of their own: about 1 ms of signatures. Less waits for a task that ends as soon. */
+const TASK_BYTES_MIN = 16 * 1024;
+
 /** Body bytes a flow may send in its turn: what others wait for it, about 4 ms of signatures. */
 const TURN_BYTES = 64 * 1024;
 
@@ -27,6 +31,12 @@ interface PendingRequest extends IngestRequest {
   readonly keys: readonly KeyRecord[];
   readonly keyRounds: number;
   readonly flow: string;
+}
+
+interface PendingBatch {
+  readonly requests: readonly PendingRequest[];
+  /** Of their bodies together. */
+  readonly bytes: number;
 }
 
 /** Where tasks run: worker threads, or a simulation of them. */
@@ -56,6 +66,8 @@ export class Verifier implements AsyncDisposable {
   readonly loaded: Promise<unknown>;
   readonly #pending = new FairQueue<PendingRequest>(TURN_BYTES);
   #tasks = 0;
+  /** Those of at most TASK_BYTES_MIN. */
+  #shortTasks = 0;
 
   constructor(options: VerifierOptions, pool: VerifyPool = verifyThreads(options)) {
     this.#options = options;
@@ -73,8 +85,8 @@ export class Verifier implements AsyncDisposable {
   pump(): void {
     const { threads, lane } = this.#options;
     while (this.#pending.size > 0 && this.#tasks < threads && lane.hasRoom()) {
-      // A worker's share, not the whole backlog: what the one that frees up first leaves is there for the next.
-      void this.#run(this.#takeBatch(Math.ceil(this.#pending.size / threads)));
+      if (this.#shortTasks > 0 && this.#pending.cost < TASK_BYTES_MIN) return;
+      void this.#run(this.#takeBatch());
     }
   }
 
@@ -83,32 +95,38 @@ export class Verifier implements AsyncDisposable {
     await this.#pool.destroy();
   }
 
-  #takeBatch(share: number): PendingRequest[] {
-    const requestsMax = Math.min(share, TASK_REQUESTS_MAX);
-    const batch: PendingRequest[] = [];
+  /** A worker's share, not the whole backlog: what the one that frees up first leaves is there for the next. */
+  #takeBatch(): PendingBatch {
+    const share = Math.max(TASK_BYTES_MIN, Math.ceil(this.#pending.cost / this.#options.threads));
+    const bytesMax = Math.min(share, TASK_BYTES_MAX);
+    const requests: PendingRequest[] = [];
     let bytes = 0;
     for (let next = this.#pending.peek(); next !== undefined; next = this.#pending.peek()) {
+      const isFull = bytes + next.body.length > bytesMax || requests.length === TASK_REQUESTS_MAX;
+      if (isFull && requests.length > 0) break;
       bytes += next.body.length;
-      if (batch.length > 0 && (bytes > TASK_BYTES_MAX || batch.length >= requestsMax)) break;
-      batch.push(next);
+      requests.push(next);
       this.#pending.shift();
     }
-    return batch;
+    return { requests, bytes };
   }
 
-  async #run(batch: readonly PendingRequest[]): Promise<void> {
-    this.#tasks++;
+  async #run({ requests, bytes }: PendingBatch): Promise<void> {
+    const short = bytes <= TASK_BYTES_MIN ? 1 : 0;
+    this.#tasks += 1;
+    this.#shortTasks += short;
     try {
-      const { packed, scopes } = packRequests(batch);
-      const task: VerifyTask = { packed, scopes, keys: batch.flatMap((request) => request.keys) };
+      const { packed, scopes } = packRequests(requests);
+      const task: VerifyTask = { packed, scopes, keys: requests.flatMap((request) => request.keys) };
       const result = (await this.#pool.run(task, { transferList: [packed.buffer] })) as VerifyResult;
-      this.#deliver(batch, result);
+      this.#deliver(requests, result);
     } catch (error) {
       this.#options.onFailure(error);
       const failure = new CodedError("INTERNAL_ERROR", "Internal server error");
-      for (const { requestId } of batch) this.#options.submissions.refuse(requestId, failure);
+      for (const { requestId } of requests) this.#options.submissions.refuse(requestId, failure);
     } finally {
-      this.#tasks--;
+      this.#tasks -= 1;
+      this.#shortTasks -= short;
       this.pump();
     }
   }

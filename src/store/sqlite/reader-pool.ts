@@ -23,7 +23,7 @@ import type {
   Page,
   StreamRange,
 } from "../contract.js";
-import { unpackPage } from "../entry-frame.js";
+import { PackedPage } from "../packed-page.js";
 import type { ProofKey, ProofKind, ProofReader, StoredProof } from "../proof-contract.js";
 import type { SqliteCommitmentReader } from "./commitment-reader.js";
 import type { SqliteLogReader } from "./log-reader.js";
@@ -62,11 +62,11 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
   }
 
   async page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<Page> {
-    return unpackPage(await this.#run<Uint8Array>("page", fromOffset, filter, entriesMax));
+    return new PackedPage(await this.#run<Uint8Array>("page", fromOffset, filter, entriesMax));
   }
 
   async streamPage(range: StreamRange): Promise<readonly LogEntry[]> {
-    return unpackPage(await this.#run<Uint8Array>("streamPage", range)).entries;
+    return new PackedPage(await this.#run<Uint8Array>("streamPage", range)).entries;
   }
 
   streamHead(tenantId: Uuid, storeId: Uuid): Promise<number> {
@@ -74,7 +74,7 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
   }
 
   async entryByEventId(eventId: Uuid): Promise<LogEntry | null> {
-    return unpackPage(await this.#run<Uint8Array>("entryByEventId", eventId)).entries[0] ?? null;
+    return new PackedPage(await this.#run<Uint8Array>("entryByEventId", eventId)).entries[0] ?? null;
   }
 
   agentKey(ref: AgentKeyRef): Promise<AgentKey | null> {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { uuidFromBytes } from "../../../src/base/ids.js";
 import { EntrySource, entryQuery } from "../../../src/broadcast/entry-source.js";
-import { Tail } from "../../../src/broadcast/tail.js";
+import { Tail, type TailPage } from "../../../src/broadcast/tail.js";
 import type { LogEntry, LogReader, Page } from "../../../src/store/contract.js";
 
 const ID = uuidFromBytes(new Uint8Array(16).fill(7));
@@ -12,10 +12,15 @@ function entry(offset: number): LogEntry {
   return { kind: "ves_event", offset, ...stream, entityType: "order", entityId: "1", frame };
 }
 
-const page = (from: number, to: number): Page => ({
-  entries: Array.from({ length: to - from }, (_, index) => entry(from + index)),
-  nextOffset: to,
-});
+function page(from: number, to: number): Page {
+  return { entries: Array.from({ length: to - from }, (_, index) => entry(from + index)), nextOffset: to };
+}
+
+function committed(from: number, to: number): TailPage {
+  const { entries, nextOffset } = page(from, to);
+  const frameBytes = entries.reduce((bytes, { frame }) => bytes + frame.length, 0);
+  return { entries, nextOffset, count: entries.length, frameBytes };
+}
 
 /** A store that is `stored` entries long, whatever this thread has heard. */
 function storeOf(stored: number): LogReader {
@@ -29,7 +34,7 @@ it("hands out no cursor beyond the head, also when the store is ahead of what wa
   const tail = new Tail(3, { bytesMax: 0, pageBytesMax: 1000 });
   const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(5));
   expect(await source.page(1, query)).toEqual(page(1, 3));
-  tail.append(page(3, 5));
+  tail.append(committed(3, 5));
   expect(await source.page(3, query)).toEqual(page(3, 5));
   expect(await source.page(5, query)).toEqual({ entries: [], nextOffset: 5 });
 });
@@ -37,7 +42,16 @@ it("hands out no cursor beyond the head, also when the store is ahead of what wa
 it("crosses from the store to memory without a gap or a repetition, for every place of the seam", async () => {
   for (let bytesMax = 0; bytesMax <= 140; bytesMax += 10) {
     const tail = new Tail(0, { bytesMax, pageBytesMax: 30 });
-    for (let at = 0; at < 10; at++) tail.append(page(at, at + 1));
+    // Commits of 1, 2, 3, 1, 2, 1 entries.
+    for (const [from, to] of [
+      [0, 1],
+      [1, 3],
+      [3, 6],
+      [6, 7],
+      [7, 9],
+      [9, 10],
+    ] as const)
+      tail.append(committed(from, to));
     const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(10));
     const read: LogEntry[] = [];
     for (let next = 0; next < source.nextOffset; ) {
