@@ -15,7 +15,7 @@ import { type Connection, openWriter } from "../src/store/sqlite/connection.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
 import { type IngestBody, readIngestBody } from "../src/verify/ingest-body.js";
-import { BenchAgent } from "./signed-requests.js";
+import { BenchAgent } from "./load/signed-requests.js";
 import { median } from "./statistics.js";
 
 /** Microseconds of CPU time per event. */

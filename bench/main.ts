@@ -1,29 +1,34 @@
-/** `npm run bench`: a real service on a real disk, a load from another process, the machine's limits beside every figure. */
+/** `npm run bench`: a real service on a real disk, loads from other processes, the machine's limits and its rivals beside every figure. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { packageRoot } from "../src/base/asset-paths.js";
-import { ServerProcess } from "../src/cli/server-process.js";
+import type { BenchContext, Mode } from "./context.js";
+import { withDeadline } from "./deadline.js";
+import { chooseFamilies, type Family } from "./families/families.js";
 import { Kernels } from "./kernels.js";
-import { LoadProcess } from "./load-process.js";
 import { buildFacts, isVolatile, type MachineFacts, machineFacts } from "./machine.js";
-import { type LimitRound, type LoadRound, type LoadSummary, summarize } from "./measurement.js";
-import { makePlan, type Plan, ROUNDS_MIN } from "./plan.js";
-import { type Results, renderReport } from "./report.js";
-import { type Bench, measureLimits, measureLoad } from "./run-round.js";
-import { judge } from "./targets.js";
+import { killOwnedAtExit } from "./owned-processes.js";
+import { type Results, renderFamily, renderHead, renderTargets } from "./report/report.js";
+import { renderSvg } from "./report/svg.js";
+import type { FamilyResult } from "./result.js";
+import { judge, targetsOf } from "./targets.js";
 
-const HELP = `Usage: npm run bench -- [--quick] [--only <load>] [--folder <parent of the data folder>] [--no-save]
+const HELP = `Usage: npm run bench -- [--quick | --long] [--only <family or load>] [--folder <parent of the data folder>] [--no-save]
 bench/README.md says what the figures mean. Exit code 1: a figure is invalid.`;
 
 const OPTIONS = {
   quick: { type: "boolean", default: false },
+  long: { type: "boolean", default: false },
   only: { type: "string" },
   folder: { type: "string", default: tmpdir() },
   "no-save": { type: "boolean", default: false },
   help: { type: "boolean", default: false },
 } as const;
+
+/** A family that takes longer is given up: its figures are missing, the others are kept. */
+const FAMILY_MS_MAX = { quick: 120_000, full: 300_000, long: 1_800_000 } as const;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
@@ -31,76 +36,77 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
-  const plan = makePlan({ quick: values.quick, only: values.only ?? null });
+  killOwnedAtExit();
+  const mode: Mode = values.quick ? "quick" : values.long ? "long" : "full";
+  const { families, load } = chooseFamilies(values.only ?? null);
   const folder = mkdtempSync(join(values.folder, "sequencer-bench-"));
-  try {
-    const results = await runBench(plan, folder);
-    console.log(renderReport(results));
-    if (!values["no-save"]) console.log(`\nSaved as ${save(results)}`);
-    process.exitCode = results.isValid ? 0 : 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function runBench(plan: Plan, folder: string): Promise<Results> {
-  const startedAt = new Date();
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const machine = machineFacts(folder);
-  const limits: LimitRound[] = [];
-  const rounds = plan.loads.map((): LoadRound[] => []);
-  await using server = await ServerProcess.start({ folder: join(folder, "data") });
-  using load = await LoadProcess.start({ port: server.port, adminKey: server.adminKey });
-  const bench: Bench = { server, load, kernels: new Kernels(folder), folder, events: 0 };
-  await warmUp(bench, plan);
-  for (let round = 0; round < plan.rounds; round++) {
-    if (round >= ROUNDS_MIN && Date.now() - startedAt.getTime() > plan.msMax) break;
-    progress(`round ${round + 1} of ${plan.rounds}`);
-    limits.push(measureLimits(bench, plan));
-    for (const [index, shape] of plan.loads.entries()) rounds[index]!.push(await measureLoad(bench, shape));
-  }
-  progress("");
-  const loads = plan.loads.map((shape, index) => summarize(shape, limits, rounds[index]!, machine.cores));
-  return {
-    format: 1,
-    startedAt: startedAt.toISOString(),
+  const context = { mode, folder, machine, kernels: new Kernels(folder), only: load, progress };
+  const results = await runFamilies(context, families, values.only === undefined);
+  if (!values["no-save"]) console.log(`\nSaved as ${save(results, values.only ?? null)}`);
+  // Whatever a family that was given up still holds ends here.
+  process.exit(results.isValid ? 0 : 1);
+}
+
+async function runFamilies(
+  context: BenchContext,
+  families: readonly (readonly [string, Family])[],
+  isWhole: boolean,
+): Promise<Results> {
+  const { mode, machine } = context;
+  const startedAt = new Date();
+  const head = {
+    ...{ format: 2 as const, startedAt: startedAt.toISOString(), mode, machine, build: buildFacts() },
     command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
-    durationS: Math.round((Date.now() - startedAt.getTime()) / 1000),
-    machine,
-    build: buildFacts(),
-    plan,
-    limits,
-    loads,
-    targets: judge(loads, whyUnfit(plan, machine)),
-    isValid: loads.every((summary: LoadSummary) => summary.invalid === null),
   };
+  console.log(renderHead({ ...head, durationS: 0, isValid: true }));
+  const done: FamilyResult[] = [];
+  for (const [name, family] of families) {
+    const result = await runFamily(name, family, context);
+    progress("");
+    console.log(renderFamily(result));
+    done.push(result);
+  }
+  const targets = judge(targetsOf(isWhole ? null : done.map(({ family }) => family)), done, whyUnfit(mode, machine));
+  console.log(renderTargets(targets));
+  const durationS = Math.round((Date.now() - startedAt.getTime()) / 1000);
+  return { ...head, durationS, families: done, targets, isValid: done.every(({ faults }) => faults.length === 0) };
 }
 
-async function warmUp(bench: Bench, plan: Plan): Promise<void> {
-  progress("warming up");
-  measureLimits(bench, plan);
-  for (const shape of plan.warmups) {
-    const { invalid } = await measureLoad(bench, shape);
-    if (invalid !== null) throw new Error(`warm-up ${shape.name}: ${invalid}`);
+/** One family's failure is its own: the others still run. */
+async function runFamily(name: string, family: Family, context: BenchContext): Promise<FamilyResult> {
+  const startedMs = performance.now();
+  try {
+    return await withDeadline(family(context), FAMILY_MS_MAX[context.mode], name);
+  } catch (error) {
+    const fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const seconds = (performance.now() - startedMs) / 1000;
+    return { family: name, seconds, lines: [], measures: {}, plots: [], faults: [fault], raw: null };
   }
 }
 
-function whyUnfit(plan: Plan, machine: MachineFacts): string | null {
-  if (plan.mode === "quick") return "samples of a quick run are too small";
+function whyUnfit(mode: Mode, machine: MachineFacts): string | null {
+  if (mode === "quick") return "samples of a quick run are too small";
   return isVolatile(machine.fileSystem) ? `${machine.fileSystem} keeps nothing: no flush was measured` : null;
 }
 
-/** Returns the file's path inside the package. */
-function save(results: Results): string {
-  const { startedAt, build, plan } = results;
+/** Returns the results file's path inside the package. A run of everything also draws its plots. */
+function save(results: Results, only: string | null): string {
+  const { startedAt, build, mode } = results;
   const folder = join(packageRoot, "bench", "results");
-  const name = [
-    startedAt.slice(0, 10),
-    build.commit + (build.isModified ? "+" : ""),
-    ...(plan.mode === "full" ? [] : [plan.mode]),
-  ];
-  const path = join(folder, `${name.join("-")}.json`);
+  const parts = [startedAt.slice(0, 10), build.commit + (build.isModified ? "+" : "")];
+  if (mode !== "full") parts.push(mode);
+  if (only !== null) parts.push(only);
+  const path = join(folder, `${parts.join("-")}.json`);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(path, `${JSON.stringify(results, rounded, 2)}\n`);
+  const families = results.families.map(({ plots: _, lines: __, ...family }) => family);
+  writeFileSync(path, `${JSON.stringify({ ...results, families }, rounded, 2)}\n`);
+  if (only === null && mode !== "quick") {
+    for (const plot of results.families.flatMap(({ plots }) => plots)) {
+      writeFileSync(join(folder, `${plot.name}.svg`), renderSvg(plot));
+    }
+  }
   return relative(packageRoot, path);
 }
 

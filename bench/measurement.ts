@@ -1,6 +1,7 @@
 /** What a round measures, raw, and what a run of rounds comes to. The report and the results file are made of these. */
 import { coreLimit, type KernelCosts, kernelSumUs } from "./kernels.js";
 import type { Load } from "./plan.js";
+import { isQuiet, QUIET_ROUNDS_MIN } from "./result.js";
 import { medianRatio, type Spread, spread } from "./statistics.js";
 
 export interface LimitRound {
@@ -56,12 +57,6 @@ export interface LoadSummary {
 /** What a single request costs beside its flush on an idle machine. */
 const IDLE_WORK_MS = 0.3;
 
-/** A round is quiet while others use no more than this many cores. Chosen on the neighbours' CPU time, never on the figure. */
-export const OTHER_CORES_MAX = 0.25;
-
-/** With fewer quiet rounds all rounds are used, and nothing is judged. */
-export const QUIET_ROUNDS_MIN = 3;
-
 /** `allLimits` and `allRounds` belong together by index. */
 export function summarize(
   load: Load,
@@ -69,10 +64,10 @@ export function summarize(
   allRounds: readonly LoadRound[],
   cores: number,
 ): LoadSummary {
-  const quiet = allRounds.map(({ otherCores }) => otherCores !== null && otherCores <= OTHER_CORES_MAX);
-  const isQuiet = quiet.filter(Boolean).length >= QUIET_ROUNDS_MIN;
-  const rounds = isQuiet ? allRounds.filter((_, index) => quiet[index]) : allRounds;
-  const limits = isQuiet ? allLimits.filter((_, index) => quiet[index]) : allLimits;
+  const quiet = allRounds.map(({ otherCores }) => isQuiet(otherCores));
+  const isQuietRun = quiet.filter(Boolean).length >= QUIET_ROUNDS_MIN;
+  const rounds = isQuietRun ? allRounds.filter((_, index) => quiet[index]) : allRounds;
+  const limits = isQuietRun ? allLimits.filter((_, index) => quiet[index]) : allLimits;
   const isBatch = load.eventsPerRequest > 1;
   const rates = rounds.map((round) => round.eventsPerSecond);
   const coreLimits = limits.map(({ kernelUs }) => coreLimit(kernelUs, isBatch, cores));
@@ -88,7 +83,7 @@ export function summarize(
     rounds: allRounds,
     invalid: allRounds.find((round) => round.invalid !== null)?.invalid ?? null,
     roundsUsed: rounds.length,
-    isQuiet,
+    isQuiet: isQuietRun,
     eventsPerSecond: spread(rates),
     ackP50Ms: spread(ackP50),
     ackP99Ms: spread(ackP99),

@@ -1,11 +1,11 @@
 /** One round: the limits, then each load, on the same machine within the same seconds. */
 
 import type { ServerProcess } from "../src/cli/server-process.js";
-import type { ClosedLoopResult } from "./closed-loop.js";
 import { machineBusyMs, processCpuMs, processRssMib } from "./cpu.js";
 import type { Kernels } from "./kernels.js";
-import type { LoadProcess } from "./load-process.js";
-import { call } from "./load-session.js";
+import { headOf } from "./load/call.js";
+import type { ClosedLoopResult } from "./load/closed-loop.js";
+import type { LoadProcess } from "./load/load-process.js";
 import type { LimitRound, LoadRound } from "./measurement.js";
 import type { Load, Plan } from "./plan.js";
 import { measureRawFlush } from "./raw-flush.js";
@@ -66,9 +66,8 @@ async function findFault(bench: Bench, result: ClosedLoopResult, events: number)
   const { refusals, eventsAccepted } = result;
   if (refusals > 0) return `${refusals} of ${result.requestsSent} requests were not answered with 200`;
   if (eventsAccepted !== events) return `${eventsAccepted} of ${events} events were accepted`;
-  const { port, adminKey } = bench.server;
-  const head = (await call({ port, adminKey }, "GET", "/api/v1/head", null)) as { next_offset: number };
-  if (head.next_offset !== bench.events) return `the head is ${head.next_offset} after ${bench.events} events`;
+  const head = await headOf(bench.server);
+  if (head !== bench.events) return `the head is ${head} after ${bench.events} events`;
   return bench.load.check();
 }
 

@@ -5,10 +5,11 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { constants, setPriority } from "node:os";
 import { fileURLToPath } from "node:url";
-import { runClosedLoop } from "../closed-loop.js";
-import { HttpConnection } from "../http-connection.js";
-import { type Client, register, type Target } from "../load-session.js";
-import { BenchAgent, httpPost } from "../signed-requests.js";
+import type { Target } from "../load/call.js";
+import { runClosedLoop } from "../load/closed-loop.js";
+import { HttpConnection } from "../load/http-connection.js";
+import { type Client, register } from "../load/load-session.js";
+import { BenchAgent, httpPost } from "../load/signed-requests.js";
 import { type OpenLoopResult, runOpenLoop } from "./open-loop.js";
 import { ProofSubmissions } from "./proof-submissions.js";
 

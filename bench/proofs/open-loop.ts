@@ -2,7 +2,7 @@
  * Sends prepared requests at a fixed rate, whatever the service does: a late answer does not slow the offered load down,
  * so waiting shows in the latencies instead of vanishing from them.
  */
-import { HttpConnection } from "../http-connection.js";
+import { HttpConnection } from "../load/http-connection.js";
 
 export interface OpenLoopOptions {
   readonly port: number;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { coreLimit } from "../../../bench/kernels.js";
 import { type LimitRound, type LoadRound, type LoadSummary, summarize } from "../../../bench/measurement.js";
-import { makePlan } from "../../../bench/plan.js";
-import { judge } from "../../../bench/targets.js";
+import { isLoadName, makePlan } from "../../../bench/plan.js";
+import { type Measure, measureOf } from "../../../bench/result.js";
+import { judge, targetsOf } from "../../../bench/targets.js";
 
 const kernelUs = { verify: 40, sign: 15, readSingle: 15, readBatch: 10, insert: 10 };
 const limit: LimitRound = { flushP50Ms: 0.2, flushP99Ms: 0.4, flushesPerSecond: 5000, kernelUs };
@@ -22,8 +23,9 @@ const round: LoadRound = {
 const batch = { name: "batch100.8", inFlight: 8, eventsPerRequest: 100, requests: 150 };
 const summaryOf = (change: Partial<LoadRound>): LoadSummary =>
   summarize(batch, Array(3).fill(limit), Array(3).fill({ ...round, ...change }), 2);
-const verdictOf = (summary: LoadSummary, unfit: string | null = null) =>
-  judge([summary], unfit).find(({ load }) => load === batch.name)!;
+const SHARE = "ingest batch100.8 / limit";
+const verdictOf = (measure: Measure, unfit: string | null = null) =>
+  judge(targetsOf(null), [{ measures: { [SHARE]: measure } }], unfit).find((line) => line.measure === SHARE)!;
 
 describe("the core limit", () => {
   it("is cores over the sum of the kernels, with the read cost of the request's shape", () => {
@@ -61,30 +63,57 @@ describe("a load's summary", () => {
   });
 });
 
-describe("a target", () => {
-  it("is judged by its bound", () => {
-    expect(verdictOf(summaryOf({ eventsPerSecond: 20_001 }))).toMatchObject({ verdict: "PASS", because: null });
-    expect(verdictOf(summaryOf({ eventsPerSecond: 19_000 }))).toMatchObject({ verdict: "FAIL", because: null });
+describe("a measure", () => {
+  const rounds = (...others: (number | null)[]) => others.map((otherCores, value) => ({ value, otherCores }));
+
+  it("is made of the quiet rounds where there are enough of them", () => {
+    expect(measureOf(rounds(0.9, 0.1, 0.2, 0), ({ value }) => value)).toEqual({ values: [1, 2, 3], because: null });
   });
 
   it.each([
-    ["an invalid figure", summaryOf({ invalid: "refused" })],
-    ["a busy machine", summaryOf({ otherCores: 0.5 })],
-    ["an unknown neighbour", summaryOf({ otherCores: null })],
-  ])("is not judged on %s", (_, summary) => {
-    expect(verdictOf(summary).verdict).toBe("NOT_EVALUATED");
+    ["a busy machine", rounds(0.9, 0.1, 0.2), /to themselves/],
+    ["unknown neighbours", rounds(null, null, null), /to themselves/],
+    ["too few rounds", rounds(0, 0), /not enough/],
+  ])("is all of them, unjudged, on %s", (_, given, because) => {
+    const measure = measureOf(given, ({ value }) => value);
+    expect(measure.values).toHaveLength(given.length);
+    expect(measure.because).toMatch(because);
+  });
+});
+
+describe("a target", () => {
+  it("is judged by its bound", () => {
+    expect(verdictOf({ values: [0.7, 0.76, 0.9], because: null })).toMatchObject({ verdict: "PASS", measured: 0.76 });
+    expect(verdictOf({ values: [0.7, 0.74, 0.9], because: null })).toMatchObject({ verdict: "FAIL", measured: 0.74 });
   });
 
-  it("is not judged on a load that was not run, nor in a run that judges nothing", () => {
-    expect(judge([], null).map(({ verdict }) => verdict)).toEqual(Array(4).fill("NOT_EVALUATED"));
-    expect(verdictOf(summaryOf({}), "quick").because).toBe("quick");
+  it("is not judged by an unusable measure, one without values or one that is no number", () => {
+    expect(verdictOf({ values: [1], because: "refused" })).toMatchObject({
+      verdict: "NOT_EVALUATED",
+      because: "refused",
+    });
+    expect(verdictOf({ values: [], because: null }).verdict).toBe("NOT_EVALUATED");
+    expect(verdictOf({ values: [Number.NaN], because: null }).verdict).toBe("NOT_EVALUATED");
+  });
+
+  it("is not judged on a measure that was not made, nor in a run that judges nothing", () => {
+    const verdicts = judge(targetsOf(null), [], null);
+    expect(new Set(verdicts.map(({ verdict }) => verdict))).toEqual(new Set(["NOT_EVALUATED"]));
+    expect(verdictOf({ values: [1], because: null }, "quick").because).toBe("quick");
+  });
+
+  it("belongs to the family its measure names", () => {
+    expect(targetsOf(["restart"]).map(({ measure }) => measure)).toEqual([
+      "restart large first ack ms",
+      "restart large / small",
+    ]);
   });
 });
 
 describe("the plan", () => {
   it("takes a load or a family of loads by name", () => {
-    expect(makePlan({ quick: false, only: "single" }).loads.map(({ name }) => name)).toEqual(["single.1", "single.64"]);
-    expect(makePlan({ quick: true, only: "batch100.8" }).loads).toHaveLength(1);
-    expect(() => makePlan({ quick: false, only: "double" })).toThrow("choose from");
+    expect(makePlan({ mode: "full", only: "single" }).loads.map(({ name }) => name)).toEqual(["single.1", "single.64"]);
+    expect(makePlan({ mode: "quick", only: "batch100.8" }).loads).toHaveLength(1);
+    expect([isLoadName("single"), isLoadName("batch100.8"), isLoadName("double")]).toEqual([true, true, false]);
   });
 });

@@ -1,12 +1,13 @@
 /**
  * One keep-alive HTTP/1.1 connection with one request in flight, on a bare socket. It reads of a reply only what the
- * closed loop needs (status, length, the number of accepted events): on two cores every microsecond of the client is taken
- * from the server. Reads land in one buffer per connection, nothing is allocated per reply but its head's text.
+ * loops need (status, length, the number of accepted events): on two cores every microsecond of the client is taken from
+ * the server. Reads of all connections land in one buffer, nothing is allocated per reply but its head's text.
  */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-const READ_BYTES = 64 * 1024;
+/** Each read is over before the next begins, whichever connection it is of. */
+const READ_BUFFER = Buffer.allocUnsafe(64 * 1024);
 
 /** Of a reply's start, as much as is looked at: its head and the first members of its body. */
 const HEAD_BYTES_MAX = 1024;
@@ -20,12 +21,14 @@ export interface Reply {
   readonly status: number;
   /** From the body; 0 where it names none. */
   readonly eventsAccepted: number;
+  /** From the head; null where it names none. */
+  readonly retryAfterSeconds: number | null;
 }
 
 export class HttpConnection implements Disposable {
   readonly #socket: Socket;
   #onReply: (reply: Reply) => void = unasked;
-  #reply: Reply = { status: 0, eventsAccepted: 0 };
+  #reply: Reply = { status: 0, eventsAccepted: 0, retryAfterSeconds: null };
   /** Bytes of the current reply that are still to come, once its head was read. */
   #missing = 0;
   /** Start of a reply whose head is not complete yet. */
@@ -33,7 +36,7 @@ export class HttpConnection implements Disposable {
 
   private constructor(port: number, onClosed: (error: Error) => void) {
     const onread = {
-      buffer: Buffer.allocUnsafe(READ_BYTES),
+      buffer: READ_BUFFER,
       callback: (length: number, buffer: Uint8Array): boolean => {
         this.#read(buffer.subarray(0, length));
         return true;
@@ -79,7 +82,9 @@ export class HttpConnection implements Disposable {
       return;
     }
     const accepted = /"eventsAccepted":(\d+)/.exec(text);
-    this.#reply = { status: Number(text.slice(9, 12)), eventsAccepted: accepted === null ? 0 : Number(accepted[1]) };
+    const status = Number(text.slice(9, 12));
+    const eventsAccepted = accepted === null ? 0 : Number(accepted[1]);
+    this.#reply = { status, eventsAccepted, retryAfterSeconds: status === 200 ? null : retryAfter(text) };
     this.#start = EMPTY;
     this.#missing = bodyAt + length - start.length;
     if (this.#missing === 0) this.#done();
@@ -100,6 +105,11 @@ function contentLength(head: string): number {
   const length = /\r\ncontent-length: (\d+)\r\n/i.exec(head);
   if (length === null) throw new Error(`a reply without content-length: ${head.slice(0, 200)}`);
   return Number(length[1]);
+}
+
+function retryAfter(head: string): number | null {
+  const seconds = /\r\nretry-after: (\d+)\r\n/i.exec(head);
+  return seconds === null ? null : Number(seconds[1]);
 }
 
 function unasked(): never {

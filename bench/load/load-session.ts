@@ -2,21 +2,19 @@
  * The load's own process, from the inside: it registers its agents, prepares signed requests, drives them, and checks
  * afterwards that what was acknowledged is stored under receipts that verify.
  */
-import { toHex } from "../src/base/bytes.js";
-import { signingFieldsOf } from "../src/protocol/agent-event.js";
-import type { EventEnvelope } from "../src/protocol/envelope.js";
-import { eventSigningHash } from "../src/protocol/event-signing.js";
-import { signProofOfPossession } from "../src/protocol/proof-of-possession.js";
-import { type Receipt, verifyReceipt } from "../src/protocol/receipt.js";
-import { selectEd25519 } from "../src/verify/ed25519-native.js";
+import { toHex } from "../../src/base/bytes.js";
+import { signingFieldsOf } from "../../src/protocol/agent-event.js";
+import type { EventEnvelope } from "../../src/protocol/envelope.js";
+import { eventSigningHash } from "../../src/protocol/event-signing.js";
+import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
+import { type Receipt, verifyReceipt } from "../../src/protocol/receipt.js";
+import { selectEd25519 } from "../../src/verify/ed25519-native.js";
+import { LOAD_MS_MAX, type Load } from "../plan.js";
+import { call, type Target } from "./call.js";
 import { type ClosedLoopResult, runClosedLoop } from "./closed-loop.js";
-import { LOAD_MS_MAX, type Load } from "./plan.js";
-import { BenchAgent, httpPost, INGEST_PATH } from "./signed-requests.js";
-
-export interface Target {
-  readonly port: number;
-  readonly adminKey: string;
-}
+import { type OpenLoopResult, runOpenLoop } from "./open-loop.js";
+import { PublishProbes } from "./publish-probes.js";
+import { BenchAgent, httpPost, INGEST_PATH, SMALL } from "./signed-requests.js";
 
 /** Agents, each with its own tenant, store and API key. */
 const AGENTS = 16;
@@ -25,6 +23,21 @@ const AGENTS = 16;
 const CHECKED_REQUESTS = 8;
 
 const ed25519 = selectEd25519();
+
+export interface OpenDrive {
+  readonly perSecond: number;
+  readonly msMax: number;
+  readonly connections: number;
+  /** Subscribers of the whole log that note when each entry arrives; needs one event per request. */
+  readonly probes: number;
+}
+
+export interface OpenDriveResult extends OpenLoopResult {
+  /** From the intended time of sending to an entry's arrival at a probe, of all entries and probes. */
+  readonly publishMs: Float64Array;
+  /** From an entry's ack to its arrival at a probe; 0 where the entry came first. */
+  readonly wakeMs: Float64Array;
+}
 
 export interface Client {
   readonly agent: BenchAgent;
@@ -35,10 +48,12 @@ interface PreparedRequest {
   readonly client: Client;
   readonly body: Buffer;
   readonly bytes: Buffer;
+  /** Of its first event. */
+  readonly eventId: string;
 }
 
 export class LoadSession {
-  readonly #target: Target;
+  #target: Target;
   readonly #clients: readonly Client[];
   #load: Load | null = null;
   #prepared: PreparedRequest[] = [];
@@ -54,13 +69,21 @@ export class LoadSession {
     return new LoadSession(target, clients);
   }
 
-  /** Signs everything the next `drive` sends. */
+  move(target: Target): void {
+    this.#target = target;
+  }
+
   prepare(load: Load): void {
     this.#load = load;
+    const shape = {
+      payloadBytes: load.payloadBytes ?? SMALL.payloadBytes,
+      hasOrderedIds: load.hasOrderedIds ?? SMALL.hasOrderedIds,
+    };
     this.#prepared = Array.from({ length: load.requests }, (_, index) => {
-      const client = this.#clients[index % AGENTS]!;
-      const body = client.agent.nextBody(load.eventsPerRequest);
-      return { client, body, bytes: httpPost(body, client.apiKey) };
+      const client = this.#clients[index % (load.agents ?? AGENTS)]!;
+      const events = Array.from({ length: load.eventsPerRequest }, () => client.agent.nextEvent(shape));
+      const body = client.agent.bodyOf(events);
+      return { client, body, bytes: httpPost(body, client.apiKey), eventId: events[0]!.event_id };
     });
   }
 
@@ -73,6 +96,19 @@ export class LoadSession {
     });
     this.#prepared.length = result.requestsSent;
     return result;
+  }
+
+  async driveOpen({ probes: probeCount, ...drive }: OpenDrive): Promise<OpenDriveResult> {
+    using probes = await PublishProbes.open(this.#target, probeCount);
+    const result = await runOpenLoop({
+      ...drive,
+      port: this.#target.port,
+      requests: this.#prepared.map(({ bytes }) => bytes),
+      random: Math.random,
+      onAnswered: (index, nowMs) => probes.acknowledged(this.#prepared[index]!.eventId, nowMs),
+    });
+    const eventIds = this.#prepared.map(({ eventId }) => eventId);
+    return { ...result, ...(await probes.samples(eventIds, result.intendedMs)) };
   }
 
   /** Sends a sample again: each event must come back as a replay whose stored receipt verifies. Returns what is wrong. */
@@ -120,21 +156,4 @@ export async function register(target: Target, agent: BenchAgent): Promise<Clien
   const access = JSON.stringify({ tenantId, storeIds: [storeId], agentId, permissions: "read_write" });
   const created = (await call(target, "POST", "/api/v1/admin/api-keys", access)) as { apiKey: string };
   return { agent, apiKey: created.apiKey };
-}
-
-/** For everything that is not measured. Throws on any answer but 200. */
-export async function call(
-  target: Target,
-  method: string,
-  path: string,
-  body: string | Uint8Array | null,
-): Promise<unknown> {
-  const response = await fetch(`http://127.0.0.1:${target.port}${path}`, {
-    method,
-    headers: { authorization: `ApiKey ${target.adminKey}`, "content-type": "application/json" },
-    body: body as BodyInit | null,
-  });
-  const text = await response.text();
-  if (response.status !== 200) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-  return JSON.parse(text);
 }

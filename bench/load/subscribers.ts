@@ -1,0 +1,120 @@
+/** Many subscribers in one process of their own, for whichever server speaks WebSocket. */
+import { Child, serveSteps } from "../child.js";
+import { withDeadline } from "../deadline.js";
+import { FrameSocket } from "./frame-socket.js";
+
+export interface Audience {
+  readonly port: number;
+  readonly path: string;
+  readonly apiKey: string;
+  readonly count: number;
+}
+
+export interface Heard {
+  readonly messages: number;
+  readonly payloadBytes: number;
+  /** When the last one had what was waited for, `performance.timeOrigin + performance.now()`. */
+  readonly completeMs: number;
+  readonly cpuMs: number;
+}
+
+/** What each subscriber must have got: messages; or, where many entries share one, payload bytes without JSON around them. */
+export type Wanted = { readonly messages: number } | { readonly entries: number; readonly entryBytes: number };
+
+/** The bench's end. */
+export class Subscribers implements Disposable {
+  readonly #child = new Child(import.meta.url);
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Resolves when all of them are open. Closes those of before. */
+  open(audience: Audience): Promise<void> {
+    return this.#child.ask("open", audience);
+  }
+
+  /** Resolves when each of them has what is wanted since it opened. */
+  hear(wanted: Wanted, msMax: number): Promise<Heard> {
+    return this.#child.ask("hear", { wanted, msMax }, msMax + 5_000);
+  }
+
+  close(): Promise<void> {
+    return this.#child.ask("close");
+  }
+
+  [Symbol.dispose](): void {
+    this.#child[Symbol.dispose]();
+  }
+}
+
+const OPEN_AT_ONCE = 50;
+
+let sockets: FrameSocket[] = [];
+let fault: Error | null = null;
+let onProgress: (socket: FrameSocket) => void = () => {};
+let onFault: (error: Error) => void = () => {};
+let openedCpu = process.cpuUsage();
+
+function close(): void {
+  for (const socket of sockets) socket[Symbol.dispose]();
+  sockets = [];
+  fault = null;
+}
+
+async function open(audience: Audience): Promise<void> {
+  close();
+  while (sockets.length < audience.count) {
+    const group = Math.min(OPEN_AT_ONCE, audience.count - sockets.length);
+    await withDeadline(Promise.all(Array.from({ length: group }, () => openOne(audience))), 20_000, "opening");
+  }
+  openedCpu = process.cpuUsage();
+}
+
+function openOne({ port, path, apiKey }: Audience): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket: FrameSocket = new FrameSocket({
+      ...{ port, path, apiKey, onOpen: resolve },
+      onProgress: () => onProgress(socket),
+      onClosed: (error) => {
+        fault = error;
+        reject(error);
+        onFault(error);
+      },
+    });
+    sockets.push(socket);
+  });
+}
+
+function hear({ wanted, msMax }: { wanted: Wanted; msMax: number }): Promise<Heard> {
+  const waiting = new Set(sockets);
+  const complete = new Promise<void>((resolve, reject) => {
+    if (fault !== null) reject(fault);
+    onFault = reject;
+    onProgress = (socket) => {
+      if (!waiting.has(socket) || !hasHeard(socket, wanted)) return;
+      waiting.delete(socket);
+      if (waiting.size === 0) resolve();
+    };
+    for (const socket of sockets) onProgress(socket);
+  });
+  return withDeadline(complete, msMax, `hearing (${waiting.size} subscribers)`).then(heard);
+}
+
+function hasHeard({ messages, payloadBytes }: FrameSocket, wanted: Wanted): boolean {
+  if ("messages" in wanted) return messages >= wanted.messages;
+  // Of n entries an array has n - 1 commas and two brackets.
+  return payloadBytes - messages >= wanted.entryBytes + wanted.entries;
+}
+
+function heard(): Heard {
+  const cpu = process.cpuUsage(openedCpu);
+  return {
+    messages: sockets.reduce((sum, socket) => sum + socket.messages, 0),
+    payloadBytes: sockets.reduce((sum, socket) => sum + socket.payloadBytes, 0),
+    completeMs: performance.timeOrigin + performance.now(),
+    cpuMs: (cpu.user + cpu.system) / 1000,
+  };
+}
+
+serveSteps(import.meta.url, { open, hear, close });
