@@ -2,140 +2,263 @@
  * One entry judged on its own bytes: canonical envelope, payload hash, signing hash, agent signature, receipt, columns,
  * checksum. What depends on other entries is `order-check.ts`. Throws AuditFault at the first fact that does not hold.
  */
-import { fromHex, toHex } from "../base/bytes.js";
-import type { Uuid } from "../base/ids.js";
-import { canonicalJson } from "../protocol/canonical-json.js";
-import { checkEncryptedPayload } from "../protocol/check-encrypted-payload.js";
+import { isAscii, isUtf8 } from "node:buffer";
+import { uuidFromBytes } from "../base/ids.js";
+import { DOMAIN_EVENTSIG, DOMAIN_PAYLOAD_PLAIN, DOMAIN_RECEIPT } from "../protocol/domains.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
-import { type EncryptedPayload, PAYLOAD_ENCRYPTED, PAYLOAD_PLAIN, VES_VERSION } from "../protocol/envelope.js";
-import { eventSigningHash } from "../protocol/event-signing.js";
-import { payloadAad, payloadCipherHash, payloadPlainHash, ZERO_HASH } from "../protocol/payload-hash.js";
-import { receiptHash } from "../protocol/receipt.js";
-import { encodeFrame, encodeReceipt, frameCheck } from "../store/entry-frame.js";
+import { PAYLOAD_ENCRYPTED, PAYLOAD_PLAIN, VES_VERSION } from "../protocol/envelope.js";
+import { digestColumn } from "../protocol/sha256.js";
+import { frameCheck } from "../store/entry-frame.js";
 import { expectFact } from "./audit-fault.js";
-import type { References, StreamRow } from "./references.js";
-import { readStoredEnvelope, type StoredEnvelope } from "./stored-envelope.js";
+import { endOfCanonical } from "./canonical-scan.js";
+import { checkCanonicalPayload, encryptedPayloadHash } from "./check-payload.js";
+import { AGENT_SIGNATURE_AT, type Entry, RECEIPT_SIGNATURE_AT, SIGNING_HASH_AT } from "./entry-rows.js";
+import { EnvelopeCursor } from "./envelope-cursor.js";
+import { frameBytes } from "./frame-bytes.js";
+import type { EventTypeRow, References, StreamRow } from "./references.js";
+import { literal, ScratchBytes } from "./scratch-bytes.js";
 
-/**
- * Columns of an entry and of its entity, by position. The bytes come as one value: five Buffers a row cost more than all
- * else about reading it. Should a damaged length shift one part into the next, none of them holds what it must.
- */
-export const ENTRY_COLUMNS = `e."offset", e.kind, e.stream_ref, e.sequence_number, e.entity_ref, e.event_type_ref,
-  e.sequenced_at_ms, e.sequencer_ref, e.frame_crc32, n.stream_ref, n.entity_type, n.entity_id,
-  CAST(e.event_id || e.signing_hash || e.agent_signature || e.receipt_signature || e.envelope AS BLOB)`;
+/** What an entry says that only other rows can confirm. */
+export interface EntryClaims {
+  /** -1 = the event did not ask for one. */
+  readonly baseVersion: number;
+  readonly hasCommand: boolean;
+}
 
-export type EntryRow = readonly [
-  offset: number,
-  kind: number,
-  streamRef: number,
-  sequenceNumber: number,
-  entityRef: number,
-  eventTypeRef: number,
-  sequencedAtMs: number,
-  sequencerRef: number,
-  frameCheck: number | null,
-  entityStreamRef: number | null,
-  entityType: string | null,
-  entityId: string | null,
-  bytes: Buffer,
-];
+const HEAD = literal(`{"ves_version":${VES_VERSION},"event_id":"`);
+const KEY_ID = literal('","agent_key_id":');
+const ENTITY_TYPE = literal(',"entity_type":');
+const ENTITY_ID = literal(',"entity_id":');
+const PLAIN = literal(`,"payload_kind":${PAYLOAD_PLAIN},"payload":`);
+const ENCRYPTED = literal(`,"payload_kind":${PAYLOAD_ENCRYPTED},"payload_encrypted":`);
+const PLAIN_HASH = literal(',"payload_plain_hash":"0x');
+const CIPHER_HASH = literal('","payload_cipher_hash":"0x');
+const AGENT_SIGNATURE = literal('","agent_signature":"0x');
+const QUOTE = literal('"');
+const COMMAND_ID = literal(',"command_id":"');
+const BASE_VERSION = literal(',"base_version":');
+const END = literal("}");
 
-const EVENT_ID_END = 16;
-const SIGNING_HASH_END = EVENT_ID_END + 32;
-const AGENT_SIGNATURE_END = SIGNING_HASH_END + 64;
-const RECEIPT_SIGNATURE_END = AGENT_SIGNATURE_END + 64;
+const PAYLOAD_PLAIN_DOMAIN = literal(DOMAIN_PAYLOAD_PLAIN);
+const EVENTSIG_DOMAIN = literal(DOMAIN_EVENTSIG);
+const RECEIPT_DOMAIN = literal(DOMAIN_RECEIPT);
+const ZERO_HASH = Buffer.alloc(32);
+const LETTER_N = 0x6e;
 
-/** `ed25519` null = signatures are not checked. */
-export function checkEntry(row: EntryRow, references: References, ed25519: Ed25519 | null): StoredEnvelope {
-  const bytes = row[12];
-  const stream = references.stream(row[2]);
-  const envelopeBytes = bytes.subarray(RECEIPT_SIGNATURE_END);
-  const envelope = readStoredEnvelope(envelopeBytes);
-  checkColumns(row, envelope, stream, references);
-  const signingHash = eventSigningHash(checkHashes(envelope));
-  const isItsHash = bytes.compare(signingHash, 0, 32, EVENT_ID_END, SIGNING_HASH_END) === 0;
-  expectFact(isItsHash, "signing_hash is not the hash of the stored envelope");
-  if (ed25519 !== null) {
-    const key = references.signingKey(envelope.tenantId, envelope.sourceAgentId, envelope.agentKeyId);
-    const signature = bytes.subarray(SIGNING_HASH_END, AGENT_SIGNATURE_END);
-    expectFact(
-      ed25519.verify(signature, signingHash, key),
-      "the agent's signature does not verify with its registered key",
-    );
+/** Fields of a preimage without the texts of the envelope, at most. */
+const FIXED_FIELDS_MAX = 512;
+
+/** Places among the hashes of the entry at hand. */
+const PLAIN_AT = 0;
+const CIPHER_AT = 32;
+const SIGNING_AT = 64;
+const RECEIPT_AT = 96;
+
+/** What is read from an envelope on the way through it, beside hashes. */
+class Reading {
+  readonly agentId = Buffer.alloc(16);
+  keyId = 0;
+  createdAt = 0;
+  createdEnd = 0;
+  isPlain = true;
+  isCanonical = true;
+  payload = 0;
+  payloadEnd = 0;
+  baseVersion = -1;
+  hasCommand = false;
+}
+
+/** Checks one entry after the other; keeps what they share. */
+export class EntryChecker {
+  readonly #references: References;
+  readonly #ed25519: Ed25519 | null;
+  readonly #cursor = new EnvelopeCursor();
+  readonly #scratch = new ScratchBytes();
+  readonly #reading = new Reading();
+  readonly #commandId = Buffer.alloc(16);
+  /** The hashes of the entry at hand. Of the payload's two: what the envelope says, until it was compared. */
+  readonly #hashes = Buffer.alloc(128);
+  readonly #digests = Buffer.alloc(128);
+  readonly #digest = digestColumn(this.#digests);
+
+  /** `ed25519` null = signatures are not checked. */
+  constructor(references: References, ed25519: Ed25519 | null) {
+    this.#references = references;
+    this.#ed25519 = ed25519;
   }
-  const event = { ...stream, eventId: bytes.subarray(0, EVENT_ID_END), signingHash, envelope: envelopeBytes };
-  checkReceipt(row, event, envelope.eventId, references, ed25519);
-  return envelope;
-}
 
-function checkColumns(row: EntryRow, envelope: StoredEnvelope, stream: StreamRow, references: References): void {
-  const bytes = row[12];
-  const eventId = bytes.toString("hex", 0, EVENT_ID_END);
-  expectFact(eventId === envelope.eventId.replaceAll("-", ""), "event_id is not the envelope's");
-  const isItsStream = stream.tenantId === envelope.tenantId && stream.storeId === envelope.storeId;
-  expectFact(isItsStream, "the stream is not the envelope's");
-  expectFact(row[9] === row[2], "its entity is not stored, or belongs to another stream");
-  expectFact(row[10] === envelope.entityType && row[11] === envelope.entityId, "the entity is not the envelope's");
-  expectFact(references.eventType(row[5]) === envelope.eventType, "the event type is not the envelope's");
-  const signature = bytes.toString("hex", SIGNING_HASH_END, AGENT_SIGNATURE_END);
-  expectFact(signature === envelope.agentSignature, "agent_signature is not the envelope's");
-  if (envelope.commandId === null) return;
-  expectFact(references.hasCommand(row[2], envelope.commandId), "its command id is not stored");
-}
-
-/** The payload is in canonical form and is what the hashes say. Returns what the agent signed. */
-function checkHashes(envelope: StoredEnvelope): Parameters<typeof eventSigningHash>[0] {
-  expectFact(envelope.vesVersion === VES_VERSION, "the envelope's version is not 1");
-  const { payload, payloadText, payloadKind } = envelope;
-  if (payloadKind === PAYLOAD_PLAIN) {
-    expectFact(payload !== null && canonicalJson(payload) === payloadText, "the payload is not in canonical form");
-    const plainHash = payloadPlainHash(payloadText);
-    expectFact(toHex(plainHash) === envelope.plainHash, "the payload does not match its hash");
-    expectFact(envelope.cipherHash === ZERO_HASH_HEX, "the cipher hash of a plain payload is not zero");
-    return { ...envelope, payloadPlainHash: plainHash, payloadCipherHash: ZERO_HASH };
+  /** The result is valid until the next call. */
+  check(entry: Entry): EntryClaims {
+    const stream = this.#references.stream(entry.row[2]);
+    const eventType = this.#references.eventType(entry.row[5]);
+    this.#read(entry, stream, eventType);
+    this.#checkPayload(entry, stream, eventType);
+    this.#checkSigningHash(entry, stream, eventType);
+    this.#checkReceipt(entry, stream);
+    return this.#reading;
   }
-  expectFact(payloadKind === PAYLOAD_ENCRYPTED, "the payload kind is unknown");
-  const encrypted = inOrder(payload as unknown as EncryptedPayload);
-  expectFact(JSON.stringify(encrypted) === payloadText, "the encrypted payload is not in its stored form");
-  const parts = checkEncryptedPayload(encrypted);
-  expectFact(!("field" in parts), "the encrypted payload is malformed");
-  const plainHash = fromHex(envelope.plainHash, 32)!;
-  const cipherHash = payloadCipherHash(parts, payloadAad(envelope, plainHash));
-  expectFact(toHex(cipherHash) === envelope.cipherHash, "the encrypted payload does not match its hash");
-  return { ...envelope, payloadPlainHash: plainHash, payloadCipherHash: cipherHash };
-}
 
-const ZERO_HASH_HEX = toHex(ZERO_HASH);
-
-/** Exactly the members of ves-protocol §4.5, in their stored order. */
-function inOrder(payload: EncryptedPayload): EncryptedPayload {
-  const { enc_version, aead, nonce_b64u, ciphertext_b64u, tag_b64u, hpke, recipients } = payload;
-  return {
-    ...{ enc_version, aead, nonce_b64u, ciphertext_b64u, tag_b64u },
-    hpke: { mode: hpke.mode, kem: hpke.kem, kdf: hpke.kdf, aead: hpke.aead },
-    recipients: recipients.map(({ recipient_kid, enc_b64u, ct_b64u }) => ({ recipient_kid, enc_b64u, ct_b64u })),
-  };
-}
-
-/** The receipt as clients get it, and the frame it travels in. */
-function checkReceipt(
-  row: EntryRow,
-  event: StreamRow & { readonly [P in "eventId" | "signingHash" | "envelope"]: Uint8Array },
-  eventId: Uuid,
-  references: References,
-  ed25519: Ed25519 | null,
-): void {
-  const [offset, , , sequenceNumber, , , sequencedAtMs, sequencerRef, storedCheck] = row;
-  const { tenantId, storeId } = event;
-  const hash = receiptHash({ tenantId, storeId, eventId, sequenceNumber, eventSigningHash: event.signingHash });
-  const receiptSignature = row[12].subarray(AGENT_SIGNATURE_END, RECEIPT_SIGNATURE_END);
-  const sequencer = references.sequencer(sequencerRef);
-  if (ed25519 !== null) {
-    const isGenuine = ed25519.verify(receiptSignature, hash, sequencer.publicKey);
-    expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
+  /** The envelope, byte by byte: what stands in columns and tables too is compared, the rest is noted. */
+  #read(entry: Entry, stream: StreamRow, eventType: EventTypeRow): void {
+    const { bytes } = entry;
+    const [cursor, reading, hashes] = [this.#cursor, this.#reading, this.#hashes];
+    cursor.begin(bytes, entry.envelope, entry.envelopeEnd);
+    cursor.literal(HEAD);
+    expectFact(cursor.hasUuid(bytes, entry.start), "event_id is not the envelope's");
+    expectFact(cursor.has(stream.inEnvelope), "the stream is not the envelope's");
+    cursor.uuid(reading.agentId, 0);
+    cursor.literal(KEY_ID);
+    reading.keyId = cursor.u32();
+    cursor.literal(ENTITY_TYPE);
+    this.#readEntityText(bytes, entry.entityType, entry.entityId);
+    cursor.literal(ENTITY_ID);
+    this.#readEntityText(bytes, entry.entityId, entry.end);
+    expectFact(cursor.has(eventType.inEnvelope), "the event type is not the envelope's");
+    reading.createdAt = cursor.at;
+    reading.createdEnd = cursor.plainText();
+    this.#readPayload(bytes);
+    cursor.literal(PLAIN_HASH);
+    cursor.hex(hashes, PLAIN_AT, 32);
+    cursor.literal(CIPHER_HASH);
+    cursor.hex(hashes, CIPHER_AT, 32);
+    cursor.literal(AGENT_SIGNATURE);
+    expectFact(cursor.hasHex(bytes, entry.start + AGENT_SIGNATURE_AT, 64), "agent_signature is not the envelope's");
+    cursor.literal(QUOTE);
+    reading.hasCommand = cursor.has(COMMAND_ID);
+    if (reading.hasCommand) this.#readCommand(entry.row[2]);
+    reading.baseVersion = cursor.has(BASE_VERSION) ? cursor.u64() : -1;
+    cursor.literal(END);
+    cursor.expectEnd();
   }
-  if (storedCheck === null) return;
-  const sequenced = { ...event, sequenceNumber, sequencedAtMs, sequencer, receiptSignature };
-  const frame = encodeFrame(offset, sequenced, encodeReceipt(sequenced, hash));
-  expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
+
+  /** A text of the entity in the one form `JSON.stringify` gives it. */
+  #readEntityText(bytes: Buffer, from: number, to: number): void {
+    const cursor = this.#cursor;
+    let isNext: boolean;
+    if (isPlainText(bytes, from, to)) {
+      cursor.literal(QUOTE);
+      isNext = cursor.hasPart(bytes, from, to) && cursor.has(QUOTE);
+    } else {
+      isNext = cursor.has(Buffer.from(JSON.stringify(bytes.toString("utf8", from, to))));
+    }
+    expectFact(isNext, "the entity is not the envelope's");
+  }
+
+  #readPayload(bytes: Buffer): void {
+    const [cursor, reading] = [this.#cursor, this.#reading];
+    reading.isPlain = cursor.has(PLAIN);
+    if (!reading.isPlain) cursor.literal(ENCRYPTED);
+    const start = cursor.at;
+    const canonicalEnd = reading.isPlain ? endOfCanonical(bytes, start, cursor.end) : -1;
+    reading.isCanonical = canonicalEnd >= 0;
+    reading.payload = start;
+    // Nothing behind the payload can hold quotes and commas of its own, so the mark's last occurrence is the one.
+    reading.payloadEnd = canonicalEnd >= 0 ? canonicalEnd : bytes.subarray(0, cursor.end).lastIndexOf(PLAIN_HASH);
+    cursor.moveTo(reading.payloadEnd);
+  }
+
+  #readCommand(streamRef: number): void {
+    this.#cursor.uuid(this.#commandId, 0);
+    this.#cursor.literal(QUOTE);
+    expectFact(this.#references.hasCommand(streamRef, this.#commandId), "its command id is not stored");
+  }
+
+  /** The payload is in canonical form and is what the hashes say. */
+  #checkPayload(entry: Entry, stream: StreamRow, eventType: EventTypeRow): void {
+    const { bytes } = entry;
+    const { payload, payloadEnd, isPlain, isCanonical } = this.#reading;
+    const envelope = bytes.subarray(entry.envelope, entry.envelopeEnd);
+    expectFact(isAscii(envelope) || isUtf8(envelope), "the envelope is not UTF-8");
+    if (!isPlain) {
+      const fields = this.#fields(entry, stream, eventType);
+      const plainHash = this.#hashes.subarray(PLAIN_AT, PLAIN_AT + 32);
+      const cipherHash = encryptedPayloadHash(bytes.toString("utf8", payload, payloadEnd), fields, plainHash);
+      const isItsHash = this.#hashes.compare(cipherHash, 0, 32, CIPHER_AT, CIPHER_AT + 32) === 0;
+      expectFact(isItsHash, "the encrypted payload does not match its hash");
+      return;
+    }
+    if (!isCanonical) checkCanonicalPayload(bytes.toString("utf8", payload, payloadEnd));
+    expectFact(bytes[payload] !== LETTER_N, "the payload is not in canonical form");
+    const preimage = this.#scratch.begin(payloadEnd - payload + FIXED_FIELDS_MAX);
+    this.#digest(preimage.all(PAYLOAD_PLAIN_DOMAIN).part(bytes, payload, payloadEnd).view(), PLAIN_AT);
+    expectFact(areEqual(this.#digests, PLAIN_AT, this.#hashes, PLAIN_AT), "the payload does not match its hash");
+    expectFact(areEqual(ZERO_HASH, 0, this.#hashes, CIPHER_AT), "the cipher hash of a plain payload is not zero");
+  }
+
+  /** What the agent signed (ves-protocol §3.1), and the signature. */
+  #checkSigningHash(entry: Entry, stream: StreamRow, eventType: EventTypeRow): void {
+    const { bytes, start, entityType, entityId, end } = entry;
+    const { agentId, keyId, createdAt, createdEnd, isPlain } = this.#reading;
+    const preimage = this.#scratch.begin(entry.end - entry.envelope + FIXED_FIELDS_MAX);
+    preimage
+      .all(EVENTSIG_DOMAIN)
+      .u32(VES_VERSION)
+      .all(stream.ids)
+      .part(bytes, start, start + SIGNING_HASH_AT);
+    preimage.all(agentId).u32(keyId);
+    preimage.u32(entityId - entityType).part(bytes, entityType, entityId);
+    preimage
+      .u32(end - entityId)
+      .part(bytes, entityId, end)
+      .all(eventType.inPreimage);
+    preimage.u32(createdEnd - createdAt).part(bytes, createdAt, createdEnd);
+    preimage.u32(isPlain ? PAYLOAD_PLAIN : PAYLOAD_ENCRYPTED).part(this.#hashes, PLAIN_AT, CIPHER_AT + 32);
+    this.#digest(preimage.view(), SIGNING_AT);
+    const isItsHash = areEqual(this.#digests, SIGNING_AT, bytes, start + SIGNING_HASH_AT);
+    expectFact(isItsHash, "signing_hash is not the hash of the stored envelope");
+    if (this.#ed25519 === null) return;
+    const key = this.#references.signingKey(entry.row[2], agentId, keyId);
+    const signature = bytes.subarray(start + AGENT_SIGNATURE_AT, start + RECEIPT_SIGNATURE_AT);
+    const isGenuine = this.#ed25519.verify(signature, this.#digests.subarray(SIGNING_AT, SIGNING_AT + 32), key);
+    expectFact(isGenuine, "the agent's signature does not verify with its registered key");
+  }
+
+  /** The receipt as clients get it (ves-protocol §7), and the frame it travels in. */
+  #checkReceipt(entry: Entry, stream: StreamRow): void {
+    const { row, bytes, start, envelope } = entry;
+    const [, , , sequenceNumber, , , , sequencerRef, storedCheck] = row;
+    const sequencer = this.#references.sequencer(sequencerRef);
+    const preimage = this.#scratch.begin(FIXED_FIELDS_MAX).all(RECEIPT_DOMAIN).all(stream.ids);
+    preimage.part(bytes, start, start + SIGNING_HASH_AT).u64(sequenceNumber);
+    preimage.part(this.#digests, SIGNING_AT, SIGNING_AT + 32);
+    this.#digest(preimage.view(), RECEIPT_AT);
+    const receiptHash = this.#digests.subarray(RECEIPT_AT, RECEIPT_AT + 32);
+    if (this.#ed25519 !== null) {
+      const signature = bytes.subarray(start + RECEIPT_SIGNATURE_AT, envelope);
+      const isGenuine = this.#ed25519.verify(signature, receiptHash, sequencer.publicKey);
+      expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
+    }
+    if (storedCheck === null) return;
+    const frame = frameBytes(entry, stream, sequencer, receiptHash);
+    expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
+  }
+
+  /** As text, for what is rare. */
+  #fields({ bytes, start, entityType, entityId, end }: Entry, stream: StreamRow, eventType: EventTypeRow) {
+    const { agentId, keyId, createdAt, createdEnd } = this.#reading;
+    return {
+      ...{ tenantId: stream.tenantId, storeId: stream.storeId, agentKeyId: keyId, eventType: eventType.text },
+      eventId: uuidFromBytes(bytes.subarray(start, start + SIGNING_HASH_AT)),
+      sourceAgentId: uuidFromBytes(agentId),
+      entityType: bytes.toString("utf8", entityType, entityId),
+      entityId: bytes.toString("utf8", entityId, end),
+      createdAt: bytes.toString("utf8", createdAt, createdEnd),
+    };
+  }
+}
+
+/** True when no character of it needs an escape in JSON. */
+function isPlainText(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at]!;
+    if (byte < 0x20 || byte === 0x22 || byte === 0x5c) return false;
+  }
+  return true;
+}
+
+/** Of 32 bytes each. */
+function areEqual(a: Buffer, aAt: number, b: Buffer, bAt: number): boolean {
+  let difference = 0;
+  for (let i = 0; i < 32; i++) difference |= a[aAt + i]! ^ b[bAt + i]!;
+  return difference === 0;
 }

@@ -5,7 +5,8 @@
 import type { Ed25519 } from "../protocol/ed25519.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
-import { checkEntry, ENTRY_COLUMNS, type EntryRow } from "./check-entry.js";
+import { EntryChecker, type EntryClaims } from "./check-entry.js";
+import { type Entry, type EntryRow, EntryRows } from "./entry-rows.js";
 import { References } from "./references.js";
 
 /** Offsets `from` <= o < `to`. */
@@ -31,59 +32,82 @@ export interface CheckedRange extends Range {
 const KIND_VES_EVENT = 0;
 
 export class RangeChecker {
-  readonly #references: References;
-  readonly #ed25519: Ed25519 | null;
-  readonly #scan;
+  readonly #rows: EntryRows;
+  readonly #checker: EntryChecker;
 
   /** `ed25519` null = signatures are not checked. */
   constructor(db: Connection, ed25519: Ed25519 | null) {
-    this.#references = new References(db);
-    this.#ed25519 = ed25519;
-    this.#scan = db
-      .prepare(
-        `SELECT ${ENTRY_COLUMNS} FROM entries e LEFT JOIN entities n ON n.ref = e.entity_ref
-          WHERE e."offset" >= ? AND e."offset" < ? ORDER BY e."offset"`,
-      )
-      .raw();
+    this.#rows = new EntryRows(db);
+    this.#checker = new EntryChecker(new References(db), ed25519);
   }
 
   check(range: Range): CheckedRange {
-    const size = range.to - range.from;
-    const columns = Array.from({ length: 5 }, () => new Float64Array(size));
-    const [streamRefs, sequenceNumbers, entityRefs, sequencedAtMs, baseVersions] = columns as FiveColumns;
-    let at = 0;
-    let commands = 0;
+    const columns = new RangeColumns(range);
     let finding: Finding | null = null;
     try {
-      for (const row of this.#scan.iterate(range.from, range.to) as IterableIterator<EntryRow>) {
-        const expected = range.from + at;
-        expectFact(row[0] === expected, `there is no entry at this offset: the next one is ${row[0]}`);
-        expectFact(row[1] === KIND_VES_EVENT, `the entry is of kind ${row[1]}, which this build does not know`);
-        const envelope = checkEntry(row, this.#references, this.#ed25519);
-        streamRefs[at] = row[2];
-        sequenceNumbers[at] = row[3];
-        entityRefs[at] = row[4];
-        sequencedAtMs[at] = row[6];
-        baseVersions[at] = envelope.baseVersion === null ? -1 : Number(envelope.baseVersion);
-        if (envelope.commandId !== null) commands += 1;
-        at += 1;
-      }
-      expectFact(at === size, "there is no entry at this offset, though the log goes on");
+      while (columns.next < range.to) this.#checkSlice(this.#rows.read(columns.next, range.to), columns);
     } catch (error) {
-      finding = { offset: range.from + at, message: messageOf(error) };
+      finding = { offset: columns.next, message: messageOf(error) };
     }
-    return {
-      ...{ ...range, finding, commands },
-      streamRefs: streamRefs.subarray(0, at),
-      sequenceNumbers: sequenceNumbers.subarray(0, at),
-      entityRefs: entityRefs.subarray(0, at),
-      sequencedAtMs: sequencedAtMs.subarray(0, at),
-      baseVersions: baseVersions.subarray(0, at),
-    };
+    return columns.end(finding);
+  }
+
+  #checkSlice(entries: readonly Entry[], columns: RangeColumns): void {
+    expectFact(entries.length > 0, "there is no entry at this offset, though the log goes on");
+    for (const entry of entries) {
+      const [offset, kind] = entry.row;
+      if (offset !== columns.next) throw new AuditFault(`there is no entry at this offset: the next one is ${offset}`);
+      if (kind !== KIND_VES_EVENT) throw new AuditFault(`the entry is of kind ${kind}, which this build does not know`);
+      columns.add(entry.row, this.#checker.check(entry));
+    }
   }
 }
 
-type FiveColumns = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+class RangeColumns {
+  readonly #streamRefs;
+  readonly #sequenceNumbers;
+  readonly #entityRefs;
+  readonly #sequencedAtMs;
+  readonly #baseVersions;
+  #commands = 0;
+  #count = 0;
+
+  constructor(readonly range: Range) {
+    const size = range.to - range.from;
+    this.#streamRefs = new Float64Array(size);
+    this.#sequenceNumbers = new Float64Array(size);
+    this.#entityRefs = new Float64Array(size);
+    this.#sequencedAtMs = new Float64Array(size);
+    this.#baseVersions = new Float64Array(size);
+  }
+
+  /** Offset of the entry that comes next. */
+  get next(): number {
+    return this.range.from + this.#count;
+  }
+
+  add(row: EntryRow, { baseVersion, hasCommand }: EntryClaims): void {
+    const at = this.#count++;
+    this.#streamRefs[at] = row[2];
+    this.#sequenceNumbers[at] = row[3];
+    this.#entityRefs[at] = row[4];
+    this.#sequencedAtMs[at] = row[6];
+    this.#baseVersions[at] = baseVersion;
+    if (hasCommand) this.#commands += 1;
+  }
+
+  end(finding: Finding | null): CheckedRange {
+    const count = this.#count;
+    return {
+      ...{ ...this.range, finding, commands: this.#commands },
+      streamRefs: this.#streamRefs.subarray(0, count),
+      sequenceNumbers: this.#sequenceNumbers.subarray(0, count),
+      entityRefs: this.#entityRefs.subarray(0, count),
+      sequencedAtMs: this.#sequencedAtMs.subarray(0, count),
+      baseVersions: this.#baseVersions.subarray(0, count),
+    };
+  }
+}
 
 /** A damaged file may make anything throw: whatever it is, the entry could not be read as a sound one. */
 function messageOf(error: unknown): string {

@@ -1,14 +1,15 @@
 /** What the tables beside the entries must say, in one snapshot, after every entry of that snapshot went through the order. */
+import { migrationsPath } from "../base/asset-paths.js";
 import { parseUuid } from "../base/ids.js";
 import type { Connection } from "../store/sqlite/connection.js";
+import { schemaDifferences } from "../store/sqlite/expected-schema.js";
 import type { Finding } from "./audit-fault.js";
 import { checkCommitments } from "./check-commitments.js";
 import type { OrderCheck } from "./order-check.js";
 
-const GUARDS = ["entries_are_never_deleted", "entries_are_never_updated"];
-
 export function checkTables(db: Connection, order: OrderCheck): Finding[] {
   const rows = [
+    ...checkSchema(db),
     ...checkLogRow(db),
     ...checkStreams(db, order),
     ...checkEntities(db, order),
@@ -26,11 +27,14 @@ export function checkIntegrity(db: Connection): string | null {
 function checkLogRow(db: Connection): string[] {
   const rows = db.prepare("SELECT log_id, epoch FROM log").all() as { log_id: string; epoch: number }[];
   const row = rows[0];
-  const guards = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'entries'").pluck();
-  const names = guards.all() as string[];
-  const missing = GUARDS.filter((name) => !names.includes(name)).map((name) => `the trigger ${name} is missing`);
-  if (rows.length !== 1 || row === undefined) return [`the log has ${rows.length} identities`, ...missing];
-  return parseUuid(row.log_id) === row.log_id ? missing : [`the log's id ${row.log_id} is no UUID`, ...missing];
+  if (rows.length !== 1 || row === undefined) return [`the log has ${rows.length} identities`];
+  return parseUuid(row.log_id) === row.log_id ? [] : [`the log's id ${row.log_id} is no UUID`];
+}
+
+/** The guards of the log are triggers; and a column under another name is a service that does not start. */
+function checkSchema(db: Connection): string[] {
+  const names = schemaDifferences(db, migrationsPath("sqlite"));
+  return names.map((name) => `${name} is not what the migrations make it`);
 }
 
 function* checkStreams(db: Connection, order: OrderCheck): Iterable<string> {

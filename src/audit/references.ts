@@ -1,15 +1,32 @@
 /**
- * The rows that entries point at, read with the audit's own statements. Streams, event types, sequencers and keys are kept
- * (keys up to a bound); entities and commands are as many as entries and are asked for each time.
+ * The rows that entries point at, read with the audit's own statements, each with the bytes it has in an envelope, a frame
+ * or a preimage. Streams, event types, sequencers and keys are kept (keys up to a bound); commands are asked for each time.
  */
-import { type Uuid, uuidFromBytes, uuidToBytes } from "../base/ids.js";
-import { KEY_PURPOSE_SIGNING, type SequencerIdentity } from "../store/contract.js";
+import { type Uuid, uuidFromBytes } from "../base/ids.js";
+import { ByteWriter } from "../protocol/byte-writer.js";
+import { KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { expectFact } from "./audit-fault.js";
 
 export interface StreamRow {
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
+  /** Both ids, 32 bytes. */
+  readonly ids: Buffer;
+  readonly inEnvelope: Buffer;
+  readonly inFrame: Buffer;
+}
+
+export interface EventTypeRow {
+  readonly text: string;
+  readonly inEnvelope: Buffer;
+  /** `STR` of ves-protocol §1. */
+  readonly inPreimage: Buffer;
+}
+
+export interface SequencerRow {
+  readonly publicKey: Uint8Array;
+  readonly inFrame: Buffer;
 }
 
 const KEYS_KEPT_MAX = 10_000;
@@ -17,8 +34,8 @@ const KEYS_KEPT_MAX = 10_000;
 export class References {
   readonly #sql;
   readonly #streams = new Map<number, StreamRow>();
-  readonly #eventTypes = new Map<number, string>();
-  readonly #sequencers = new Map<number, SequencerIdentity>();
+  readonly #eventTypes = new Map<number, EventTypeRow>();
+  readonly #sequencers = new Map<number, SequencerRow>();
   readonly #keys = new Map<string, Uint8Array>();
 
   constructor(db: Connection) {
@@ -36,41 +53,63 @@ export class References {
   }
 
   stream(ref: number): StreamRow {
-    return found(this.#streams, ref, "stream", () => {
-      const row = this.#sql.stream.get(ref) as { tenant_id: Buffer; store_id: Buffer } | undefined;
-      return row && { tenantId: uuidFromBytes(row.tenant_id), storeId: uuidFromBytes(row.store_id) };
-    });
+    return this.#streams.get(ref) ?? keep(this.#streams, ref, this.#readStream(ref), "stream");
   }
 
-  eventType(ref: number): string {
-    return found(this.#eventTypes, ref, "event type", () => this.#sql.eventType.get(ref) as string | undefined);
+  eventType(ref: number): EventTypeRow {
+    return this.#eventTypes.get(ref) ?? keep(this.#eventTypes, ref, this.#readEventType(ref), "event type");
   }
 
-  sequencer(ref: number): SequencerIdentity {
-    return found(this.#sequencers, ref, "sequencer", () => {
-      const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
-      return row && { sequencerId: uuidFromBytes(row.sequencer_id), publicKey: row.public_key };
-    });
+  sequencer(ref: number): SequencerRow {
+    return this.#sequencers.get(ref) ?? keep(this.#sequencers, ref, this.#readSequencer(ref), "sequencer");
   }
 
-  signingKey(tenantId: Uuid, agentId: Uuid, keyId: number): Uint8Array {
-    if (this.#keys.size > KEYS_KEPT_MAX) this.#keys.clear();
-    return found(this.#keys, `${tenantId}${agentId}${keyId}`, "agent key", () => {
-      const agent = [uuidToBytes(tenantId), uuidToBytes(agentId)];
-      return this.#sql.key.get(...agent, KEY_PURPOSE_SIGNING, keyId) as Buffer | undefined;
-    });
+  /** `agentId`: 16 bytes. */
+  signingKey(streamRef: number, agentId: Buffer, keyId: number): Uint8Array {
+    const name = `${streamRef}/${agentId.toString("latin1")}/${keyId}`;
+    const kept = this.#keys.get(name);
+    if (kept !== undefined) return kept;
+    if (this.#keys.size >= KEYS_KEPT_MAX) this.#keys.clear();
+    const tenantId = this.stream(streamRef).ids.subarray(0, 16);
+    const key = this.#sql.key.get(tenantId, agentId, KEY_PURPOSE_SIGNING, keyId) as Buffer | undefined;
+    return keep(this.#keys, name, key, "agent key");
   }
 
-  hasCommand(streamRef: number, commandId: Uuid): boolean {
-    return this.#sql.command.get(streamRef, uuidToBytes(commandId)) === 1;
+  /** `commandId`: 16 bytes. */
+  hasCommand(streamRef: number, commandId: Buffer): boolean {
+    return this.#sql.command.get(streamRef, commandId) === 1;
+  }
+
+  #readStream(ref: number): StreamRow | undefined {
+    const row = this.#sql.stream.get(ref) as { tenant_id: Buffer; store_id: Buffer } | undefined;
+    if (row === undefined) return undefined;
+    const tenantId = uuidFromBytes(row.tenant_id);
+    const storeId = uuidFromBytes(row.store_id);
+    const ids = `"tenant_id":"${tenantId}","store_id":"${storeId}"`;
+    return {
+      ...{ tenantId, storeId, ids: Buffer.concat([row.tenant_id, row.store_id]) },
+      inEnvelope: Buffer.from(`",${ids},"source_agent_id":"`),
+      inFrame: Buffer.from(`,${ids},"sequence_number":`),
+    };
+  }
+
+  #readEventType(ref: number): EventTypeRow | undefined {
+    const text = this.#sql.eventType.get(ref) as string | undefined;
+    if (text === undefined) return undefined;
+    const inEnvelope = Buffer.from(`,"event_type":${JSON.stringify(text)},"created_at":"`);
+    return { text, inEnvelope, inPreimage: Buffer.from(new ByteWriter().str(text).finish()) };
+  }
+
+  #readSequencer(ref: number): SequencerRow | undefined {
+    const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
+    if (row === undefined) return undefined;
+    const inFrame = Buffer.from(`,"receipt":{"sequencerId":"${uuidFromBytes(row.sequencer_id)}","eventId":"`);
+    return { publicKey: row.public_key, inFrame };
   }
 }
 
-function found<K, V>(known: Map<K, V>, key: K, what: string, read: () => V | undefined): V {
-  const kept = known.get(key);
-  if (kept !== undefined) return kept;
-  const value = read();
+function keep<K, V>(kept: Map<K, V>, key: K, value: V | undefined, what: string): V {
   expectFact(value !== undefined, `its ${what} is not stored`);
-  known.set(key, value);
+  kept.set(key, value);
   return value;
 }

@@ -91,6 +91,21 @@ describe("verify-log", () => {
     ],
     ["a receipt", "UPDATE entries SET receipt_signature = randomblob(64) WHERE offset = 15", 15, /receipt's signature/],
     ["an entity", "UPDATE entries SET entity_ref = entity_ref + 1 WHERE offset = 16", 16, /entity/],
+    [
+      "an entity gone",
+      "DELETE FROM entities WHERE ref = (SELECT entity_ref FROM entries WHERE offset = 200)",
+      200,
+      /entity is not stored/,
+    ],
+    ["an entity's name", "UPDATE entities SET entity_id = 'x' WHERE ref = 201", 200, /entity is not the envelope's/],
+    ["a type of entity", "UPDATE entities SET entity_type = 'x' WHERE ref = 201", 200, /entity is not the envelope's/],
+    [
+      "a byte too many",
+      "UPDATE entries SET envelope = CAST(envelope || X'20' AS BLOB) WHERE offset = 202",
+      202,
+      /something follows/,
+    ],
+    ["no envelope", "UPDATE entries SET envelope = X'' WHERE offset = 203", 203, /canonical/],
     ["an event type", "UPDATE entries SET event_type_ref = event_type_ref % 5 + 1 WHERE offset = 17", 17, /event type/],
     ["a payload", sqlReplace("EUR", "USD", 18), 18, /payload does not match its hash/],
     [
@@ -117,6 +132,14 @@ describe("verify-log", () => {
     ["an entity's version", "UPDATE entities SET version = version - 1 WHERE ref = 3", null, /entity 3 says/],
     ["the commands gone", "DELETE FROM commands", 0, /command id is not stored/],
     ["a command too many", "INSERT INTO commands VALUES (1, randomblob(16))", null, /command ids are stored/],
+    ["a column's name", "ALTER TABLE api_keys RENAME COLUMN label TO title", null, /api_keys is not what/],
+    ["an index gone", "DROP INDEX entries_by_entity", null, /entries_by_entity is not what/],
+    [
+      "a trigger too many",
+      "CREATE TRIGGER t AFTER INSERT ON entries BEGIN UPDATE streams SET ves_head = 0; END",
+      null,
+      /^t is not what the migrations make it/,
+    ],
     ["the log's id", "UPDATE log SET log_id = 'x'", null, /no UUID/],
   ];
 
@@ -142,6 +165,7 @@ function tamper(folder: string, sql: string): void {
     name: string;
     sql: string;
   }[];
+  db.pragma("foreign_keys = OFF");
   for (const { name } of triggers) db.exec(`DROP TRIGGER ${name}`);
   db.exec(sql);
   for (const trigger of triggers) db.exec(trigger.sql);

@@ -26,7 +26,7 @@ const AGENTS = 4;
 const BATCH_EVENTS = 50;
 const CHUNK_BATCHES = 10;
 
-/** A log, or more of the one in `folder`, under a new sequencer. `encrypted`: how many events are sealed. Every tenth event names a command, every seventh an entity version. */
+/** A log, or more of the one in `folder`, under a new sequencer. `encrypted`: how many events are sealed. Every tenth event names a command, every seventh an entity version, every thirteenth an entity whose id needs escapes. */
 export async function makeLog(
   folder: string,
   events: number,
@@ -101,7 +101,7 @@ class MadeAgent {
 
   async #event(isEncrypted: boolean) {
     const made = this.#made++;
-    const entityId = `order-${made % 1000}`;
+    const entityId = made % 13 === 12 ? `"order"\\ №${made % 1000}` : `order-${made % 1000}`;
     const version = this.#versions.get(entityId) ?? 0;
     this.#versions.set(entityId, version + 1);
     const fields = {

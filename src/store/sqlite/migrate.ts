@@ -15,7 +15,8 @@ interface Migration {
   readonly sha256: string;
 }
 
-export function migrate(db: Connection, migrationsFolder: string, nowMs: number): void {
+/** Brings the schema to the newest version, or no further than `versionMax`. */
+export function migrate(db: Connection, migrationsFolder: string, nowMs: number, versionMax = Number.MAX_VALUE): void {
   db.exec(
     "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT",
   );
@@ -28,6 +29,7 @@ export function migrate(db: Connection, migrationsFolder: string, nowMs: number)
   refuseUnknown(applied, migrations);
   for (const migration of migrations) {
     const known = applied.get(migration.version);
+    if (migration.version > versionMax) break;
     if (known === undefined) apply(db, migration, nowMs);
     else if (known !== migration.sha256)
       throw new Error(`migration ${migration.name} was changed after it was applied`);
