@@ -2,12 +2,18 @@
 import type { BenchContext } from "../context.js";
 import { isLoadName } from "../plan.js";
 import type { FamilyResult } from "../result.js";
+import { runFanout } from "./fanout.js";
 import { runIngest } from "./ingest.js";
+import { runLatency } from "./latency.js";
+import { runOverload } from "./overload.js";
 
 export type Family = (context: BenchContext) => Promise<FamilyResult>;
 
 const FAMILIES: Readonly<Record<string, Family>> = {
   ingest: runIngest,
+  latency: runLatency,
+  overload: runOverload,
+  fanout: runFanout,
 };
 
 export interface Choice {

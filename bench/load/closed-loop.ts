@@ -55,6 +55,8 @@ function drive(
     const sendNext = (connection: HttpConnection): void => {
       const sentMs = performance.now();
       if (next === requests.length || sentMs - startedMs > msMax) {
+        // The service closes idle connections: one that has nothing to send must not be mistaken for a lost one.
+        connection[Symbol.dispose]();
         if (answered === next) finish();
         return;
       }

@@ -42,53 +42,91 @@ export interface OpenLoopResult {
 }
 
 const START_DELAY_MS = 50;
+const OPEN_AT_ONCE = 64;
+
+/** Connections that may close under a request in one drive. */
+const LOST_MAX = 50;
 
 export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopResult> {
-  let fail: (error: Error) => void = () => {};
-  const failed = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  failed.catch(() => {});
-  const connections: HttpConnection[] = [];
-  // In groups: the listen queue of a fresh socket is short.
-  while (connections.length < options.connections) {
-    const group = Math.min(64, options.connections - connections.length);
-    connections.push(
-      ...(await Promise.all(
-        Array.from({ length: group }, () => HttpConnection.open(options.port, (error) => fail(error))),
-      )),
-    );
-  }
-  try {
-    return await Promise.race([new Drive(options, connections).run(), failed]);
-  } finally {
-    for (const connection of connections) connection[Symbol.dispose]();
-  }
+  using drive = new Drive(options);
+  await drive.open();
+  return await Promise.race([drive.run(), drive.failed]);
 }
 
-class Drive {
+class Drive implements Disposable {
+  /** A connection that could not be opened, or closed too often. */
+  readonly failed: Promise<never>;
   readonly #options: OpenLoopOptions;
-  readonly #free: HttpConnection[];
-  readonly #intendedMs: Float64Array;
+  /** The request each connection has unanswered; null = free. */
+  readonly #connections = new Map<HttpConnection, number | null>();
+  readonly #free: HttpConnection[] = [];
+  #opening = 0;
+  #lost = 0;
+  #intendedMs: Float64Array = new Float64Array(0);
+  #lateMs: Float64Array = new Float64Array(0);
   readonly #ackMs: number[] = [];
   readonly #refusalMs: number[] = [];
-  readonly #lateMs: Float64Array;
+  /** To be sent again: their connection closed under them. A repeat of an event is answered with the same receipt. */
+  readonly #again: number[] = [];
   #sent = 0;
   #answered = 0;
   #eventsAccepted = 0;
   #withoutRetryAfter = 0;
   #faults = 0;
   #onAnswered: () => void = () => {};
+  #fail: (error: Error) => void = () => {};
 
-  constructor(options: OpenLoopOptions, connections: readonly HttpConnection[]) {
+  constructor(options: OpenLoopOptions) {
     this.#options = options;
-    this.#free = [...connections];
-    this.#intendedMs = intendedTimes(options, sharedNowMs() + START_DELAY_MS);
-    this.#lateMs = new Float64Array(this.#intendedMs.length);
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failed.catch(() => {});
+  }
+
+  /** In groups: the listen queue of a fresh socket is short. */
+  async open(): Promise<void> {
+    while (this.#connections.size < this.#options.connections) {
+      const group = Math.min(OPEN_AT_ONCE, this.#options.connections - this.#connections.size);
+      await Promise.all(Array.from({ length: group }, () => this.#openOne()));
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const connection of this.#connections.keys()) connection[Symbol.dispose]();
+  }
+
+  async #openOne(): Promise<void> {
+    this.#opening++;
+    const connection: HttpConnection = await HttpConnection.open(this.#options.port, (error) => {
+      this.#closed(connection, error);
+    });
+    this.#opening--;
+    this.#connections.set(connection, null);
+    this.#free.push(connection);
+  }
+
+  /** The service closes connections that were idle for some seconds: that is no fault, they are opened again when needed. */
+  #closed(connection: HttpConnection, error: Error): void {
+    const unanswered = this.#connections.get(connection);
+    this.#connections.delete(connection);
+    connection[Symbol.dispose]();
+    if (unanswered === null) {
+      this.#free.splice(this.#free.indexOf(connection), 1);
+      return;
+    }
+    if (unanswered === undefined || ++this.#lost > LOST_MAX) {
+      this.#fail(error);
+      return;
+    }
+    this.#again.push(unanswered);
+    this.#sendDue();
   }
 
   async run(): Promise<OpenLoopResult> {
-    const intended = this.#intendedMs;
+    const intended = intendedTimes(this.#options, sharedNowMs() + START_DELAY_MS);
+    this.#intendedMs = intended;
+    this.#lateMs = new Float64Array(intended.length);
     const startMs = intended[0]!;
     const offeredMs = intended.at(-1)! - startMs + 1;
     const startedCpu = process.cpuUsage();
@@ -118,16 +156,31 @@ class Drive {
 
   #sendDue(): void {
     const nowMs = sharedNowMs();
-    while (this.#sent < this.#intendedMs.length && this.#intendedMs[this.#sent]! <= nowMs) {
+    for (;;) {
+      const isDue = this.#sent < this.#intendedMs.length && this.#intendedMs[this.#sent]! <= nowMs;
+      if (!isDue && this.#again.length === 0) return;
       const connection = this.#free.pop();
-      if (connection === undefined) return;
-      this.#send(connection, this.#sent++);
+      if (connection === undefined) {
+        this.#replaceLost();
+        return;
+      }
+      const again = this.#again.pop();
+      if (again === undefined) this.#lateMs[this.#sent] = nowMs - this.#intendedMs[this.#sent]!;
+      this.#send(connection, again ?? this.#sent++);
     }
+  }
+
+  #replaceLost(): void {
+    if (this.#connections.size + this.#opening >= this.#options.connections) return;
+    this.#openOne().then(
+      () => this.#sendDue(),
+      (error: Error) => this.#fail(error),
+    );
   }
 
   #send(connection: HttpConnection, index: number): void {
     const intendedMs = this.#intendedMs[index]!;
-    this.#lateMs[index] = sharedNowMs() - intendedMs;
+    this.#connections.set(connection, index);
     connection.send(this.#options.requests[index]!, ({ status, eventsAccepted, retryAfterSeconds }) => {
       const nowMs = sharedNowMs();
       this.#answered++;
@@ -139,6 +192,7 @@ class Drive {
         this.#refusalMs.push(nowMs - intendedMs);
         if (retryAfterSeconds === null || retryAfterSeconds < 1) this.#withoutRetryAfter++;
       } else this.#faults++;
+      this.#connections.set(connection, null);
       this.#free.push(connection);
       this.#sendDue();
       this.#onAnswered();
