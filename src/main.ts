@@ -3,6 +3,7 @@
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";
 import { backup } from "./cli/backup.js";
+import { health } from "./cli/health.js";
 import { restore } from "./cli/restore.js";
 import { UsageError } from "./cli/usage-error.js";
 import { verifyCommitment } from "./cli/verify-commitment.js";
@@ -24,13 +25,14 @@ const EXIT_LOCKED = 75;
 const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.
 
 Usage: stateset-sequencer [serve] [options]
+       stateset-sequencer health [options]      is the service with these options ready?
        stateset-sequencer backup | restore | verify-log | verify-receipt | verify-proof | verify-commitment --help
 
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
 
   --help, --version
-Exit codes: 0 clean, 1 shutdown cut short, 2 bad configuration or usage, 6 what was verified is not sound, 70 fatal (restart recovers), 75 data folder in use.`;
+Exit codes: 0 clean, 1 shutdown cut short or not ready, 2 bad configuration or usage, 6 what was verified is not sound, 70 fatal (restart recovers), 75 data folder in use.`;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -50,6 +52,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (offline !== undefined) process.exitCode = await offline(rest, process.env);
   else if (args.includes("--help")) console.log(HELP);
   else if (args.includes("--version")) console.log(packageVersion);
+  else if (command === "health") process.exitCode = await health(readConfig(rest, process.env));
   else if (command !== "serve") throw new ConfigError([`unknown command ${command}; see --help`]);
   else await serve(readConfig(rest, process.env));
 }

@@ -43,6 +43,8 @@ interface SourceFile {
 }
 
 const files = [...read("src"), ...read("workers")];
+/** Programs beside the service: their own imports, the same measure. */
+const sized = [...files, ...read("packaging")];
 
 describe("tidy", () => {
   it("imports point down", () => {
@@ -82,14 +84,14 @@ describe("tidy", () => {
   });
 
   it("keeps files and functions small", () => {
-    expect(files.filter((file) => lines(file.text) > FILE_LINES_MAX).map((file) => file.path)).toEqual([]);
-    expect(files.flatMap(longFunctions)).toEqual([]);
+    expect(sized.filter((file) => lines(file.text) > FILE_LINES_MAX).map((file) => file.path)).toEqual([]);
+    expect(sized.flatMap(longFunctions)).toEqual([]);
   });
 
   it("names files in kebab case and leaves nothing for later in comments", () => {
-    const badNames = files.filter((file) => !/^[a-z0-9-]+(\.d)?\.ts$/.test(file.path.split("/").at(-1)!));
+    const badNames = sized.filter((file) => !/^[a-z0-9-]+(\.d)?\.ts$/.test(file.path.split("/").at(-1)!));
     expect(badNames.map((file) => file.path)).toEqual([]);
-    const markers = files.filter((file) => /\b(TODO|FIXME|XXX|HACK)\b/.test(file.text));
+    const markers = sized.filter((file) => /\b(TODO|FIXME|XXX|HACK)\b/.test(file.text));
     expect(markers.map((file) => file.path)).toEqual([]);
   });
 });

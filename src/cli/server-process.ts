@@ -13,13 +13,15 @@ export interface ServerProcessOptions {
   readonly folder: string;
   /** Options by name, over the process's defaults. */
   readonly env?: Readonly<Record<string, string>>;
-  /** The compiled `main.js` to run [this package's]: tests compare it with builds that have a known fault. */
-  readonly program?: string;
+  /** The program and its first arguments [this Node and this package's service]: tests compare it with others. */
+  readonly command?: readonly string[];
 }
 
 /** Log lines kept for a failure's report. */
 const LINES_KEPT_MAX = 200;
 const START_DEADLINE_MS = 30_000;
+
+const BUILT_SERVICE = join(packageRoot, "dist", "src", "main.js");
 
 export class ServerProcess implements AsyncDisposable {
   readonly folder: string;
@@ -50,8 +52,8 @@ export class ServerProcess implements AsyncDisposable {
       BOOTSTRAP_ADMIN_API_KEY: adminKey,
       ...options.env,
     };
-    const program = options.program ?? join(packageRoot, "dist", "src", "main.js");
-    const child = spawn(process.execPath, [program], {
+    const [program = process.execPath, ...args] = options.command ?? [process.execPath, BUILT_SERVICE];
+    const child = spawn(program, args, {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });

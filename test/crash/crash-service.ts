@@ -35,7 +35,7 @@ export class CrashService implements AsyncDisposable {
   /** `program`: a build with a known fault, in place of this package's. */
   static async start(program?: string): Promise<CrashService> {
     const folder = mkdtempSync(join(tmpdir(), "sequencer-crash-"));
-    const process = await ServerProcess.start({ folder, env: ENV, ...(program === undefined ? {} : { program }) });
+    const process = await ServerProcess.start({ folder, env: ENV, ...commandOf(program) });
     const crash = new CrashService(new TestService(process, folder, ENV), program);
     for (let writer = 0; writer < WRITERS; writer++) crash.#run(crash.#write(await crash.service.agent(), writer));
     for (const follower of [crash.#subscribe(), crash.#follow()]) {
@@ -109,8 +109,8 @@ export class CrashService implements AsyncDisposable {
   async #start(env: Record<string, string>): Promise<ServerProcess | null> {
     const { port, adminKey } = this.service.process;
     const all = { ...ENV, PORT: String(port), BOOTSTRAP_ADMIN_API_KEY: adminKey, ...env };
-    const program = this.program === undefined ? {} : { program: this.program };
-    return ServerProcess.start({ folder: this.service.folder, env: all, ...program }).catch((error: Error) => {
+    const command = commandOf(this.program);
+    return ServerProcess.start({ folder: this.service.folder, env: all, ...command }).catch((error: Error) => {
       if (error.message.includes("SIGKILL")) return null;
       throw error;
     });
@@ -219,4 +219,8 @@ export class CrashService implements AsyncDisposable {
     }
     return null;
   }
+}
+
+function commandOf(program: string | undefined): { command?: readonly string[] } {
+  return program === undefined ? {} : { command: [process.execPath, program] };
 }

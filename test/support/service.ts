@@ -34,6 +34,8 @@ export class TestService implements AsyncDisposable {
     public process: ServerProcess,
     readonly folder: string,
     readonly env: Readonly<Record<string, string>>,
+    /** The program that is started, if not the built service. */
+    readonly command?: readonly string[],
   ) {}
 
   get url(): string {
@@ -57,7 +59,8 @@ export class TestService implements AsyncDisposable {
   async startAgain(): Promise<void> {
     const { port, adminKey } = this.process;
     const env = { ...this.env, PORT: String(port), BOOTSTRAP_ADMIN_API_KEY: adminKey };
-    this.process = await ServerProcess.start({ folder: this.folder, env });
+    const command = this.command === undefined ? {} : { command: this.command };
+    this.process = await ServerProcess.start({ folder: this.folder, env, ...command });
   }
 
   async request(method: string, path: string, options: { body?: unknown; key?: string } = {}): Promise<Answer> {
