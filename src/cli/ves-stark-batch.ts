@@ -32,13 +32,23 @@ import { BATCH_EVENTS_MAX, batchPlan } from "../stark/v2/batch-statement.js";
 import { type BatchEvent, batchWitness } from "../stark/v2/batch-witness.js";
 import type { ProofProfile } from "../stark/v2/options.js";
 import { type Acceptance, verify } from "../stark/verify.js";
-import { acceptanceOf, PROVER_VERSION, policyOfFlags, profileOfFlag, randomInputs } from "./ves-stark-compliance.js";
+import {
+  acceptanceOf,
+  addAcceptDefault,
+  addAmountPolicy,
+  addJson,
+  addProfile,
+  addProofFile,
+  type JsonFlag,
+  parseCount,
+  policyOfFlags,
+} from "./ves-stark-flags.js";
+import { randomInputs } from "./ves-stark-inputs.js";
 import {
   answer,
   EXIT,
   loadKernels,
-  parseAmount,
-  parseCount,
+  PROVER_VERSION,
   pretty,
   readInput,
   readText,
@@ -50,12 +60,11 @@ import {
 
 const SWITCH = "VES_STARK_EXPERIMENTAL_BATCH";
 
-interface BatchFlags extends SwitchFlag {
+interface BatchFlags extends SwitchFlag, JsonFlag {
   readonly count: number;
   readonly limit: bigint;
   readonly policy: string;
   readonly profile: ProofProfile;
-  readonly json?: boolean;
 }
 
 interface SwitchFlag {
@@ -118,12 +127,23 @@ function proveFile(
   return { proof, inputs, provingTimeMs, traceLength, proverVersion: PROVER_VERSION };
 }
 
-/** `count` events of one made-up stream, numbered from `first`, amounts spread up to the limit. */
-function madeUpEvents(policy: Policy, template: ComplianceInputs, first: bigint, count: number): AmountEvent[] {
-  return Array.from({ length: count }, (_, i) => ({
-    inputs: { ...template, eventId: parseUuid(randomUUID())!, sequenceNumber: first + BigInt(i) },
-    amount: (policy.limit * BigInt(i)) / BigInt(count),
-  }));
+/** One event in so many, where violations are asked for. */
+const VIOLATION_STEP = 8n;
+
+/** `count` events of one made-up stream, numbered from `first`, amounts spread up to the limit, some beyond it if asked. */
+function madeUpEvents(
+  policy: Policy,
+  template: ComplianceInputs,
+  first: bigint,
+  count: number,
+  hasViolations = false,
+): AmountEvent[] {
+  return Array.from({ length: count }, (_, i) => {
+    const sequenceNumber = first + BigInt(i);
+    const isViolation = hasViolations && sequenceNumber % VIOLATION_STEP === VIOLATION_STEP - 1n;
+    const amount = isViolation ? policy.limit + 1n : (policy.limit * BigInt(i)) / BigInt(count);
+    return { inputs: { ...template, eventId: parseUuid(randomUUID())!, sequenceNumber }, amount };
+  });
 }
 
 function eventsOfFile(path: string): AmountEvent[] {
@@ -178,9 +198,7 @@ function batchProve(flags: BatchFlags & { events?: string; output?: string }): v
   warn("a batch proof is an integrity aid, not evidence: verify each event's own proof");
 }
 
-function batchVerify(
-  flags: SwitchFlag & { proof: string; inputs?: string; acceptDefault?: boolean; json?: boolean },
-): void {
+function batchVerify(flags: SwitchFlag & JsonFlag & { proof: string; inputs?: string; acceptDefault?: boolean }): void {
   requireSwitch(flags);
   const kernels = loadKernels();
   const file = readBatchFile(readInput(flags.proof));
@@ -203,7 +221,13 @@ function parseObjectFile(path: string): JsonObject {
 }
 
 /** Simulates a stream: proves batch after batch, each continuing the state root, then verifies the chain. */
-function sequencer(flags: BatchFlags & { batchSize: number; outputDir?: string; acceptDefault?: boolean }): void {
+interface SequencerFlags extends BatchFlags {
+  readonly batchSize: number;
+  readonly outputDir?: string;
+  readonly includeViolations?: boolean;
+}
+
+function sequencer(flags: SequencerFlags): void {
   const policy = batchPolicy(flags);
   const kernels = loadKernels();
   const template = randomInputs(policy);
@@ -211,7 +235,7 @@ function sequencer(flags: BatchFlags & { batchSize: number; outputDir?: string; 
   let state = stateOf(template, 0n);
   withProgress("sequencer", Math.ceil(flags.count / flags.batchSize), (i) => {
     const count = Math.min(flags.batchSize, flags.count - i * flags.batchSize);
-    const events = madeUpEvents(policy, template, state.sequenceStart, count);
+    const events = madeUpEvents(policy, template, state.sequenceStart, count, flags.includeViolations);
     const file = proveFile(kernels, policy, state, events, flags.profile);
     files.push(file);
     state = { ...state, previousRoot: file.inputs.newRoot, sequenceStart: file.inputs.sequenceEnd + 1n };
@@ -238,34 +262,32 @@ function proofFault(kernels: Kernels, files: readonly BatchFile[], acceptance: A
   return null;
 }
 
+const DEFAULT_BITS = "50";
+const SIMULATED_EVENTS_MAX = 10_000;
+
 export function addBatchCommands(program: Command): void {
-  const eventsMax = 10_000;
   const experimental = (): Option => new Option("--experimental-batch <1>", "allow batch proofs").env(SWITCH);
   const shared = (command: Command, max: number): Command =>
-    command
-      .addOption(experimental())
-      .option("-n, --count <count>", "number of events", parseCount(max), 8)
-      .requiredOption("-l, --limit <integer>", "threshold or cap", parseAmount)
-      .option("-p, --policy <id>", "aml.threshold or order_total.cap", "aml.threshold")
-      .option("--profile <name>", "secure or default (about 50 bits)", profileOfFlag, "secure")
-      .option("--json", "machine-readable output");
+    addJson(addProfile(addAmountPolicy(command.addOption(experimental())), DEFAULT_BITS)).option(
+      "-n, --count <count>",
+      "number of events",
+      parseCount(max),
+      8,
+    );
   shared(program.command("batch-prove"), BATCH_EVENTS_MAX)
     .description("prove a batch of events (experimental)")
     .option("-e, --events <file>", "list of {amount, publicInputs}; made up when absent")
     .option("-o, --output <file>", "file to write; .bin gives the binary form")
     .action(batchProve);
-  program
-    .command("batch-verify")
+  const verify = addProofFile(program.command("batch-verify").addOption(experimental()), "batch file, JSON or binary");
+  addJson(addAcceptDefault(verify, DEFAULT_BITS))
     .description("verify a batch file (experimental)")
-    .addOption(experimental())
-    .requiredOption("-f, --proof <file>", "batch file, JSON or binary; - for standard input")
     .option("-i, --inputs <file>", "public inputs from a trusted record")
-    .option("--accept-default", "also accept the default profile (about 50 bits)")
-    .option("--json", "machine-readable output")
     .action(batchVerify);
-  shared(program.command("sequencer"), eventsMax)
+  shared(program.command("sequencer"), SIMULATED_EVENTS_MAX)
     .description("simulate a stream of batches and verify its chain (experimental)")
     .option("--batch-size <count>", "events per batch", parseCount(BATCH_EVENTS_MAX), 8)
+    .option("--include-violations", "let every eighth amount exceed the limit: its batch is then not all compliant")
     .option("--output-dir <folder>", "folder for the batch files")
     .action(sequencer);
 }

@@ -1,6 +1,7 @@
 /** Files, output and exit codes of the `ves-stark` commands. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { Presets, SingleBar } from "cli-progress";
+import { SequencerError } from "../client/sequencer-error.js";
 import { canonicalJson, type JsonObject, JsonSyntaxError, prettyJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { Kernels, kernelsUrl } from "../stark/kernels.js";
@@ -17,6 +18,10 @@ export const EXIT = {
   inputRefused: 3,
   /** The amount violates the policy, so there is nothing to prove. */
   witnessRefused: 4,
+  /** The service refused what was asked of it; the same again will be refused again. */
+  serviceRefused: 5,
+  /** No answer of the service, or one that says to try again later. */
+  serviceUnavailable: 6,
   internal: 70,
 } as const;
 
@@ -24,6 +29,9 @@ export const EXIT = {
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** A batch of 128 events needs about 750 MB; a compliance proof 2 MB. */
 const MEMORY_BYTES_MAX = 1024 * 1024 * 1024;
+
+/** In bundles and batch files, as who made them. */
+export const PROVER_VERSION = "stateset-sequencer/2";
 
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -69,10 +77,7 @@ export function warn(text: string): void {
 
 /** Runs `step` for 0..count-1 with a progress bar on a terminal's standard error. */
 export function withProgress(label: string, count: number, step: (index: number) => void): void {
-  const bar = new SingleBar(
-    { format: `${label} {bar} {value}/{total}`, noTTYOutput: false, stream: process.stderr, clearOnComplete: true },
-    Presets.shades_classic,
-  );
+  const bar = progressBar(`${label} {bar} {value}/{total}`);
   if (process.stderr.isTTY) bar.start(count, 0);
   for (let i = 0; i < count; i++) {
     step(i);
@@ -81,25 +86,33 @@ export function withProgress(label: string, count: number, step: (index: number)
   bar.stop();
 }
 
+/** Says on a terminal's standard error which step of `count` runs; `using` ends it. */
+export class Steps implements Disposable {
+  readonly #bar = progressBar("{bar} {value}/{total} {step}");
+  #done = 0;
+
+  constructor(count: number) {
+    if (process.stderr.isTTY) this.#bar.start(count, 0, { step: "" });
+  }
+
+  begin(step: string): void {
+    this.#bar.update(this.#done++, { step });
+  }
+
+  [Symbol.dispose](): void {
+    this.#bar.stop();
+  }
+}
+
+function progressBar(format: string): SingleBar {
+  const stream = process.stderr;
+  return new SingleBar({ format, noTTYOutput: false, stream, clearOnComplete: true }, Presets.shades_classic);
+}
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof WitnessRefusedError) return EXIT.witnessRefused;
+  if (error instanceof SequencerError) return error.isTransient ? EXIT.serviceUnavailable : EXIT.serviceRefused;
   const isInput = error instanceof ComplianceInputError || error instanceof JsonSyntaxError;
   return isInput ? EXIT.inputRefused : EXIT.internal;
-}
-
-/** A u64 written in decimal digits. */
-export function parseAmount(text: string): bigint {
-  if (!/^\d{1,20}$/.test(text)) throw new UsageError(`not an unsigned integer: ${text.slice(0, 40)}`);
-  return BigInt(text);
-}
-
-/** A count from 1 to `max`. */
-export function parseCount(max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1 || value > max)
-      throw new UsageError(`not a count from 1 to ${max}: ${text}`);
-    return value;
-  };
 }

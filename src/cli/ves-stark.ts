@@ -5,18 +5,22 @@
  */
 import { Command, CommanderError } from "commander";
 import { addBatchCommands } from "./ves-stark-batch.js";
+import { addBenchmarkCommand } from "./ves-stark-benchmark.js";
 import { addComplianceCommands } from "./ves-stark-compliance.js";
 import { EXIT, exitCodeOf } from "./ves-stark-io.js";
+import { addSubmitCommand } from "./ves-stark-submit.js";
 
 const program = new Command("ves-stark")
   .description("STARK proofs that an amount complies with a policy. Version 2 proofs do not hide the amount.")
   .exitOverride();
 addComplianceCommands(program);
+addSubmitCommand(program);
+addBenchmarkCommand(program);
 addBatchCommands(program);
 for (const command of program.commands) command.exitOverride();
 
 try {
-  program.parse();
+  await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;

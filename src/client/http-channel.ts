@@ -38,6 +38,8 @@ export interface ChannelRequest {
   readonly signal?: AbortSignal | undefined;
   /** A repeat changes nothing: try again on connection errors, 429, 502, 503 and 504. */
   readonly isRepeatable: boolean;
+  /** Reads the answer's JSON; default `JSON.parse`. Whatever it throws becomes INVALID_RESPONSE. */
+  readonly parse?: (text: string) => unknown;
 }
 
 const RETRIED_STATUSES: readonly number[] = [429, 502, 503, 504];
@@ -65,7 +67,7 @@ export class HttpChannel {
     }
   }
 
-  async #attempt({ method, path, query, body, signal }: ChannelRequest): Promise<unknown> {
+  async #attempt({ method, path, query, body, signal, parse }: ChannelRequest): Promise<unknown> {
     const { clock, requestTimeoutMs } = this.#options;
     signal?.throwIfAborted();
     const deadline = new AbortController();
@@ -81,7 +83,7 @@ export class HttpChannel {
       });
       const text = await response.text();
       if (!response.ok) throw refusalOf(response, text, clock.nowMs());
-      return parseAnswer(response, text);
+      return parseAnswer(response, text, parse ?? JSON.parse);
     } catch (error) {
       if (error instanceof SequencerError) throw error;
       signal?.throwIfAborted();
@@ -118,9 +120,9 @@ function isRetried(error: unknown): error is SequencerError {
   return error.status === 0 ? error.isTransient : RETRIED_STATUSES.includes(error.status);
 }
 
-function parseAnswer(response: Response, text: string): unknown {
+function parseAnswer(response: Response, text: string, parse: (text: string) => unknown): unknown {
   try {
-    return JSON.parse(text);
+    return parse(text);
   } catch (error) {
     throw new SequencerError({
       code: "INVALID_RESPONSE",

@@ -35,6 +35,16 @@ export type { ConnectionAction, ConnectionEvent, ConnectionState, Transition } f
 export type { WebSocketConstructor, WebSocketLike } from "./entry-socket.js";
 export type { Fetch, RetryPolicy } from "./http-channel.js";
 export type { EntryFilters, LogCursor } from "./log-query.js";
+export {
+  type ComplianceSubmission,
+  type ProofCheck,
+  type ProofInputs,
+  type ProofKind,
+  type ProofPolicy,
+  Proofs,
+  type RegisteredProof,
+  type ValiditySubmission,
+} from "./proofs.js";
 export { EVENTS_PER_SUBMIT_MAX, SequencerClient, type SequencerClientOptions } from "./sequencer-client.js";
 export { type ClientErrorCode, SequencerError, type SequencerErrorCode } from "./sequencer-error.js";
 export { generateSigningKey, proofOfPossession, type SigningKey } from "./signing-key.js";

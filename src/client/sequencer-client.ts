@@ -37,6 +37,7 @@ import { type ClientClock, platformClock } from "./client-clock.js";
 import { subprotocolsOf, type WebSocketConstructor } from "./entry-socket.js";
 import { type ChannelRequest, type Fetch, HttpChannel, type RetryPolicy } from "./http-channel.js";
 import { type LogCursor, logQuery } from "./log-query.js";
+import { Proofs } from "./proofs.js";
 import { SequencerError } from "./sequencer-error.js";
 import type { SubscribeOptions } from "./subscribe-options.js";
 import { Subscription } from "./subscription.js";
@@ -81,6 +82,8 @@ export class SequencerClient {
   readonly #ed25519: Ed25519;
   readonly #subscription: (options: SubscribeOptions) => Subscription;
   #sequencer: Promise<SequencerIdentity> | null = null;
+  /** Proofs of compliance and validity: their inputs, submission and checks. */
+  readonly proofs: Proofs;
 
   /** Throws `TypeError` for a URL or key that cannot be used. */
   constructor(options: SequencerClientOptions) {
@@ -97,6 +100,7 @@ export class SequencerClient {
       requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
     });
     this.#http = http;
+    this.proofs = new Proofs(http);
     this.#clock = clock;
     this.#ed25519 = ed25519;
     const link = {

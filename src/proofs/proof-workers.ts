@@ -37,9 +37,6 @@ export interface ProofWorkersOptions {
   onVerified(outcome: StarkOutcome): void;
 }
 
-/** Added to the threads' nice value where the platform has one: they get what everything else leaves. */
-const NICE_INCREMENT = 19;
-
 export class ProofWorkers implements AsyncDisposable {
   readonly #options: ProofWorkersOptions;
   readonly #pool: Piscina;
@@ -55,7 +52,6 @@ export class ProofWorkers implements AsyncDisposable {
       minThreads: options.threads,
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
-      niceIncrement: NICE_INCREMENT,
     });
     const load: ProofTask = { kind: "load" };
     this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(load)));

@@ -72,8 +72,22 @@ describe("ves-stark", () => {
     expect(run(`batch-verify -f ${join(file("d"), "batch_0.json")} ${inputs} --accept-default`, env).code).toBe(1);
   });
 
+  it("a simulated stream with violations chains, and says which batches are not all compliant", () => {
+    const env = { VES_STARK_EXPERIMENTAL_BATCH: "1" };
+    const args = "sequencer -n 9 --batch-size 6 -l 10000 --profile default --include-violations --json";
+    const { isChainValid, batches } = JSON.parse(run(args, env).out);
+    const summaries = batches as { events: number; allCompliant: boolean }[];
+    expect([isChainValid, summaries.map(({ events, allCompliant }) => [events, allCompliant])]).toEqual([
+      true,
+      [
+        [6, true],
+        [3, false],
+      ],
+    ]);
+  });
+
   it("benchmark reports both figures beside a bare hash loop", () => {
-    const report = JSON.parse(run("benchmark -n 3 --profile default --json").out);
+    const report = JSON.parse(run("benchmark -n 3 -p aml.threshold -m 9999 --profile default --json").out);
     for (const key of ["proveP50Ms", "verifyP50Ms", "blake3CompressionNs"]) expect(report[key]).toBeGreaterThan(0);
   });
 
