@@ -4,11 +4,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hashApiKey } from "./auth/authenticator.js";
 import { API_KEY_PREFIX } from "./auth/credential.js";
 import { newApiKey } from "./auth/new-api-key.js";
 import { fromHex, toHex } from "./base/bytes.js";
+import { flushPath } from "./base/flush-path.js";
 import { NIL_UUID, parseUuid, randomUuid, type Uuid } from "./base/ids.js";
 import { type Config, ConfigError } from "./config.js";
 import { decodeBase64Any } from "./protocol/base64url.js";
@@ -84,8 +85,9 @@ function readOrCreate(path: string, create: () => string): { text: string; isNew
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
   const text = create();
-  // Renamed into place: a crash leaves no file or the whole one, never half a key.
+  // Renamed into place: a crash leaves no file or the whole one, never half a key; nobody hears of one that could be lost.
   writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
+  flushPath(dirname(path));
   return { text, isNew: true };
 }

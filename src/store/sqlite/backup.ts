@@ -7,7 +7,6 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -18,6 +17,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import Database from "better-sqlite3";
+import { flushPath } from "../../base/flush-path.js";
 import type { LogHead } from "../contract.js";
 import { databasePath, openReaderOf, restoringPath } from "./connection.js";
 import { lockFolder } from "./folder-lock.js";
@@ -50,7 +50,7 @@ export function backUp(folder: string, file: string, isForced: boolean): LogHead
       linkSync(part, file);
       unlinkSync(part);
     }
-    flush(dirname(file));
+    flushPath(dirname(file));
     return head;
   } finally {
     rmSync(part, { force: true });
@@ -86,10 +86,10 @@ export function restore(options: RestoreOptions): { head: LogHead; replaced: str
     raiseEpoch(part, epoch);
     // From here on a service refuses to start on this folder until the restore is through.
     renameSync(part, pending);
-    flush(folder);
+    flushPath(folder);
     const replaced = moveAside(folder, options.nowText);
     renameSync(pending, databasePath(folder));
-    flush(folder);
+    flushPath(folder);
     return { head: { ...backedUp, epoch }, replaced };
   } finally {
     rmSync(part, { force: true });
@@ -108,7 +108,7 @@ function snapshot(source: string, target: string): LogHead {
   } finally {
     db.close();
   }
-  flush(target);
+  flushPath(target);
   return readBack(target);
 }
 
@@ -129,7 +129,7 @@ function raiseEpoch(path: string, epoch: number): void {
   db.pragma("synchronous = FULL");
   db.prepare("UPDATE log SET epoch = ? WHERE id = 1").run(epoch);
   db.close();
-  flush(path);
+  flushPath(path);
 }
 
 /** The highest epoch this folder has seen. A log that cannot be read could have any. */
@@ -151,26 +151,21 @@ function lastEpoch(folder: string, epochMin: number): number {
   return last;
 }
 
-/** The old log keeps its write-ahead log beside it: together they are what was acknowledged. */
+/**
+ * The old log keeps its write-ahead log beside it: together they are what was acknowledged. So both get their second name
+ * before either loses its first, and the restore that comes after one cut short finds them together.
+ */
 function moveAside(folder: string, nowText: string): string | null {
   const database = databasePath(folder);
   const paths = [database, `${database}-wal`, `${database}-shm`].filter((path) => existsSync(path));
   if (paths.length === 0) return null;
   const aside = join(folder, `replaced-${nowText}`);
   mkdirSync(aside, { mode: 0o700 });
-  for (const path of paths) renameSync(path, join(aside, basename(path)));
   chmodSync(aside, 0o700);
-  flush(aside);
-  flush(folder);
+  for (const path of paths) linkSync(path, join(aside, basename(path)));
+  flushPath(aside);
+  flushPath(folder);
+  for (const path of paths) unlinkSync(path);
+  flushPath(folder);
   return aside;
-}
-
-/** Makes a file's content, or a folder's names, durable. */
-function flush(path: string): void {
-  const handle = openSync(path, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

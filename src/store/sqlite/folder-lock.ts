@@ -3,8 +3,9 @@
  * operating system drops it with the process, so a crash never leaves a stale lock behind.
  */
 import { chmodSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
+import { flushPath } from "../../base/flush-path.js";
 
 export class FolderLockedError extends Error {
   override readonly name = "FolderLockedError";
@@ -12,7 +13,7 @@ export class FolderLockedError extends Error {
 
 /** Creates the folder (0700) if needed and locks it until disposed. Throws FolderLockedError when another process has it. */
 export function lockFolder(folder: string): Disposable {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  createFolder(resolve(folder));
   const path = join(folder, "lock.db");
   const db = new Database(path, { timeout: 0 });
   try {
@@ -28,4 +29,14 @@ export function lockFolder(folder: string): Disposable {
     throw error;
   }
   return { [Symbol.dispose]: () => db.close() };
+}
+
+/** Whatever is flushed inside it later, a folder whose own name was not is gone after a power cut. */
+function createFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = folder; ; made = dirname(made)) {
+    flushPath(dirname(made));
+    if (made === first) return;
+  }
 }

@@ -13,7 +13,8 @@ const BUSY_TIMEOUT_MS = 1_000;
 export function openSigningGuard(path: string): SigningGuard {
   const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
   db.pragma("journal_mode = DELETE");
-  db.pragma("synchronous = FULL");
+  // FULL would leave the removal of the journal to the disk: after a power cut it could undo what was said to be written.
+  db.pragma("synchronous = EXTRA");
   db.exec(
     "CREATE TABLE IF NOT EXISTS heads (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT, WITHOUT ROWID",
   );

@@ -5,8 +5,9 @@
  * outside (`signing-guard.ts`) or a witness.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { flushPath } from "../../base/flush-path.js";
 
 /** Null when the file is not there. */
 export function placeOf(folder: string, origin: string): string | null {
@@ -23,9 +24,7 @@ export function isPlaceTaken(folder: string, origin: string): boolean {
 export function createPlace(folder: string, origin: string): string {
   const path = placePath(folder, origin);
   if (!existsSync(path)) writeFileSync(path, `${randomBytes(16).toString("hex")}\n`, { mode: 0o600, flush: true });
-  const directory = openSync(folder, "r");
-  fsyncSync(directory);
-  closeSync(directory);
+  flushPath(folder);
   return placeOf(folder, origin)!;
 }
 
