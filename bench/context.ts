@@ -59,17 +59,25 @@ export class CpuWatch {
     this.#before = new Map(pids.map((pid) => [pid, processCpuMs(pid)]));
   }
 
-  end(): { readonly cores: readonly (number | null)[]; readonly otherCores: number | null; readonly wallMs: number } {
+  /** `started`: processes that were started meanwhile. */
+  end(started: readonly number[] = []): {
+    readonly cores: readonly (number | null)[];
+    readonly otherCores: number | null;
+    readonly wallMs: number;
+  } {
     const wallMs = performance.now() - this.#startedMs;
     const { user, system } = process.cpuUsage(this.#ownCpu);
     const used = [...this.#before].map(([pid, before]) => {
       const after = processCpuMs(pid);
       return before === null || after === null ? null : after - before;
     });
+    const startedMs = started.map((pid) => processCpuMs(pid));
     const busyMs = machineBusyMs();
     const cores = used.map((ms) => (ms === null ? null : ms / wallMs));
-    if (busyMs === null || this.#busyMs === null || used.includes(null)) return { cores, otherCores: null, wallMs };
-    const known = used.reduce<number>((sum, ms) => sum + ms!, (user + system) / 1000);
+    if (busyMs === null || this.#busyMs === null || [...used, ...startedMs].includes(null)) {
+      return { cores, otherCores: null, wallMs };
+    }
+    const known = [...used, ...startedMs].reduce<number>((sum, ms) => sum + ms!, (user + system) / 1000);
     return { cores, otherCores: Math.max(0, (busyMs - this.#busyMs - known) / wallMs), wallMs };
   }
 }

@@ -3,9 +3,14 @@ import type { BenchContext } from "../context.js";
 import { isLoadName } from "../plan.js";
 import type { FamilyResult } from "../result.js";
 import { runFanout } from "./fanout.js";
+import { runGrowth } from "./growth.js";
 import { runIngest } from "./ingest.js";
+import { runKernels } from "./kernels.js";
 import { runLatency } from "./latency.js";
+import { runMemory } from "./memory.js";
 import { runOverload } from "./overload.js";
+import { runReplay } from "./replay.js";
+import { runRestart } from "./restart.js";
 
 export type Family = (context: BenchContext) => Promise<FamilyResult>;
 
@@ -14,6 +19,11 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   latency: runLatency,
   overload: runOverload,
   fanout: runFanout,
+  memory: runMemory,
+  growth: runGrowth,
+  restart: runRestart,
+  replay: runReplay,
+  kernels: runKernels,
 };
 
 export interface Choice {

@@ -35,6 +35,7 @@ export function renderFamily({ family, seconds, lines, faults }: FamilyResult): 
 }
 
 export function renderTargets(targets: readonly TargetLine[]): string {
+  if (targets.length === 0) return "";
   const lines = targets.map(({ verdict, target, measured, bound, direction, because }) => {
     const figure = measured === null ? "-" : measured.toFixed(2);
     const sign = direction === "at_least" ? ">=" : "<=";
