@@ -7,6 +7,7 @@ import { Piscina } from "piscina";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
+import { WORKER_LIMITS } from "../base/worker-limits.js";
 import { MerkleTree } from "../protocol/merkle-tree.js";
 
 export interface TreeWorkerData {
@@ -42,6 +43,7 @@ export class TreeBuilder implements AsyncDisposable {
       maxThreads: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
       niceIncrement: NICE_INCREMENT,
+      resourceLimits: WORKER_LIMITS,
     });
   }
 

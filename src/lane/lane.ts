@@ -7,6 +7,7 @@ import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError, threadError } from "../base/errors.js";
 import type { Submissions } from "../base/submissions.js";
+import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { LogHead } from "../store/contract.js";
 import { PackedPage } from "../store/packed-page.js";
 import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
@@ -65,7 +66,7 @@ export class Lane implements AsyncDisposable {
   /** Starts the thread, brings the store up to date and tells where the log ends. */
   static async start(
     options: LaneOptions,
-    thread: LaneThread = new Worker(workerPath("lane"), { workerData: options.worker, name: "lane" }),
+    thread: LaneThread = laneThread(options.worker),
   ): Promise<{ lane: Lane; head: LogHead }> {
     const head = await new Promise<LogHead>((resolve, reject) => {
       thread.once("error", (error: Error) => reject(threadError("lane", error)));
@@ -126,4 +127,8 @@ export class Lane implements AsyncDisposable {
   #post(message: ToLane, transfer: ArrayBuffer[]): void {
     this.#thread.postMessage(message, transfer);
   }
+}
+
+function laneThread(workerData: LaneWorkerData): Worker {
+  return new Worker(workerPath("lane"), { workerData, name: "lane", resourceLimits: WORKER_LIMITS });
 }

@@ -8,6 +8,7 @@
 import { Piscina } from "piscina";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
+import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { Statement } from "../stark/statement.js";
 import type { Acceptance, Verdict } from "../stark/verify.js";
 import type { ReadOutcome, Submission, SubmissionForm } from "./submission.js";
@@ -52,6 +53,7 @@ export class ProofWorkers implements AsyncDisposable {
       minThreads: options.threads,
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
+      resourceLimits: WORKER_LIMITS,
     });
     const load: ProofTask = { kind: "load" };
     this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(load)));

@@ -6,6 +6,7 @@
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
+import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { FromTlog, ServedCheckpoint, TlogAnswers, TlogQuestion, TlogWorkerData, ToTlog } from "./tlog-message.js";
 
 export interface TlogOptions {
@@ -39,7 +40,11 @@ export class Tlog implements AsyncDisposable {
 
   constructor(options: TlogOptions) {
     this.#options = options;
-    this.#worker = new Worker(workerPath("tlog"), { workerData: options.worker, name: "tlog" });
+    this.#worker = new Worker(workerPath("tlog"), {
+      workerData: options.worker,
+      name: "tlog",
+      resourceLimits: WORKER_LIMITS,
+    });
     this.#worker.on("message", (message: FromTlog) => this.#take(message));
     this.#worker.on("error", (error) => this.#end(`the tlog thread failed: ${(error as Error).message}`));
     this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()));

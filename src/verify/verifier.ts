@@ -9,6 +9,7 @@ import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
 import { FairQueue } from "../base/fair-queue.js";
 import type { Submissions } from "../base/submissions.js";
+import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { AgentKeyRef } from "../store/contract.js";
 import type { KeyDirectory, KeyRecord } from "./key-directory.js";
 import type { IngestRequest } from "./verify-request.js";
@@ -23,6 +24,9 @@ const TASK_BYTES_MIN = 16 * 1024;
 
 /** Body bytes a flow may send in its turn: what others wait for it, about 4 ms of signatures. */
 const TURN_BYTES = 64 * 1024;
+
+/** The lane and the main thread come first: what they wait for, everybody waits for. */
+const NICE_INCREMENT = 2;
 
 /** Times a request may come back for keys before it is given up: each time needs a revocation in between. */
 const KEY_ROUNDS_MAX = 8;
@@ -165,6 +169,8 @@ function verifyThreads({ worker, threads }: VerifierOptions): Piscina {
     minThreads: threads,
     maxThreads: threads,
     idleTimeout: Number.POSITIVE_INFINITY,
+    resourceLimits: WORKER_LIMITS,
+    niceIncrement: NICE_INCREMENT,
   });
 }
 

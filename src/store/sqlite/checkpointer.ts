@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../../base/asset-paths.js";
 import { threadError } from "../../base/errors.js";
+import { WORKER_LIMITS } from "../../base/worker-limits.js";
 import type { CheckpointMode, CheckpointWorkerData } from "./checkpoint.js";
 
 /** Runs checkpoints in their own thread until disposed. A thread that fails is reported, not restarted. */
@@ -9,7 +10,11 @@ export function startCheckpointer(
   onCheckpoint: (mode: CheckpointMode) => void,
   onFailure: (error: Error) => void,
 ): AsyncDisposable {
-  const worker = new Worker(workerPath("checkpoint"), { workerData, name: "checkpoint" });
+  const worker = new Worker(workerPath("checkpoint"), {
+    workerData,
+    name: "checkpoint",
+    resourceLimits: WORKER_LIMITS,
+  });
   worker.on("message", onCheckpoint);
   worker.on("error", (error) => onFailure(threadError("checkpoint", error)));
   const exited = new Promise<void>((resolve) => worker.once("exit", () => resolve()));

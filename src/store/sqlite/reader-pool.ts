@@ -5,6 +5,7 @@
 import { Piscina } from "piscina";
 import { workerPath } from "../../base/asset-paths.js";
 import type { Uuid } from "../../base/ids.js";
+import { WORKER_LIMITS } from "../../base/worker-limits.js";
 import type {
   ChainState,
   Commitment,
@@ -53,6 +54,7 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
       minThreads: options.threads,
       maxThreads: options.threads,
       idleTimeout: Number.POSITIVE_INFINITY,
+      resourceLimits: WORKER_LIMITS,
     });
     this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.head()));
   }
