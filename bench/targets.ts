@@ -59,6 +59,11 @@ const TARGETS: readonly Target[] = [
     "a flood's neighbour: ack p99 of single events over the flood's p50",
   ),
   atMost(0, "overload flooded singles refused", "single events refused during another tenant's flood"),
+  atMost(
+    1.1,
+    "proofs ack p99 beside / alone",
+    "ack p99 at half load beside 200 proof submissions in flight, over alone",
+  ),
   atMost(400, "memory saturated MiB", "RSS at saturation, MiB"),
   atMost(150, "memory idle MiB", "RSS idle, MiB"),
   atMost(64, "memory subscriber KiB", "RSS per subscriber, KiB"),

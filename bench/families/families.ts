@@ -11,6 +11,7 @@ import { runMemory } from "./memory.js";
 import { runOverload } from "./overload.js";
 import { runReplay } from "./replay.js";
 import { runRestart } from "./restart.js";
+import { runProofs } from "./proofs.js";
 
 export type Family = (context: BenchContext) => Promise<FamilyResult>;
 
@@ -24,6 +25,7 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   restart: runRestart,
   replay: runReplay,
   kernels: runKernels,
+  proofs: runProofs,
 };
 
 export interface Choice {

@@ -46,6 +46,7 @@ export class Lane implements AsyncDisposable {
   readonly #exited: Promise<void>;
   #follower: LaneFollower | null = null;
   #queuedEvents = 0;
+  #lastIngestMs = Number.NEGATIVE_INFINITY;
   #isStopping = false;
 
   private constructor(thread: LaneThread, options: LaneOptions) {
@@ -78,6 +79,11 @@ export class Lane implements AsyncDisposable {
     return { lane: new Lane(thread, options), head };
   }
 
+  /** Milliseconds since events were last handed to the lane. */
+  get ingestIdleMs(): number {
+    return performance.now() - this.#lastIngestMs;
+  }
+
   /** One follower, set before anything is submitted. */
   follow(follower: LaneFollower): void {
     this.#follower = follower;
@@ -93,6 +99,7 @@ export class Lane implements AsyncDisposable {
 
   /** Hands over packed verified requests; their submissions are answered when their chunk is durable. */
   submit(packed: Uint8Array<ArrayBuffer>, events: number): void {
+    this.#lastIngestMs = performance.now();
     this.#queuedEvents += events;
     this.#post({ kind: "ingest", packed }, [packed.buffer]);
   }

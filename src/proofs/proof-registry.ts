@@ -45,7 +45,7 @@ export interface StarkCheck {
 
 export interface ProofRegistryOptions {
   readonly reader: ProofReader;
-  readonly lane: Pick<Lane, "command">;
+  readonly lane: Pick<Lane, "command" | "ingestIdleMs">;
   /** End with the registry. */
   readonly workers: ProofWorkers;
   readonly verifyOnSubmit: boolean;
@@ -55,10 +55,11 @@ export interface ProofRegistryOptions {
 
 export class ProofRegistry implements AsyncDisposable {
   readonly #options: ProofRegistryOptions;
-  readonly #turns = new StoreTurns();
+  readonly #turns: StoreTurns;
 
   constructor(options: ProofRegistryOptions) {
     this.#options = options;
+    this.#turns = new StoreTurns(() => options.lane.ingestIdleMs);
   }
 
   get reader(): ProofReader {

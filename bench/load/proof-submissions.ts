@@ -9,9 +9,9 @@ import { Kernels, kernelsUrl } from "../../src/stark/kernels.js";
 import { proveCompliance } from "../../src/stark/prove.js";
 import { commitAmount, commitmentToHex } from "../../src/stark/witness-commitment.js";
 import { PROOFS_PER_SUBJECT_MAX } from "../../src/store/proof-contract.js";
-import { call, type Target } from "../load/call.js";
-import { type Client, register } from "../load/load-session.js";
-import { BenchAgent, INGEST_PATH } from "../load/signed-requests.js";
+import { call, type Target } from "./call.js";
+import { type Client, register } from "./load-session.js";
+import { BenchAgent, INGEST_PATH } from "./signed-requests.js";
 
 const POLICY = { policyId: "order_total.cap", policyParams: { cap: 10_000 } };
 const AMOUNT = 5000n;
