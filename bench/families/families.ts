@@ -9,9 +9,9 @@ import { runKernels } from "./kernels.js";
 import { runLatency } from "./latency.js";
 import { runMemory } from "./memory.js";
 import { runOverload } from "./overload.js";
+import { runProofs } from "./proofs.js";
 import { runReplay } from "./replay.js";
 import { runRestart } from "./restart.js";
-import { runProofs } from "./proofs.js";
 
 export type Family = (context: BenchContext) => Promise<FamilyResult>;
 
