@@ -144,6 +144,7 @@ function startTlog(config: Config, options: TlogOptions, head: LogHead, metrics:
     onCheckpoint: (lagMs) => metrics.treeSigned(lagMs),
     onWarning: (text) => log.warn({ text }, "checkpoints"),
     onRefused: (reason) => log.error({ reason }, "no checkpoints are signed; see TLOG_TAKE_OVER"),
+    onFailure: (error) => log.error({ err: error }, "no checkpoints are signed until the next start"),
   });
 }
 

@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
-import { CodedError } from "../base/errors.js";
+import { CodedError, threadError } from "../base/errors.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { FromTlog, ServedCheckpoint, TlogAnswers, TlogQuestion, TlogWorkerData, ToTlog } from "./tlog-message.js";
 
@@ -16,7 +16,10 @@ export interface TlogOptions {
   onCheckpoint(lagMs: number): void;
   onWarning(text: string): void;
   /** No more checkpoints until the next start. */
+  /** This folder may not sign: an operator must decide. */
   onRefused(reason: string): void;
+  /** The thread ended by itself; the next start goes on from what it saved. */
+  onFailure(error: Error): void;
 }
 
 interface Waiter {
@@ -46,7 +49,10 @@ export class Tlog implements AsyncDisposable {
       resourceLimits: WORKER_LIMITS,
     });
     this.#worker.on("message", (message: FromTlog) => this.#take(message));
-    this.#worker.on("error", (error) => this.#end(`the tlog thread failed: ${(error as Error).message}`));
+    this.#worker.on("error", (error) => {
+      this.#end("the tlog thread failed");
+      options.onFailure(threadError("tlog", error));
+    });
     this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
   }
 

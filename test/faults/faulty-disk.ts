@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { packageRoot } from "../../src/base/asset-paths.js";
 
 /** See `io-fault.c`. */
-export type Fault = `${"write" | "sync" | "grow"} ${"ENOSPC" | "EIO" | "SHORT"} ${string} ${number}`;
+export type Fault = `${"write" | "sync" | "grow" | "map"} ${"ENOSPC" | "EIO" | "SHORT"} ${string} ${number}`;
 
 export class FaultyDisk {
   private constructor(

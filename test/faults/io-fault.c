@@ -1,6 +1,6 @@
 /*
  * Fails writes and flushes of chosen files, for tests: LD_PRELOAD this, and write the fault into the file named by
- * IO_FAULT_CONTROL as "<call> <error> <end of name> <skip>": call = write | sync | grow, error = ENOSPC | EIO | SHORT,
+ * IO_FAULT_CONTROL as "<call> <error> <end of name> <skip>": call = write | sync | grow | map, error = ENOSPC | EIO | SHORT,
  * skip = calls to let through first. An empty control file means no fault. Read again at each call: a test can switch it.
  */
 #define _GNU_SOURCE
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -98,4 +99,16 @@ ssize_t write(int fd, const void *from, size_t size) {
   if (code < 0 && size > 1) return real(fd, from, size / 2);
   errno = code < 0 ? ENOSPC : code;
   return -1;
+}
+
+void *mmap64(void *near, size_t size, int protection, int flags, int fd, off64_t at) {
+  REAL(void *, "mmap64", void *, size_t, int, int, int, off64_t);
+  int code = fd < 0 ? 0 : fault("map", fd);
+  if (code == 0) return real(near, size, protection, flags, fd, at);
+  errno = code < 0 ? ENOMEM : code;
+  return MAP_FAILED;
+}
+
+void *mmap(void *near, size_t size, int protection, int flags, int fd, off_t at) {
+  return mmap64(near, size, protection, flags, fd, at);
 }
