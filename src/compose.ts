@@ -18,6 +18,7 @@ import { Broadcaster } from "./broadcast/broadcaster.js";
 import { EntrySource } from "./broadcast/entry-source.js";
 import { Tail } from "./broadcast/tail.js";
 import { Commitments, type CommitmentsOptions } from "./commit/commitments.js";
+import { TreeBuilder } from "./commit/tree-builder.js";
 import type { Config } from "./config.js";
 import { Lane } from "./lane/lane.js";
 import { listen, type Parts } from "./listen.js";
@@ -118,17 +119,16 @@ async function compose(
     },
     onRoom: () => verifier.pump(),
   });
-  const chain = { folder, reader, lane, shutdown: shutdown.signal, limits: commitmentLimits(config) };
-  const commitments = disposals.use(startCommitments(chain, metrics, log));
+  const chains = startCommitments(config, disposals, { folder, reader, lane, shutdown: shutdown.signal }, metrics, log);
   const proofs = disposals.use(startProofs(config, { reader, lane }, metrics));
-  watchGauges(metrics, { submissions, lane, broadcaster, tail, commitments, tlog, proofs });
+  watchGauges(metrics, { submissions, lane, broadcaster, tail, ...chains, tlog, proofs });
 
   // Even a hard exit must find no thread that is still loading: Node would abort.
   await Promise.all([reader.loaded, verifier.loaded, proofs.loaded]);
   const server = disposals.use(
     await listen({
       ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
-      ...{ submissions, verifier, lane, reader, source, broadcaster, commitments, proofs, tlog },
+      ...{ submissions, verifier, lane, reader, source, broadcaster, ...chains, proofs, tlog },
     }),
   );
   const endSubscriptions = () => broadcaster.endAll();
@@ -148,18 +148,36 @@ function startTlog(config: Config, options: TlogOptions, head: LogHead, metrics:
   });
 }
 
+interface Chains {
+  readonly builder: TreeBuilder;
+  readonly commitments: Commitments;
+  readonly legacyCommitments: Commitments;
+}
+
+/** Two chains per stream, of VES and of legacy events, over one thread that builds trees. */
 function startCommitments(
-  chain: Pick<CommitmentsOptions, "folder" | "reader" | "lane" | "shutdown" | "limits">,
+  config: Config,
+  disposals: Disposals,
+  {
+    folder,
+    reader,
+    ...chain
+  }: Pick<CommitmentsOptions, "lane" | "shutdown"> & { folder: string; reader: SqliteReaderPool },
   metrics: Metrics,
   log: Logger,
-): Commitments {
-  return new Commitments({
-    ...chain,
-    clock: systemClock,
-    newBatchId: randomUuid,
-    onCommitted: (treeDepth, trigger, durationMs) => metrics.committed(trigger, treeDepth, durationMs),
-    onFailure: (error) => log.warn({ err: error }, "automatic commitment failed; it is tried again"),
-  });
+): Chains {
+  const builder = disposals.use(new TreeBuilder({ folder, buildsMax: config.VES_COMMIT_BUILDS_MAX }));
+  const [commitments, legacyCommitments] = (["ves", "legacy"] as const).map((series) =>
+    disposals.use(
+      new Commitments({
+        ...{ ...chain, series, builder, limits: commitmentLimits(config), clock: systemClock, newBatchId: randomUuid },
+        reader: reader.commitments[series],
+        onCommitted: (treeDepth, trigger, durationMs) => metrics.committed(trigger, treeDepth, durationMs),
+        onFailure: (error) => log.warn({ err: error }, "automatic commitment failed; it is tried again"),
+      }),
+    ),
+  );
+  return { builder, commitments: commitments!, legacyCommitments: legacyCommitments! };
 }
 
 /** Proofs end with the workers they start. */
@@ -180,9 +198,9 @@ function startProofs(
 
 function watchGauges(
   metrics: Metrics,
-  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "commitments" | "tlog" | "proofs"> & { tail: Tail },
+  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "tlog" | "proofs"> & Chains & { tail: Tail },
 ): void {
-  const { submissions, lane, broadcaster, tail, commitments, tlog, proofs } = parts;
+  const { submissions, lane, broadcaster, tail, builder, commitments, legacyCommitments, tlog, proofs } = parts;
   metrics.watch({
     queueRequests: () => submissions.requests,
     queueBytes: () => submissions.bytes,
@@ -193,8 +211,8 @@ function watchGauges(
     tailBytes: () => tail.bytes,
     treeSize: () => tlog.size,
     treeLagMs: () => tlog.lagMs,
-    merkleBuilds: () => commitments.builder.builds,
-    merkleTreeBytes: () => commitments.trees.bytes,
+    merkleBuilds: () => builder.builds,
+    merkleTreeBytes: () => commitments.trees.bytes + legacyCommitments.trees.bytes,
     openProofs: () => proofs.open,
   });
 }

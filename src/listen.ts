@@ -5,7 +5,10 @@ import { commitmentRoutes } from "./api/commitments.js";
 import { complianceProofRoutes } from "./api/compliance-proofs.js";
 import { documentRoutes } from "./api/documents/routes.js";
 import { inclusionProofRoutes } from "./api/inclusion-proofs.js";
-import { ingestRoute } from "./api/ingest.js";
+import { ingestRoutes } from "./api/ingest.js";
+import { legacyCommitmentRoutes } from "./api/legacy-commitments.js";
+import { legacyEventRoutes } from "./api/legacy-events.js";
+import { legacyProofRoutes } from "./api/legacy-proofs.js";
 import { logRoutes } from "./api/log.js";
 import { operationsRoutes } from "./api/operations.js";
 import { problemReply } from "./api/problem.js";
@@ -27,7 +30,7 @@ import type { Metrics } from "./ops/metrics.js";
 import type { ProofRegistry } from "./proofs/proof-registry.js";
 import { encodeNoteKey, NOTE_ED25519 } from "./protocol/signed-note.js";
 import type { ServiceKeys } from "./service-keys.js";
-import type { CommitmentReader } from "./store/commitment-contract.js";
+import type { CommitmentReader, CommitmentSeries } from "./store/commitment-contract.js";
 import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
 import type { Tlog } from "./tlog/tlog.js";
 import { hasNativeTransport } from "./transport/native.js";
@@ -47,11 +50,12 @@ export interface Parts {
   readonly submissions: Submissions;
   readonly verifier: Verifier;
   readonly lane: Lane;
-  readonly reader: LogReader & CommitmentReader;
+  readonly reader: LogReader & { readonly commitments: Readonly<Record<CommitmentSeries, CommitmentReader>> };
   readonly source: EntrySource;
   readonly broadcaster: Broadcaster;
   readonly tlog: Tlog;
   readonly commitments: Commitments;
+  readonly legacyCommitments: Commitments;
   readonly proofs: ProofRegistry;
 }
 
@@ -73,8 +77,9 @@ export function listen(parts: Parts): Promise<Server> {
     host: config.HOST,
     port: config.PORT,
     routes: [
-      ingestRoute({ ...shared, newBatchId: randomUuid, onAnswered: (durationMs) => metrics.ingest(durationMs) }),
+      ...ingestRoutes({ ...shared, newBatchId: randomUuid, onAnswered: (durationMs) => metrics.ingest(durationMs) }),
       ...logRoutes(shared),
+      ...legacyEventRoutes(shared),
       ...agentKeyRoutes({
         ...shared,
         policy: { isProofOptional: config.ALLOW_KEY_REGISTRATION_WITHOUT_POP },
@@ -86,8 +91,10 @@ export function listen(parts: Parts): Promise<Server> {
       ...apiKeyRoutes(shared),
       ...commitmentRoutes(shared),
       ...inclusionProofRoutes(shared),
+      ...legacyCommitmentRoutes({ ...shared, commitments: parts.legacyCommitments }),
+      ...legacyProofRoutes({ ...shared, commitments: parts.legacyCommitments }),
       ...complianceProofRoutes(shared),
-      ...validityProofRoutes(shared),
+      ...validityProofRoutes({ ...shared, reader: parts.reader.commitments.ves }),
       ...tlogRoutes({ ...shared, noteKey: encodeNoteKey({ name: parts.tlog.origin, type: NOTE_ED25519, publicKey }) }),
       ...documentRoutes(),
       ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),

@@ -54,7 +54,6 @@ export function keyCacheBounds(config: Config): { entriesMax: number; ttlMs: num
 export function commitmentLimits(config: Config): CommitmentLimits {
   return {
     eventsMax: config.VES_COMMIT_EVENTS_MAX,
-    buildsMax: config.VES_COMMIT_BUILDS_MAX,
     treeBytesMax: config.CACHE_VES_TREE_BYTES_MAX,
     commitmentCache: {
       entriesMax: config.CACHE_VES_COMMITMENT_MAX,

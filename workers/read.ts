@@ -6,15 +6,19 @@ import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js
 import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
 import { SqliteProofReader } from "../src/store/sqlite/proof-reader.js";
-import type { ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
+import type { CommitmentTask, ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
 const db = openReader(folder);
 const reader = new SqliteLogReader(db, pageBytesMax);
-const commitments = new SqliteCommitmentReader(db);
+const commitments = {
+  ves: new SqliteCommitmentReader(db, "ves"),
+  legacy: new SqliteCommitmentReader(db, "legacy"),
+};
 const proofs = new SqliteProofReader(db);
 
 export default function read(task: ReadTask): unknown {
+  if ("series" in task) return readCommitments(task);
   switch (task.method) {
     case "page":
       return move(packPage(reader.page(...task.args)));
@@ -24,6 +28,12 @@ export default function read(task: ReadTask): unknown {
       const entry = reader.entryByEventId(...task.args);
       return moveEntries(entry === null ? [] : [entry]);
     }
+    case "legacyPage":
+      return moveEntries(reader.legacyPage(...task.args));
+    case "legacyHistory":
+      return moveEntries(reader.legacyHistory(...task.args));
+    case "legacyCount":
+      return reader.legacyCount(...task.args);
     case "head":
       return reader.head();
     case "streamHead":
@@ -36,16 +46,6 @@ export default function read(task: ReadTask): unknown {
       return reader.apiKey(...task.args);
     case "apiKeys":
       return reader.apiKeys(...task.args);
-    case "commitment":
-      return commitments.commitment(...task.args);
-    case "coveringCommitment":
-      return commitments.coveringCommitment(...task.args);
-    case "commitments":
-      return commitments.commitments(...task.args);
-    case "chainState":
-      return commitments.chainState(...task.args);
-    case "uncommittedStreams":
-      return commitments.uncommittedStreams(...task.args);
     case "proof":
       return proofs.proof(...task.args);
     case "proofByKey":
@@ -54,6 +54,22 @@ export default function read(task: ReadTask): unknown {
       return proofs.proofs(...task.args);
     case "proofBytes":
       return proofs.proofBytes(...task.args);
+  }
+}
+
+function readCommitments(task: CommitmentTask): unknown {
+  const from = commitments[task.series];
+  switch (task.method) {
+    case "commitment":
+      return from.commitment(...task.args);
+    case "coveringCommitment":
+      return from.coveringCommitment(...task.args);
+    case "commitments":
+      return from.commitments(...task.args);
+    case "chainState":
+      return from.chainState(...task.args);
+    case "uncommittedStreams":
+      return from.uncommittedStreams(...task.args);
   }
 }
 

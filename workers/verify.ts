@@ -8,5 +8,7 @@ const verifier = new BatchVerifier(workerData as VerifyWorkerData, systemClock);
 
 export default function verify(task: VerifyTask): unknown {
   const result = verifier.verify(task);
-  return move({ [transferableSymbol]: [result.verified.buffer], [valueSymbol]: result } as never);
+  const { verified, legacy } = result;
+  const transfer = legacy === null ? [verified.buffer] : [verified.buffer, legacy.buffer];
+  return move({ [transferableSymbol]: transfer, [valueSymbol]: result } as never);
 }

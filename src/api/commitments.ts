@@ -4,8 +4,8 @@ import { CodedError } from "../base/errors.js";
 import { parseUuid } from "../base/ids.js";
 import { anchoredCommitmentView, commitmentListView, commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
-import type { CommitmentQuery } from "../store/commitment-contract.js";
-import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
+import type { Commitment, CommitmentQuery } from "../store/commitment-contract.js";
+import type { HttpRequest, Route } from "../transport/http.js";
 import { authorizeRead, authorizeWrite, type Scope } from "../verify/scope.js";
 import { authenticated } from "./access.js";
 import { optional, readBody, required, sequence, uuid } from "./body.js";
@@ -18,7 +18,21 @@ export interface CommitmentRoutesOptions {
   readonly commitments: Commitments;
 }
 
-const COLLECTION = "/api/v1/ves/commitments";
+/** Where the commitments of a series are found and how they look there. */
+export interface CommitmentSurface {
+  readonly collection: string;
+  readonly made: (commitment: Commitment) => unknown;
+  readonly listed: (commitment: Commitment) => unknown;
+  readonly shown: (commitment: Commitment) => unknown;
+}
+
+const VES: CommitmentSurface = {
+  collection: "/api/v1/ves/commitments",
+  made: commitmentView,
+  listed: commitmentListView,
+  shown: anchoredCommitmentView,
+};
+
 const LIMIT = { default: 1000, min: 1, max: 1000 };
 const MAX = Number.MAX_SAFE_INTEGER;
 
@@ -26,16 +40,22 @@ const MAX = Number.MAX_SAFE_INTEGER;
 const AUTOMATIC_EVENTS_DEFAULT = 1024;
 
 export function commitmentRoutes(options: CommitmentRoutesOptions): Route[] {
+  return commitmentRoutesAt(VES, options);
+}
+
+export function commitmentRoutesAt(surface: CommitmentSurface, options: CommitmentRoutesOptions): Route[] {
   const { authenticator } = options;
+  const { collection, made, listed, shown } = surface;
   return [
-    authenticated(authenticator, { method: "POST", path: COLLECTION, body: "json" }, (request, { scope }) =>
-      create(options, request, scope),
+    authenticated(authenticator, { method: "POST", path: collection, body: "json" }, async (request, { scope }) =>
+      jsonReply(made(await create(options, request, scope))),
     ),
-    authenticated(authenticator, { method: "GET", path: COLLECTION }, (request, { scope }) =>
-      list(options, request, scope),
-    ),
-    authenticated(authenticator, { method: "GET", path: `${COLLECTION}/{batch_id}` }, (request, { scope }) =>
-      show(options, request, scope),
+    authenticated(authenticator, { method: "GET", path: collection }, async (request, { scope }) => {
+      const found = await list(options, request, scope);
+      return jsonReply({ commitments: found.map(listed), count: found.length });
+    }),
+    authenticated(authenticator, { method: "GET", path: `${collection}/{batch_id}` }, async (request, { scope }) =>
+      jsonReply(shown(await find(options, request, scope))),
     ),
   ];
 }
@@ -53,20 +73,19 @@ async function create(
   { commitments }: CommitmentRoutesOptions,
   { body }: HttpRequest,
   scope: Scope,
-): Promise<HttpReply> {
+): Promise<Commitment> {
   const { tenantId, storeId, sequenceStart, sequenceEnd, maxEvents } = readBody(body, RANGE);
   authorizeWrite(scope, tenantId, storeId);
   if (maxEvents === 0) throw new CodedError("INVALID_FIELD_VALUE", "max_events must be at least 1");
   const { committer } = commitments;
   if (sequenceStart === null && sequenceEnd === null) {
     const eventsMax = maxEvents ?? AUTOMATIC_EVENTS_DEFAULT;
-    return jsonReply(commitmentView(await committer.commitNext({ tenantId, storeId }, eventsMax, "request")));
+    return committer.commitNext({ tenantId, storeId }, eventsMax, "request");
   }
   if (sequenceStart === null || sequenceEnd === null) {
     throw new CodedError("INVALID_FIELD_VALUE", "sequence_start and sequence_end must be provided together");
   }
-  const range = { tenantId, storeId, sequenceStart, sequenceEnd };
-  return jsonReply(commitmentView(await committer.commit(range, "request")));
+  return committer.commit({ tenantId, storeId, sequenceStart, sequenceEnd }, "request");
 }
 
 /** Commitments of one stream in sequence order: those without a transaction, unless `status` asks for others. */
@@ -74,11 +93,11 @@ async function list(
   { commitments }: CommitmentRoutesOptions,
   { query }: HttpRequest,
   scope: Scope,
-): Promise<HttpReply> {
+): Promise<readonly Commitment[]> {
   const tenantId = requiredUuid(query, "tenant_id");
   const storeId = requiredUuid(query, "store_id");
   authorizeRead(scope, tenantId, storeId);
-  const found = await commitments.reader.commitments({
+  return commitments.reader.commitments({
     tenantId,
     storeId,
     fromSequence: cappedInteger(query, "sequence_start", { default: 1, min: 0, max: MAX }),
@@ -86,7 +105,6 @@ async function list(
     status: readStatus(optionalText(query, "status")),
     limit: cappedInteger(query, "limit", LIMIT),
   });
-  return jsonReply({ commitments: found.map(commitmentListView), count: found.length });
 }
 
 const STATUSES: readonly CommitmentQuery["status"][] = ["pending", "submitted", "anchored", "all"];
@@ -97,16 +115,16 @@ function readStatus(text: string | null): CommitmentQuery["status"] {
   throw new CodedError("INVALID_FIELD_VALUE", `query parameter status must be one of ${STATUSES.join(", ")}`);
 }
 
-async function show(
+async function find(
   { commitments }: CommitmentRoutesOptions,
   { params }: HttpRequest,
   scope: Scope,
-): Promise<HttpReply> {
+): Promise<Commitment> {
   const batchId = parseUuid(params.batch_id!);
   if (batchId === null) throw new CodedError("INVALID_FIELD_VALUE", "batch_id must be a UUID");
   if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
   const commitment = await commitments.directory.find(batchId);
   if (commitment === null || !canSee(scope, commitment))
     throw new CodedError("BATCH_NOT_FOUND", "Commitment not found");
-  return jsonReply(anchoredCommitmentView(commitment));
+  return commitment;
 }

@@ -1,10 +1,8 @@
 import { CodedError } from "../base/errors.js";
-import type { EntryFilter, EntryKind } from "../store/contract.js";
+import { ENTRY_KINDS, type EntryFilter, type EntryKind } from "../store/contract.js";
 import type { FilterSubject } from "../store/entry-filter.js";
 import { authorizeRead, coversStore, coversTenant, type Scope } from "../verify/scope.js";
 import { optionalText, optionalUuid } from "./query.js";
-
-const KINDS: readonly EntryKind[] = ["ves_event"];
 
 /**
  * The filter of a replay: what the query asks for, narrowed to what the credential may see. Asking for more than that is
@@ -30,9 +28,9 @@ export function readEntryFilter(query: URLSearchParams, scope: Scope): EntryFilt
 
 function readKind(text: string | null): EntryKind | null {
   if (text === null) return null;
-  const kind = KINDS.find((name) => name === text);
+  const kind = ENTRY_KINDS.find((name) => name === text);
   if (kind === undefined)
-    throw new CodedError("INVALID_FIELD_VALUE", `query parameter kind must be one of ${KINDS.join(", ")}`);
+    throw new CodedError("INVALID_FIELD_VALUE", `query parameter kind must be one of ${ENTRY_KINDS.join(", ")}`);
   return kind;
 }
 

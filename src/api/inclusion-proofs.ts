@@ -4,6 +4,7 @@ import { CodedError } from "../base/errors.js";
 import { parseUuid } from "../base/ids.js";
 import { commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
+import type { InclusionProofView } from "../commit/inclusion-proofs.js";
 import { readHash } from "../protocol/merkle.js";
 import { verifyInclusion, verifyPath } from "../protocol/merkle-proof.js";
 import type { LogReader } from "../store/contract.js";
@@ -29,18 +30,20 @@ export function inclusionProofRoutes(options: InclusionProofRoutesOptions): Rout
   const byEvent = { method: "GET", path: "/api/v1/ves/inclusion-proofs/{event_id}" } as const;
   const verify = { method: "POST", path: "/api/v1/ves/proofs/verify", body: "json" } as const;
   return [
-    authenticated(authenticator, bySequence, (request, { scope }) => proveSequence(options, request, scope)),
+    authenticated(authenticator, bySequence, async (request, { scope }) =>
+      jsonReply(await proveSequence(options, request, scope)),
+    ),
     authenticated(authenticator, byEvent, (request, { scope }) => proveEvent(options, request, scope)),
     authenticated(authenticator, verify, (request, { scope }) => verifyProof(request, scope)),
   ];
 }
 
 /** `?tenant_id&store_id&batch_id`; without `batch_id` the commitment that covers the number. */
-async function proveSequence(
-  { commitments }: InclusionProofRoutesOptions,
+export async function proveSequence(
+  { commitments }: Pick<InclusionProofRoutesOptions, "commitments">,
   { params, query }: HttpRequest,
   scope: Scope,
-): Promise<HttpReply> {
+): Promise<InclusionProofView> {
   const tenantId = requiredUuid(query, "tenant_id");
   const storeId = requiredUuid(query, "store_id");
   const batchId = optionalUuid(query, "batch_id");
@@ -49,7 +52,7 @@ async function proveSequence(
   if (sequenceNumber < 1 || !Number.isSafeInteger(sequenceNumber)) {
     throw new CodedError("INVALID_FIELD_VALUE", "sequence_number must be a positive integer");
   }
-  return jsonReply(await commitments.proofs.prove({ tenantId, storeId, sequenceNumber }, batchId));
+  return commitments.proofs.prove({ tenantId, storeId, sequenceNumber }, batchId);
 }
 
 /** The proof with all an offline verifier needs beside the event. An event of somebody else's stream does not exist. */
@@ -68,29 +71,51 @@ async function proveEvent(
   return jsonReply({ event_id: eventId, ...proof, commitment: commitmentView(commitment!) });
 }
 
-const PROOF = {
-  leafHash: required(text(256), "leaf_hash"),
-  merkleRoot: required(text(256), "merkle_root"),
-  proofPath: required(texts(PATH_ITEMS_MAX + 1, 256), "proof_path"),
-  leafIndex: required(sequence, "leaf_index"),
-  leafCount: optional(sequence, "leaf_count"),
-};
+/** A proof as it is sent to be checked; each series calls the root by its own name. */
+function proofShape(root: string) {
+  return {
+    leafHash: required(text(256), "leaf_hash"),
+    root: required(text(256), root),
+    proofPath: required(texts(PATH_ITEMS_MAX + 1, 256), "proof_path"),
+    leafIndex: required(sequence, "leaf_index"),
+    leafCount: optional(sequence, "leaf_count"),
+  };
+}
 
-/** With `leaf_count` the tree's exact depth is demanded; without it only what the path itself bounds. No `0x` (§1.2). */
-function verifyProof({ body }: HttpRequest, scope: Scope): HttpReply {
+export interface SentProof {
+  readonly leafHash: Uint8Array;
+  readonly root: Uint8Array;
+  readonly path: readonly Uint8Array[];
+  readonly leafIndex: number;
+  readonly leafCount: number | null;
+}
+
+/** Answers `{valid, leaf_hash, <root>}` with the hashes as they were sent. */
+export function checkProof(
+  body: Uint8Array,
+  scope: Scope,
+  rootName: string,
+  verify: (proof: SentProof) => boolean,
+): HttpReply {
   if (!scope.canRead && !scope.canAdmin) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
-  const { leafHash, merkleRoot, proofPath, leafIndex, leafCount } = readBody(body, PROOF);
+  const { leafHash, root, proofPath, leafIndex, leafCount } = readBody(body, proofShape(rootName));
   if (proofPath.length > PATH_ITEMS_MAX) {
     throw new CodedError("INVALID_FIELD_VALUE", `proof_path exceeds maximum length of ${PATH_ITEMS_MAX}`);
   }
-  const proof = {
+  const valid = verify({
     leafHash: hash(leafHash, "leaf_hash"),
-    merkleRoot: hash(merkleRoot, "merkle_root"),
+    root: hash(root, rootName),
     path: proofPath.map((sibling, index) => hash(sibling, `proof_path/${index}`)),
-    leafIndex,
-  };
-  const isValid = leafCount === null ? verifyPath(proof) : verifyInclusion({ ...proof, leafCount });
-  return jsonReply({ valid: isValid, leaf_hash: leafHash, merkle_root: merkleRoot });
+    ...{ leafIndex, leafCount },
+  });
+  return jsonReply({ valid, leaf_hash: leafHash, [rootName]: root });
+}
+
+/** With `leaf_count` the tree's exact depth is demanded; without it only what the path itself bounds. No `0x` (§1.2). */
+function verifyProof({ body }: HttpRequest, scope: Scope): HttpReply {
+  return checkProof(body, scope, "merkle_root", ({ root: merkleRoot, leafCount, ...proof }) =>
+    leafCount === null ? verifyPath({ ...proof, merkleRoot }) : verifyInclusion({ ...proof, merkleRoot, leafCount }),
+  );
 }
 
 function hash(value: string, name: string): Uint8Array {

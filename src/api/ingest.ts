@@ -4,6 +4,7 @@ import type { Submissions } from "../base/submissions.js";
 import type { Route } from "../transport/http.js";
 import type { Scope } from "../verify/scope.js";
 import type { Verifier } from "../verify/verifier.js";
+import type { IngestForm } from "../verify/verify-request.js";
 import { authenticated } from "./access.js";
 
 export interface IngestRouteOptions {
@@ -27,17 +28,25 @@ function flowOf(scope: Scope, bytes: number): string {
 }
 
 /**
- * `POST /api/v1/ves/events/ingest` (ves-protocol §4.2). This thread only admits the body and sends the answer: parsing
- * and signatures are the workers', the order and the answer's bytes are the lane's.
+ * `POST /api/v1/ves/events/ingest` (ves-protocol §4.2) and `POST /api/v1/events/ingest` (wire-api A.3), whose events carry
+ * no signature: the credential vouches. This thread only admits the body and sends the answer: parsing and signatures are
+ * the workers', the order and the answer's bytes are the lane's.
  */
-export function ingestRoute(options: IngestRouteOptions): Route {
+export function ingestRoutes(options: IngestRouteOptions): Route[] {
+  return [
+    ingestRoute(options, "/api/v1/ves/events/ingest", "ves"),
+    ingestRoute(options, "/api/v1/events/ingest", "legacy"),
+  ];
+}
+
+function ingestRoute(options: IngestRouteOptions, path: string, form: IngestForm): Route {
   const { authenticator, submissions, verifier, newBatchId, onAnswered } = options;
-  const route = { method: "POST", path: "/api/v1/ves/events/ingest", body: "json" } as const;
+  const route = { method: "POST", path, body: "json" } as const;
   return authenticated(authenticator, route, async ({ body }, { scope }) => {
     const startedMs = performance.now();
     const flow = flowOf(scope, body.length);
     const { requestId, answer } = submissions.open<Uint8Array>(body.length, flow);
-    verifier.verify({ requestId, batchId: newBatchId(), scope, body }, flow);
+    verifier.verify({ form, requestId, batchId: newBatchId(), scope, body }, flow);
     const reply = await answer;
     onAnswered(performance.now() - startedMs);
     return { status: 200, body: reply };

@@ -46,7 +46,7 @@ function logRoute({ authenticator, source, shutdown }: LogRoutesOptions): Route 
   });
 }
 
-/** `GET /api/v1/head`: where the log ends and, with `tenant_id` and `store_id`, where that stream ends (0 = unused). */
+/** `GET /api/v1/head`: where the log ends and, with `tenant_id` and `store_id`, where that stream's VES and legacy events end (0 = none). */
 function headRoute({ authenticator, source, reader }: LogRoutesOptions): Route {
   return authenticated(authenticator, { method: "GET", path: "/api/v1/head" }, async ({ query }, { scope }) => {
     const { logId, epoch, nextOffset } = source.head;
@@ -58,7 +58,11 @@ function headRoute({ authenticator, source, reader }: LogRoutesOptions): Route {
     const tenantId = requiredUuid(query, "tenant_id");
     const storeId = requiredUuid(query, "store_id");
     authorizeRead(scope, tenantId, storeId);
-    return jsonReply({ head_sequence: await reader.streamHead(tenantId, storeId), ...log });
+    const heads = await Promise.all([
+      reader.streamHead(tenantId, storeId),
+      reader.streamHead(tenantId, storeId, "event"),
+    ]);
+    return jsonReply({ head_sequence: heads[0], legacy_head_sequence: heads[1], ...log });
   });
 }
 

@@ -17,11 +17,24 @@ export function entriesReply(
   name: string,
   entries: readonly LogEntry[],
 ): HttpReply {
+  return listReply(
+    members,
+    name,
+    entries.map(({ frame }) => frame),
+  );
+}
+
+/** The same of any JSON texts. */
+export function listReply(
+  members: Readonly<Record<string, unknown>>,
+  name: string,
+  items: readonly Uint8Array[],
+): HttpReply {
   const head = Buffer.from(`${JSON.stringify(members).slice(0, -1)},"${name}":[`, "utf8");
   const parts: Uint8Array[] = [head];
-  entries.forEach(({ frame }, index) => {
+  items.forEach((item, index) => {
     if (index > 0) parts.push(COMMA);
-    parts.push(frame);
+    parts.push(item);
   });
   parts.push(END);
   return { status: 200, body: Buffer.concat(parts) };

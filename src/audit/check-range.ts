@@ -3,9 +3,11 @@
  * head that was read before never change, so the ranges need no common snapshot; no read transaction outlives a range.
  */
 import type { Ed25519 } from "../protocol/ed25519.js";
+import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
 import { EntryChecker, type EntryClaims } from "./check-entry.js";
+import { LegacyEntryChecker } from "./check-legacy-entry.js";
 import { type Entry, type EntryRow, EntryRows } from "./entry-rows.js";
 import { References } from "./references.js";
 
@@ -19,26 +21,30 @@ export interface Range {
 export interface CheckedRange extends Range {
   /** The first bad entry; the columns end before it. */
   readonly finding: Finding | null;
+  /** As stored: index into ENTRY_KINDS. */
+  readonly kinds: Float64Array;
   readonly streamRefs: Float64Array;
   readonly sequenceNumbers: Float64Array;
   readonly entityRefs: Float64Array;
   readonly sequencedAtMs: Float64Array;
   /** -1 = the event did not ask for one. */
   readonly baseVersions: Float64Array;
-  readonly commands: number;
+  /** By kind. */
+  readonly commands: readonly number[];
 }
-
-/** The only kind of entry this audit knows. */
-const KIND_VES_EVENT = 0;
 
 export class RangeChecker {
   readonly #rows: EntryRows;
-  readonly #checker: EntryChecker;
+  readonly #checkers: Readonly<Record<EntryKind, Pick<EntryChecker, "check">>>;
 
   /** `ed25519` null = signatures are not checked. */
   constructor(db: Connection, ed25519: Ed25519 | null) {
     this.#rows = new EntryRows(db);
-    this.#checker = new EntryChecker(new References(db), ed25519);
+    const references = new References(db);
+    this.#checkers = {
+      ves_event: new EntryChecker(references, ed25519),
+      event: new LegacyEntryChecker(references, ed25519),
+    };
   }
 
   check(range: Range): CheckedRange {
@@ -55,25 +61,28 @@ export class RangeChecker {
   #checkSlice(entries: readonly Entry[], columns: RangeColumns): void {
     expectFact(entries.length > 0, "there is no entry at this offset, though the log goes on");
     for (const entry of entries) {
-      const [offset, kind] = entry.row;
+      const [offset, number] = entry.row;
       if (offset !== columns.next) throw new AuditFault(`there is no entry at this offset: the next one is ${offset}`);
-      if (kind !== KIND_VES_EVENT) throw new AuditFault(`the entry is of kind ${kind}, which this build does not know`);
-      columns.add(entry.row, this.#checker.check(entry));
+      const kind = ENTRY_KINDS[number];
+      if (kind === undefined) throw new AuditFault(`the entry is of kind ${number}, which this build does not know`);
+      columns.add(entry.row, this.#checkers[kind].check(entry));
     }
   }
 }
 
 class RangeColumns {
+  readonly #kinds;
   readonly #streamRefs;
   readonly #sequenceNumbers;
   readonly #entityRefs;
   readonly #sequencedAtMs;
   readonly #baseVersions;
-  #commands = 0;
+  readonly #commands = ENTRY_KINDS.map(() => 0);
   #count = 0;
 
   constructor(readonly range: Range) {
     const size = range.to - range.from;
+    this.#kinds = new Float64Array(size);
     this.#streamRefs = new Float64Array(size);
     this.#sequenceNumbers = new Float64Array(size);
     this.#entityRefs = new Float64Array(size);
@@ -88,18 +97,20 @@ class RangeColumns {
 
   add(row: EntryRow, { baseVersion, hasCommand }: EntryClaims): void {
     const at = this.#count++;
+    this.#kinds[at] = row[1];
     this.#streamRefs[at] = row[2];
     this.#sequenceNumbers[at] = row[3];
     this.#entityRefs[at] = row[4];
     this.#sequencedAtMs[at] = row[6];
     this.#baseVersions[at] = baseVersion;
-    if (hasCommand) this.#commands += 1;
+    if (hasCommand) this.#commands[row[1]]! += 1;
   }
 
   end(finding: Finding | null): CheckedRange {
     const count = this.#count;
     return {
       ...{ ...this.range, finding, commands: this.#commands },
+      kinds: this.#kinds.subarray(0, count),
       streamRefs: this.#streamRefs.subarray(0, count),
       sequenceNumbers: this.#sequenceNumbers.subarray(0, count),
       entityRefs: this.#entityRefs.subarray(0, count),

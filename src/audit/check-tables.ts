@@ -1,11 +1,14 @@
 /** What the tables beside the entries must say, in one snapshot, after every entry of that snapshot went through the order. */
 import { migrationsPath } from "../base/asset-paths.js";
 import { parseUuid } from "../base/ids.js";
+import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { schemaDifferences } from "../store/sqlite/expected-schema.js";
 import type { Finding } from "./audit-fault.js";
 import { checkCommitments } from "./check-commitments.js";
+import { checkLegacyCommitments } from "./check-legacy-commitments.js";
 import type { OrderCheck } from "./order-check.js";
+import { hasLegacyTables } from "./references.js";
 
 export function checkTables(db: Connection, order: OrderCheck): Finding[] {
   const rows = [
@@ -14,8 +17,10 @@ export function checkTables(db: Connection, order: OrderCheck): Finding[] {
     ...checkStreams(db, order),
     ...checkEntities(db, order),
     ...checkCommands(db, order),
+    ...checkCommitments(db),
+    ...checkLegacyCommitments(db),
   ];
-  return [...rows, ...checkCommitments(db)].map((message) => ({ offset: null, message }));
+  return rows.map((message) => ({ offset: null, message }));
 }
 
 /** SQLite's own check of pages, indexes and constraints; the first problem only. */
@@ -38,11 +43,16 @@ function checkSchema(db: Connection): string[] {
 }
 
 function* checkStreams(db: Connection, order: OrderCheck): Iterable<string> {
+  const heads = hasLegacyTables(db) ? "ves_head, legacy_head" : "ves_head, 0";
   let used = 0;
-  for (const [ref, head] of db.prepare("SELECT ref, ves_head FROM streams").raw().iterate() as Rows) {
-    const counted = order.headOf(ref);
-    if (counted > 0) used += 1;
-    if (head !== counted) yield `stream ${ref} says its head is ${head}, its entries end at ${counted}`;
+  for (const [ref, ...stored] of db.prepare(`SELECT ref, ${heads} FROM streams`).raw().iterate() as Heads) {
+    const counted = ENTRY_KINDS.map((kind) => order.headOf(ref, kind));
+    if (counted.some((head) => head > 0)) used += 1;
+    for (const [kind, head] of counted.entries()) {
+      if (stored[kind] === head) continue;
+      const events = KIND_NAMES[ENTRY_KINDS[kind]!];
+      yield `stream ${ref} says its head is ${stored[kind]}, its ${events} entries end at ${head}`;
+    }
   }
   if (used !== order.streams) yield `${order.streams} streams have entries, ${used} are stored`;
 }
@@ -59,8 +69,15 @@ function* checkEntities(db: Connection, order: OrderCheck): Iterable<string> {
 
 /** Each entry's own command was found: as many rows as entries with one means that there is no other. */
 function* checkCommands(db: Connection, order: OrderCheck): Iterable<string> {
-  const stored = db.prepare("SELECT count(*) FROM commands").pluck().get() as number;
-  if (stored !== order.commands) yield `${stored} command ids are stored, ${order.commands} entries have one`;
+  const tables: readonly [EntryKind, string][] = [["ves_event", "commands"]];
+  for (const [kind, table] of hasLegacyTables(db) ? [...tables, ["event", "legacy_commands"] as const] : tables) {
+    const stored = db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+    const counted = order.commandsOf(kind);
+    if (stored !== counted) yield `${stored} command ids are stored, ${counted} ${KIND_NAMES[kind]} entries have one`;
+  }
 }
 
+const KIND_NAMES: Readonly<Record<EntryKind, string>> = { ves_event: "VES", event: "legacy" };
+
 type Rows = IterableIterator<readonly [ref: number, count: number]>;
+type Heads = IterableIterator<readonly [ref: number, vesHead: number, legacyHead: number]>;

@@ -2,8 +2,10 @@
  * Rows of the log in bulk. Integers come as rows; the bytes of many entries come as one value, because a Buffer per entry
  * costs as much as all hashing of it. Both statements read rows that never change, so they need no common snapshot.
  */
+import { ENTRY_KINDS } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { AuditFault, expectFact } from "./audit-fault.js";
+import { hasLegacyTables } from "./references.js";
 
 /** `bytesLength`: of the entry's five byte columns together; null = one is missing. */
 export type EntryRow = readonly [
@@ -25,14 +27,15 @@ export type EntryRow = readonly [
 /** Columns from the first on that must be integers. */
 const INTEGERS = 8;
 
-const COLUMNS = `e."offset", e.kind, e.stream_ref, e.sequence_number, e.entity_ref, e.event_type_ref,
+/** `own`: what only one kind of event has, its agent's signature or the hash of a legacy payload. */
+const columns = (own: string) => `e."offset", e.kind, e.stream_ref, e.sequence_number, e.entity_ref, e.event_type_ref,
   e.sequenced_at_ms, e.sequencer_ref, e.frame_crc32, n.stream_ref,
-  octet_length(e.event_id) + octet_length(e.signing_hash) + octet_length(e.agent_signature)
+  octet_length(e.event_id) + octet_length(e.signing_hash) + octet_length(${own})
     + octet_length(e.receipt_signature) + octet_length(e.envelope),
   octet_length(n.entity_type), octet_length(n.entity_id)`;
 
-const BYTES =
-  "e.event_id || e.signing_hash || e.agent_signature || e.receipt_signature || e.envelope || n.entity_type || n.entity_id";
+const bytesOf = (own: string) =>
+  `e.event_id || e.signing_hash || ${own} || e.receipt_signature || e.envelope || n.entity_type || n.entity_id`;
 
 const ROWS = `FROM entries e LEFT JOIN entities n ON n.ref = e.entity_ref
   WHERE e."offset" >= ? AND e."offset" < ? ORDER BY e."offset"`;
@@ -42,6 +45,11 @@ export const SIGNING_HASH_AT = 16;
 export const AGENT_SIGNATURE_AT = SIGNING_HASH_AT + 32;
 export const RECEIPT_SIGNATURE_AT = AGENT_SIGNATURE_AT + 64;
 export const ENVELOPE_AT = RECEIPT_SIGNATURE_AT + 64;
+
+/** The same of a legacy event. */
+export const PAYLOAD_HASH_AT = AGENT_SIGNATURE_AT;
+export const LEGACY_RECEIPT_SIGNATURE_AT = PAYLOAD_HASH_AT + 32;
+const LEGACY_ENVELOPE_AT = LEGACY_RECEIPT_SIGNATURE_AT + 64;
 
 /** Entries asked for at once. */
 const SLICE_ENTRIES_MAX = 128;
@@ -67,9 +75,12 @@ export class EntryRows {
   readonly #bytes;
 
   constructor(db: Connection) {
-    this.#rows = db.prepare(`SELECT ${COLUMNS} ${ROWS}`).raw();
+    const own = hasLegacyTables(db) ? "coalesce(e.agent_signature, e.payload_hash)" : "e.agent_signature";
+    this.#rows = db.prepare(`SELECT ${columns(own)} ${ROWS}`).raw();
     // group_concat takes them in the order of the subquery: SQLite keeps it for aggregates that depend on it.
-    this.#bytes = db.prepare(`SELECT CAST(group_concat(b, '') AS BLOB) FROM (SELECT ${BYTES} AS b ${ROWS})`).pluck();
+    this.#bytes = db
+      .prepare(`SELECT CAST(group_concat(b, '') AS BLOB) FROM (SELECT ${bytesOf(own)} AS b ${ROWS})`)
+      .pluck();
   }
 
   /** Entries from offset `from` on, at least one unless there is none below `to`. Throws what SQLite throws. */
@@ -113,12 +124,13 @@ function fitting(rows: EntryRow[]): EntryRow[] {
 function entryAt(row: EntryRow, bytes: Buffer, start: number): Entry {
   for (let column = 0; column < INTEGERS; column++)
     if (!Number.isSafeInteger(row[column])) throw new AuditFault("a column of it holds no integer");
-  const [, , streamRef, , , , , , , entityStreamRef, length, entityTypeLength, entityIdLength] = row;
+  const [, kind, streamRef, , , , , , , entityStreamRef, length, entityTypeLength, entityIdLength] = row;
+  const envelopeAt = ENTRY_KINDS[kind] === "event" ? LEGACY_ENVELOPE_AT : ENVELOPE_AT;
   const hasEntity = entityStreamRef === streamRef && entityTypeLength !== null && entityIdLength !== null;
   if (!hasEntity) throw new AuditFault("its entity is not stored, or belongs to another stream");
-  if (length === null || length < ENVELOPE_AT) throw new AuditFault("a column of it is missing or too short");
+  if (length === null || length < envelopeAt) throw new AuditFault("a column of it is missing or too short");
   const envelopeEnd = start + length;
   const entityId = envelopeEnd + entityTypeLength;
-  const places = { envelope: start + ENVELOPE_AT, envelopeEnd, entityType: envelopeEnd, entityId };
+  const places = { envelope: start + envelopeAt, envelopeEnd, entityType: envelopeEnd, entityId };
   return { row, bytes, start, ...places, end: entityId + entityIdLength };
 }

@@ -1,38 +1,41 @@
 /**
- * What must hold from one entry to the next: sequence numbers without a gap per stream, versions that count an entity's
+ * What must hold from one entry to the next: sequence numbers without a gap per stream and kind, versions that count an entity's
  * events, time that never runs back. Memory: 8 bytes per entity and per stream.
  */
+import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
 import type { Finding } from "./audit-fault.js";
 import type { CheckedRange } from "./check-range.js";
 
 export class OrderCheck {
-  readonly #heads = new RefCounts();
+  /** By kind, as stored. */
+  readonly #heads = ENTRY_KINDS.map(() => new RefCounts());
+  readonly #streams = new RefCounts();
   readonly #versions = new RefCounts();
   #lastMs = 0;
   #nextOffset = 0;
-  #commands = 0;
+  readonly #commands = ENTRY_KINDS.map(() => 0);
 
   /** Entries in order so far. */
   get nextOffset(): number {
     return this.#nextOffset;
   }
 
-  /** Command ids so far. */
-  get commands(): number {
-    return this.#commands;
+  /** Command ids of the kind so far. */
+  commandsOf(kind: EntryKind): number {
+    return this.#commands[ENTRY_KINDS.indexOf(kind)]!;
   }
 
   get streams(): number {
-    return this.#heads.used;
+    return this.#streams.used;
   }
 
   get entities(): number {
     return this.#versions.used;
   }
 
-  /** Last sequence number of a stream. */
-  headOf(streamRef: number): number {
-    return this.#heads.get(streamRef);
+  /** Last sequence number of a stream's events of the kind. */
+  headOf(streamRef: number, kind: EntryKind): number {
+    return this.#heads[ENTRY_KINDS.indexOf(kind)]!.get(streamRef);
   }
 
   /** Events of an entity. */
@@ -42,21 +45,24 @@ export class OrderCheck {
 
   /** Takes the range that begins at `nextOffset`. Returns the first bad entry of it, its own finding included. */
   take(range: CheckedRange): Finding | null {
-    const { streamRefs, sequenceNumbers, entityRefs, sequencedAtMs, baseVersions } = range;
+    const { kinds, streamRefs, sequenceNumbers, entityRefs, sequencedAtMs, baseVersions } = range;
     for (let at = 0; at < streamRefs.length; at++) {
       const message =
-        this.#judgeNumber(streamRefs[at]!, sequenceNumbers[at]!) ??
+        this.#judgeNumber(kinds[at]!, streamRefs[at]!, sequenceNumbers[at]!) ??
         this.#judgeVersion(entityRefs[at]!, baseVersions[at]!) ??
         this.#judgeTime(sequencedAtMs[at]!);
       if (message !== null) return { offset: range.from + at, message };
     }
     this.#nextOffset = range.from + streamRefs.length;
-    this.#commands += range.commands;
+    range.commands.forEach((count, kind) => {
+      this.#commands[kind]! += count;
+    });
     return range.finding;
   }
 
-  #judgeNumber(streamRef: number, sequenceNumber: number): string | null {
-    const expected = this.#heads.increment(streamRef);
+  #judgeNumber(kind: number, streamRef: number, sequenceNumber: number): string | null {
+    this.#streams.increment(streamRef);
+    const expected = this.#heads[kind]!.increment(streamRef);
     return sequenceNumber === expected
       ? null
       : `its sequence number is ${sequenceNumber}, the stream's next is ${expected}`;

@@ -25,8 +25,15 @@ export interface EventTypeRow {
 }
 
 export interface SequencerRow {
+  readonly sequencerId: Uuid;
   readonly publicKey: Uint8Array;
   readonly inFrame: Buffer;
+}
+
+/** False = a database from before there were legacy events, a backup for example. */
+export function hasLegacyTables(db: Connection): boolean {
+  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'legacy_commands'");
+  return table.get() !== undefined;
 }
 
 const KEYS_KEPT_MAX = 10_000;
@@ -49,6 +56,9 @@ export class References {
         )
         .pluck(),
       command: db.prepare("SELECT 1 FROM commands WHERE stream_ref = ? AND command_id = ?").pluck(),
+      legacyCommand: hasLegacyTables(db)
+        ? db.prepare("SELECT 1 FROM legacy_commands WHERE stream_ref = ? AND command_id = ?").pluck()
+        : null,
     };
   }
 
@@ -80,6 +90,10 @@ export class References {
     return this.#sql.command.get(streamRef, commandId) === 1;
   }
 
+  hasLegacyCommand(streamRef: number, commandId: Uint8Array): boolean {
+    return this.#sql.legacyCommand?.get(streamRef, commandId) === 1;
+  }
+
   #readStream(ref: number): StreamRow | undefined {
     const row = this.#sql.stream.get(ref) as { tenant_id: Buffer; store_id: Buffer } | undefined;
     if (row === undefined) return undefined;
@@ -103,8 +117,9 @@ export class References {
   #readSequencer(ref: number): SequencerRow | undefined {
     const row = this.#sql.sequencer.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;
     if (row === undefined) return undefined;
-    const inFrame = Buffer.from(`,"receipt":{"sequencerId":"${uuidFromBytes(row.sequencer_id)}","eventId":"`);
-    return { publicKey: row.public_key, inFrame };
+    const sequencerId = uuidFromBytes(row.sequencer_id);
+    const inFrame = Buffer.from(`,"receipt":{"sequencerId":"${sequencerId}","eventId":"`);
+    return { sequencerId, publicKey: row.public_key, inFrame };
   }
 }
 

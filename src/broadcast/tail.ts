@@ -74,7 +74,7 @@ export class Tail {
         if (entries.length >= entriesMax || bytes >= this.#options.pageBytesMax) return { entries, nextOffset };
         const entry = page.entries[index]!;
         nextOffset += 1;
-        if (!matches(entry, entry.entityType, entry.entityId)) continue;
+        if (!matches(entry, entry.entityType, entry.entityId, entry.kind)) continue;
         entries.push(entry);
         bytes += entry.frame.length;
       }

@@ -3,16 +3,18 @@ import type { Clock } from "../base/clock.js";
 import { Disposals } from "../base/disposal.js";
 import type { UuidSource } from "../base/ids.js";
 import type { Lane } from "../lane/lane.js";
-import type { CommitmentReader } from "../store/commitment-contract.js";
+import type { CommitmentReader, CommitmentSeries } from "../store/commitment-contract.js";
 import { type AutoCommitThresholds, AutoCommitter } from "./auto-committer.js";
 import { type CacheBounds, CommitmentDirectory } from "./commitment-directory.js";
 import { Committer, type CommitterOptions } from "./committer.js";
 import { InclusionProofs } from "./inclusion-proofs.js";
-import { TreeBuilder } from "./tree-builder.js";
+import type { TreeBuilder } from "./tree-builder.js";
 import { TreeCache } from "./tree-cache.js";
 
 export interface CommitmentsOptions {
-  readonly folder: string;
+  /** Whose events: each series of a stream has its own numbers and its own chain. */
+  readonly series: CommitmentSeries;
+  readonly builder: TreeBuilder;
   readonly reader: CommitmentReader;
   readonly lane: Pick<Lane, "command">;
   readonly clock: Clock;
@@ -26,7 +28,6 @@ export interface CommitmentsOptions {
 
 export interface CommitmentLimits {
   readonly eventsMax: number;
-  readonly buildsMax: number;
   readonly treeBytesMax: number;
   readonly commitmentCache: CacheBounds;
   readonly proofCache: CacheBounds;
@@ -35,7 +36,6 @@ export interface CommitmentLimits {
 
 export class Commitments implements AsyncDisposable {
   readonly reader: CommitmentReader;
-  readonly builder: TreeBuilder;
   readonly trees: TreeCache;
   readonly directory: CommitmentDirectory;
   readonly proofs: InclusionProofs;
@@ -43,11 +43,10 @@ export class Commitments implements AsyncDisposable {
   readonly #disposals = new Disposals();
 
   constructor(options: CommitmentsOptions) {
-    const { folder, reader, limits, clock, shutdown, onFailure } = options;
+    const { series, builder, reader, limits, clock, shutdown, onFailure } = options;
     const { automatic } = limits;
     this.reader = reader;
-    this.builder = this.#disposals.use(new TreeBuilder({ folder, buildsMax: limits.buildsMax }));
-    this.trees = new TreeCache(this.builder, limits.treeBytesMax);
+    this.trees = new TreeCache(builder, limits.treeBytesMax, series);
     this.directory = new CommitmentDirectory(reader, limits.commitmentCache);
     this.proofs = new InclusionProofs({
       reader,
@@ -55,8 +54,8 @@ export class Commitments implements AsyncDisposable {
       trees: this.trees,
       cache: limits.proofCache,
     });
-    const { builder, trees } = this;
-    this.committer = new Committer({ ...options, builder, trees, eventsMax: limits.eventsMax });
+    const { trees } = this;
+    this.committer = new Committer({ ...options, trees, eventsMax: limits.eventsMax });
     const { committer } = this;
     const { intervalMs } = automatic;
     this.#disposals.use(

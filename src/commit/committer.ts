@@ -8,7 +8,7 @@ import type { UuidSource } from "../base/ids.js";
 import { judgeRange } from "../lane/decide-commitment.js";
 import type { Lane } from "../lane/lane.js";
 import type { MerkleStream } from "../protocol/merkle.js";
-import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
+import type { Commitment, CommitmentReader, CommitmentSeries } from "../store/commitment-contract.js";
 import type { TreeBuilder, TreeTask } from "./tree-builder.js";
 import type { TreeCache } from "./tree-cache.js";
 
@@ -16,6 +16,7 @@ import type { TreeCache } from "./tree-cache.js";
 export type CommitTrigger = "request" | "automatic";
 
 export interface CommitterOptions {
+  readonly series: CommitmentSeries;
   readonly reader: CommitmentReader;
   readonly builder: TreeBuilder;
   readonly trees: TreeCache;
@@ -39,21 +40,21 @@ export class Committer {
    */
   async commit(range: TreeTask, trigger: CommitTrigger): Promise<Commitment> {
     const startedMs = performance.now();
-    const { reader, builder, trees, lane, newBatchId, eventsMax } = this.#options;
+    const { series, reader, builder, trees, lane, newBatchId, eventsMax } = this.#options;
     const { tenantId, storeId, sequenceStart, sequenceEnd } = range;
     // Asked before the work, so that a range that cannot be committed costs no tree.
-    const verdict = judgeRange(range, await reader.chainState(tenantId, storeId, sequenceStart));
+    const verdict = judgeRange(range, await reader.chainState(tenantId, storeId, sequenceStart), series);
     if (verdict.kind === "refused") throw new CodedError(verdict.refusal.code, verdict.refusal.message);
     if (verdict.kind === "stored") return verdict.commitment;
     if (sequenceEnd - sequenceStart >= eventsMax) {
       throw new CodedError("BATCH_TOO_LARGE", `a commitment covers at most ${eventsMax} events`);
     }
     // Crash from here to the lane's flush: no commitment. The next request, or the next tick, starts over from rows.
-    const tree = await builder.build(range);
+    const { tree, stateRoot } = await builder.build(series, range, series === "legacy");
     const batchId = newBatchId();
     const commitment = await lane.command<Commitment>({
       kind: "commit_range",
-      ...{ batchId, tenantId, storeId, sequenceStart, sequenceEnd },
+      ...{ series, stateRoot, batchId, tenantId, storeId, sequenceStart, sequenceEnd },
       merkleRoot: tree.root.slice(),
     });
     // Crash from here on: the commitment is durable and unanswered. The same range again is answered with it.

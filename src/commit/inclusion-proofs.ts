@@ -6,7 +6,6 @@ import { LRUCache } from "lru-cache";
 import { toHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
-import { pathDirections } from "../protocol/merkle-proof.js";
 import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
 import type { CacheBounds, CommitmentDirectory } from "./commitment-directory.js";
 import type { TreeCache } from "./tree-cache.js";
@@ -66,7 +65,7 @@ export class InclusionProofs {
       leaf_hash: toHex(tree.leaf(leafIndex)),
       leaf_index: leafIndex,
       proof_path: tree.path(leafIndex).map(toHex),
-      directions: pathDirections(leafIndex, tree.depth),
+      directions: tree.directions(leafIndex),
     };
     this.#known.set(name, proof);
     return proof;

@@ -8,7 +8,9 @@ import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
+import { LegacyTree } from "../protocol/legacy-merkle.js";
 import { MerkleTree } from "../protocol/merkle-tree.js";
+import type { CommitmentSeries } from "../store/commitment-contract.js";
 
 export interface TreeWorkerData {
   readonly folder: string;
@@ -22,6 +24,25 @@ export interface TreeTask {
   readonly sequenceEnd: number;
 }
 
+/** What crosses to the thread. */
+export interface TreeJob extends TreeTask {
+  readonly series: CommitmentSeries;
+  /** The state root that follows from rows is wanted too: of a legacy range that is to be committed. */
+  readonly withStateRoot: boolean;
+}
+
+export interface TreeNodes {
+  readonly nodes: Uint8Array<ArrayBuffer>;
+  readonly stateRoot: Uint8Array | null;
+}
+
+export type CommitmentTree = MerkleTree | LegacyTree;
+
+export interface BuiltTree {
+  readonly tree: CommitmentTree;
+  readonly stateRoot: Uint8Array | null;
+}
+
 export interface TreeBuilderOptions extends TreeWorkerData {
   readonly buildsMax: number;
 }
@@ -32,7 +53,7 @@ const NICE_INCREMENT = 5;
 export class TreeBuilder implements AsyncDisposable {
   readonly #pool: Piscina;
   readonly #buildsMax: number;
-  readonly #building = new Map<string, Promise<MerkleTree>>();
+  readonly #building = new Map<string, Promise<BuiltTree>>();
 
   constructor({ folder, buildsMax }: TreeBuilderOptions) {
     this.#buildsMax = buildsMax;
@@ -52,15 +73,15 @@ export class TreeBuilder implements AsyncDisposable {
     return this.#building.size;
   }
 
-  build({ tenantId, storeId, sequenceStart, sequenceEnd }: TreeTask): Promise<MerkleTree> {
-    const name = `${tenantId}${storeId}:${sequenceStart}:${sequenceEnd}`;
+  build(series: CommitmentSeries, range: TreeTask, withStateRoot = false): Promise<BuiltTree> {
+    const { tenantId, storeId, sequenceStart, sequenceEnd } = range;
+    const name = `${series}:${tenantId}${storeId}:${sequenceStart}:${sequenceEnd}:${withStateRoot}`;
     const running = this.#building.get(name);
     if (running !== undefined) return running;
     if (this.#building.size >= this.#buildsMax)
       throw new CodedError("OVERLOADED", "too many Merkle trees in the making");
-    const tree = this.#run({ tenantId, storeId, sequenceStart, sequenceEnd }).finally(() =>
-      this.#building.delete(name),
-    );
+    const job = { series, tenantId, storeId, sequenceStart, sequenceEnd, withStateRoot };
+    const tree = this.#run(job).finally(() => this.#building.delete(name));
     this.#building.set(name, tree);
     return tree;
   }
@@ -69,8 +90,9 @@ export class TreeBuilder implements AsyncDisposable {
     await this.#pool.destroy();
   }
 
-  async #run(task: TreeTask): Promise<MerkleTree> {
-    const nodes = (await this.#pool.run(task)) as Uint8Array<ArrayBuffer>;
-    return new MerkleTree(task.sequenceEnd - task.sequenceStart + 1, nodes);
+  async #run(job: TreeJob): Promise<BuiltTree> {
+    const { nodes, stateRoot } = (await this.#pool.run(job)) as TreeNodes;
+    const Tree = job.series === "legacy" ? LegacyTree : MerkleTree;
+    return { tree: new Tree(job.sequenceEnd - job.sequenceStart + 1, nodes), stateRoot };
   }
 }

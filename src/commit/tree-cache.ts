@@ -2,9 +2,8 @@ import { LRUCache } from "lru-cache";
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
 import type { Uuid } from "../base/ids.js";
-import type { MerkleTree } from "../protocol/merkle-tree.js";
-import type { Commitment } from "../store/commitment-contract.js";
-import type { TreeBuilder } from "./tree-builder.js";
+import type { Commitment, CommitmentSeries } from "../store/commitment-contract.js";
+import type { CommitmentTree, TreeBuilder } from "./tree-builder.js";
 
 /**
  * Whole trees of recent commitments, by batch id. A proof from a tree that is here hashes nothing and reads no row.
@@ -12,11 +11,13 @@ import type { TreeBuilder } from "./tree-builder.js";
  */
 export class TreeCache {
   readonly #builder: TreeBuilder;
-  readonly #trees: LRUCache<Uuid, MerkleTree> | null;
+  readonly #series: CommitmentSeries;
+  readonly #trees: LRUCache<Uuid, CommitmentTree> | null;
 
   /** `bytesMax` 0 = keep none. */
-  constructor(builder: TreeBuilder, bytesMax: number) {
+  constructor(builder: TreeBuilder, bytesMax: number, series: CommitmentSeries) {
     this.#builder = builder;
+    this.#series = series;
     this.#trees =
       bytesMax === 0 ? null : new LRUCache({ maxSize: bytesMax, sizeCalculation: (tree) => tree.nodes.byteLength });
   }
@@ -25,14 +26,14 @@ export class TreeCache {
     return this.#trees?.calculatedSize ?? 0;
   }
 
-  put(batchId: Uuid, tree: MerkleTree): void {
+  put(batchId: Uuid, tree: CommitmentTree): void {
     this.#trees?.set(batchId, tree);
   }
 
-  async of(commitment: Commitment): Promise<MerkleTree> {
+  async of(commitment: Commitment): Promise<CommitmentTree> {
     const known = this.#trees?.get(commitment.batchId);
     if (known !== undefined) return known;
-    const tree = await this.#builder.build(commitment);
+    const { tree } = await this.#builder.build(this.#series, commitment);
     assert(
       bytesEqual(tree.root, commitment.merkleRoot),
       `events of commitment ${commitment.batchId} are not those it covers`,

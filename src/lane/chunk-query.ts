@@ -1,5 +1,6 @@
 import { entityKey, idKey, streamKey } from "../store/chunk-key.js";
 import { type AgentKeyRef, type ChunkQuery, KEY_PURPOSE_SIGNING } from "../store/contract.js";
+import type { LegacyRequest } from "../verify/legacy-request.js";
 import type { VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
 import type { LaneItem } from "./lane-item.js";
 
@@ -22,6 +23,7 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
   const first = (key: string): boolean => seen.size < seen.add(key).size;
   for (const item of items) {
     if (item.kind === "ingest") addRequest(query, item.request, keyEpoch, first);
+    else if (item.kind === "ingest_legacy") addLegacyRequest(query, item.request, first);
     else if (item.kind === "revoke_agent_key") query.agentKeys.push(item.ref);
     else if (item.kind === "create_api_key") query.apiKeyHashes.push(item.key.keyHash);
     else if (item.kind === "revoke_api_key") query.apiKeyHashes.push(item.keyHash);
@@ -53,18 +55,35 @@ function addRequest(
     if (first(entityKey(tenantId, storeId, entityType, entityId))) {
       query.entities.push({ tenantId, storeId, entityType, entityId });
     }
-    if (commandId !== null) query.commands.push({ tenantId, storeId, commandId });
+    if (commandId !== null) query.commands.push({ kind: "ves_event", tenantId, storeId, commandId });
     if (request.keyEpoch !== keyEpoch) query.agentKeys.push(signingKeyRef(request, event));
+  }
+}
+
+function addLegacyRequest(
+  query: Writable<ChunkQuery>,
+  { tenantId, storeId, events }: LegacyRequest,
+  first: (key: string) => boolean,
+): void {
+  if (first(streamKey(tenantId, storeId))) query.streams.push({ tenantId, storeId });
+  for (const event of events) {
+    if (event.stage === "refused") continue;
+    const { eventId, entityType, entityId, commandId } = event;
+    if (first(idKey(eventId))) query.eventIds.push(eventId);
+    if (first(entityKey(tenantId, storeId, entityType, entityId))) {
+      query.entities.push({ tenantId, storeId, entityType, entityId });
+    }
+    if (commandId !== null) query.commands.push({ kind: "event", tenantId, storeId, commandId });
   }
 }
 
 function addRange(
   query: Writable<ChunkQuery>,
-  { tenantId, storeId, sequenceStart }: ChunkQuery["commitmentStarts"][number],
+  { series, tenantId, storeId, sequenceStart }: ChunkQuery["commitmentStarts"][number],
   first: (key: string) => boolean,
 ): void {
   if (first(streamKey(tenantId, storeId))) query.streams.push({ tenantId, storeId });
-  query.commitmentStarts.push({ tenantId, storeId, sequenceStart });
+  query.commitmentStarts.push({ series, tenantId, storeId, sequenceStart });
 }
 
 export function signingKeyRef(request: VerifiedRequest, event: VerifiedEvent): AgentKeyRef {

@@ -56,7 +56,7 @@ async function turn(store: LaneStore, items: readonly LaneItem[], context: LaneC
 function refuseAll(items: readonly LaneItem[]): ChunkOutcome {
   const answers = items.map(
     (item): LaneAnswer => ({
-      requestId: item.kind === "ingest" ? item.request.requestId : item.requestId,
+      requestId: "request" in item ? item.request.requestId : item.requestId,
       ok: false,
       code: "STORAGE_FULL",
       message: "the store is full: nothing was written",

@@ -14,5 +14,5 @@ export function cutChunk(queue: LaneItem[], eventsMax: number): LaneItem[] {
 
 /** A command weighs as much as one event. */
 export function eventsOf(item: LaneItem): number {
-  return item.kind === "ingest" ? item.request.events.length : 1;
+  return "request" in item ? item.request.events.length : 1;
 }

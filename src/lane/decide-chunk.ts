@@ -6,12 +6,14 @@ import type { ChunkState, ChunkWrites } from "../store/contract.js";
 import { type Chunk, type LaneContext, openChunk } from "./chunk.js";
 import { decideCommand } from "./decide-command.js";
 import { decideIngest } from "./decide-ingest.js";
+import { decideLegacyIngest } from "./decide-legacy-ingest.js";
 import type { LaneItem } from "./lane-item.js";
 
 export function decideChunk(items: readonly LaneItem[], state: ChunkState, context: LaneContext): Chunk {
   const chunk = openChunk(state, context);
   for (const item of items) {
     if (item.kind === "ingest") decideIngest(chunk, item.request);
+    else if (item.kind === "ingest_legacy") decideLegacyIngest(chunk, item.request);
     else decideCommand(chunk, item);
   }
   return chunk;

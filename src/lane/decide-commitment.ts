@@ -5,8 +5,9 @@
 import { bytesEqual } from "../base/bytes.js";
 import { GENESIS_STATE_ROOT } from "../protocol/commitment.js";
 import { stateRoot } from "../protocol/state-root.js";
-import { commitmentKey, streamKey } from "../store/chunk-key.js";
-import type { ChainState, Commitment } from "../store/commitment-contract.js";
+import { chainKey, commitmentKey, streamKey } from "../store/chunk-key.js";
+import type { ChainState, Commitment, CommitmentSeries } from "../store/commitment-contract.js";
+import type { StreamState } from "../store/contract.js";
 import type { Chunk } from "./chunk.js";
 import type { CommandRefusal, LaneCommand } from "./lane-item.js";
 
@@ -16,13 +17,20 @@ export interface SequenceRange {
   readonly sequenceEnd: number;
 }
 
+/** What a series' events are called in refusals. */
+const EVENTS_OF: Readonly<Record<CommitmentSeries, string>> = { ves: "VES", legacy: "legacy" };
+
 export type RangeVerdict =
   | { readonly kind: "free" }
   | { readonly kind: "stored"; readonly commitment: Commitment }
   | { readonly kind: "refused"; readonly refusal: CommandRefusal };
 
 /** Judges a range on rows alone. Whoever builds a tree asks first; the lane, which orders, decides. */
-export function judgeRange({ sequenceStart, sequenceEnd }: SequenceRange, chain: ChainState): RangeVerdict {
+export function judgeRange(
+  { sequenceStart, sequenceEnd }: SequenceRange,
+  chain: ChainState,
+  series: CommitmentSeries = "ves",
+): RangeVerdict {
   if (sequenceStart < 1 || sequenceEnd < sequenceStart) {
     return refused(
       "INVALID_FIELD_VALUE",
@@ -53,8 +61,8 @@ export function judgeRange({ sequenceStart, sequenceEnd }: SequenceRange, chain:
   return refused(
     "SEQUENCE_GAP",
     present === 0
-      ? "no VES events in range for commitment"
-      : `VES commitment range ${sequenceStart}..=${sequenceEnd} contains ${present} events but expected ${sequenceEnd - sequenceStart + 1}`,
+      ? `no ${EVENTS_OF[series]} events in range for commitment`
+      : `${EVENTS_OF[series]} commitment range ${sequenceStart}..=${sequenceEnd} contains ${present} events but expected ${sequenceEnd - sequenceStart + 1}`,
   );
 }
 
@@ -67,12 +75,12 @@ export function decideCommitment(
   command: Extract<LaneCommand, { kind: "commit_range" }>,
 ): Commitment | CommandRefusal {
   const { state, writes, context } = chunk;
-  const { batchId, tenantId, storeId, sequenceStart, sequenceEnd, merkleRoot } = command;
-  const name = streamKey(tenantId, storeId);
-  const stream = state.streams.get(name);
+  const { series, batchId, tenantId, storeId, sequenceStart, sequenceEnd, merkleRoot } = command;
+  const name = chainKey(series, tenantId, storeId);
+  const stream = state.streams.get(streamKey(tenantId, storeId));
   const last = state.lastCommitments.get(name) ?? null;
-  const sameStart = state.commitments.get(commitmentKey(tenantId, storeId, sequenceStart)) ?? null;
-  const verdict = judgeRange(command, { head: stream?.head ?? 0, last, sameStart });
+  const sameStart = state.commitments.get(commitmentKey(series, tenantId, storeId, sequenceStart)) ?? null;
+  const verdict = judgeRange(command, { head: headOf(stream, series), last, sameStart }, series);
   if (verdict.kind === "refused") return verdict.refusal;
   if (verdict.kind === "stored") return verdict.commitment;
   const prevStateRoot = last?.newStateRoot ?? GENESIS_STATE_ROOT;
@@ -80,13 +88,17 @@ export function decideCommitment(
   const commitment: Commitment = {
     ...fields,
     batchId,
-    newStateRoot: stateRoot(fields),
+    newStateRoot: command.stateRoot ?? stateRoot(fields),
     committedAtMs: context.nowMs,
     anchor: null,
   };
   state.lastCommitments.set(name, commitment);
-  state.commitments.set(commitmentKey(tenantId, storeId, sequenceStart), commitment);
+  state.commitments.set(commitmentKey(series, tenantId, storeId, sequenceStart), commitment);
   // Free ranges end at or below the stream's head, so there is a stream.
-  writes.commitments.push({ stream: stream!, commitment });
+  writes.commitments.push({ series, stream: stream!, commitment });
   return commitment;
+}
+
+function headOf(stream: StreamState | undefined, series: CommitmentSeries): number {
+  return (series === "legacy" ? stream?.legacyHead : stream?.head) ?? 0;
 }

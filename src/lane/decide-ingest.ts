@@ -5,9 +5,10 @@
 import { bytesEqual } from "../base/bytes.js";
 import { uuidFromBytes } from "../base/ids.js";
 import { agentKeyKey, commandKey, entityKey, idKey, streamKey } from "../store/chunk-key.js";
-import type { EntityState, SequencedEvent, StreamState } from "../store/contract.js";
-import { encodeFrame, encodeReceipt, frameCheck, receiptHashOf } from "../store/entry-frame.js";
+import type { EntityState, SequencedEvent } from "../store/contract.js";
+import { encodeReceipt } from "../store/entry-frame.js";
 import type { Rejection, UnprovenEvent, VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
+import { appendEntry, newEntity } from "./append-entry.js";
 import type { Chunk } from "./chunk.js";
 import { signingKeyRef } from "./chunk-query.js";
 import { type EventRejection, encodeIngestAnswer } from "./ingest-answer.js";
@@ -63,7 +64,7 @@ function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
   const entityName = entityKey(tenantId, storeId, event.entityType, event.entityId);
   const entity = batch.chunk.state.entities.get(entityName);
   const refusal = findRefusal(batch, event, stored, entity);
-  if (refusal === null) sequence(batch, event, entity ?? newEntity(batch, event, entityName));
+  if (refusal === null) sequence(batch, event, entity ?? newEntity(batch.chunk, batch.request, event, entityName));
   else reject(batch, refusal.phase, event.eventId, refusal.rejection);
 }
 
@@ -111,7 +112,7 @@ function isRevoked(batch: Batch, event: VerifiedEvent): boolean {
 
 function commandRefusal(batch: Batch, commandId: Uint8Array): Refusal | null {
   const { tenantId, storeId } = batch.request;
-  const key = commandKey(tenantId, storeId, commandId);
+  const key = commandKey("ves_event", tenantId, storeId, commandId);
   const id = uuidFromBytes(commandId);
   if (batch.commandsSeen.has(key)) {
     const message = `Command ${id} duplicated in batch`;
@@ -130,65 +131,15 @@ function versionConflict(expected: string, actual: string): Rejection {
   };
 }
 
-function newEntity(batch: Batch, { entityType, entityId }: VerifiedEvent, name: string): EntityState {
-  const entity: EntityState = { stream: streamOf(batch), entityType, entityId, version: 0 };
-  batch.chunk.state.entities.set(name, entity);
-  return entity;
-}
-
-/** A stream comes into being with its first accepted event. */
-function streamOf(batch: Batch): StreamState {
-  const { tenantId, storeId } = batch.request;
-  const { streams } = batch.chunk.state;
-  const key = streamKey(tenantId, storeId);
-  let stream = streams.get(key);
-  if (stream === undefined) {
-    stream = { tenantId, storeId, head: 0 };
-    streams.set(key, stream);
-  }
-  return stream;
-}
-
 /** Gives the event its numbers and its receipt. */
 function sequence(batch: Batch, event: VerifiedEvent, entity: EntityState): void {
-  const { chunk, request } = batch;
-  const { stream } = entity;
-  const { sequencedAtMs, context } = chunk;
-  const { tenantId, storeId } = request;
-  const offset = chunk.nextOffset++;
-  const sequenceNumber = ++stream.head;
-  entity.version += 1;
-
-  const { eventId, eventType, entityType, entityId, commandId, signingHash, agentSignature, envelope } = event;
-  const hash = receiptHashOf({ tenantId, storeId, eventId, sequenceNumber, signingHash });
-  // One object of one shape for rows, frames and replays alike: this is the lane's innermost loop.
-  const sequenced: SequencedEvent = {
-    eventId,
-    tenantId,
-    storeId,
-    sequenceNumber,
-    sequencedAtMs,
-    sequencer: context.sequencer,
+  const { signingHash, agentSignature } = event;
+  const { sequenceNumber, receipt } = appendEntry(batch.chunk, event, entity, {
+    kind: "ves_event",
     signingHash,
-    receiptSignature: context.sign(hash),
-    envelope,
-  };
-  const receipt = encodeReceipt(sequenced, hash);
-  const frame = encodeFrame(offset, sequenced, receipt);
-  const check = frameCheck(frame);
-  chunk.writes.entries.push({
-    offset,
-    event: sequenced,
-    stream,
-    entity,
-    eventType,
-    commandId,
     agentSignature,
-    frameCheck: check,
+    payloadHash: null,
   });
-  chunk.entries.push({ kind: "ves_event", offset, tenantId, storeId, sequenceNumber, entityType, entityId, frame });
-  chunk.state.events.set(idKey(eventId), sequenced);
-  if (commandId !== null) chunk.state.commands.add(commandKey(tenantId, storeId, commandId));
   batch.newReceipts.push(receipt);
   batch.sequenceStart ??= sequenceNumber;
   batch.sequenceEnd = sequenceNumber;

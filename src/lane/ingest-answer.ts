@@ -28,6 +28,6 @@ export function encodeIngestAnswer(answer: IngestAnswer): Uint8Array {
   return Buffer.from(`${text}}`, "utf8");
 }
 
-function rejectionJson({ eventId, reason, message }: EventRejection): string {
+export function rejectionJson({ eventId, reason, message }: EventRejection): string {
   return JSON.stringify({ event_id: eventId, reason, message });
 }

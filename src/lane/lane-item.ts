@@ -1,8 +1,9 @@
 import type { ErrorCode } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
-import type { Commitment } from "../store/commitment-contract.js";
+import type { Commitment, CommitmentSeries } from "../store/commitment-contract.js";
 import type { AgentKey, AgentKeyRef, ApiKey } from "../store/contract.js";
 import type { ProofFacts, StoredProof } from "../store/proof-contract.js";
+import type { LegacyRequest } from "../verify/legacy-request.js";
 import type { VerifiedRequest } from "../verify/verified-request.js";
 
 /**
@@ -10,7 +11,10 @@ import type { VerifiedRequest } from "../verify/verified-request.js";
  * lane because it is the only writer, and so that a revocation has a place in the order: nothing signed by the key comes
  * after it.
  */
-export type LaneItem = { readonly kind: "ingest"; readonly request: VerifiedRequest } | LaneCommand;
+export type LaneItem =
+  | { readonly kind: "ingest"; readonly request: VerifiedRequest }
+  | { readonly kind: "ingest_legacy"; readonly request: LegacyRequest }
+  | LaneCommand;
 
 export type LaneCommand =
   /** `keyId` null = the agent's highest + 1, the first being 1. */
@@ -27,10 +31,15 @@ export type LaneCommand =
       readonly key: Omit<ApiKey, "createdAtMs" | "revokedAtMs">;
     }
   | { readonly kind: "revoke_api_key"; readonly requestId: number; readonly keyHash: string }
-  /** `merkleRoot` is of the stored events from `sequenceStart` to `sequenceEnd`, which never change. */
+  /**
+   * `merkleRoot` is of the stored events from `sequenceStart` to `sequenceEnd`, which never change. So is a legacy
+   * commitment's `stateRoot`; null = it follows from the chain.
+   */
   | {
       readonly kind: "commit_range";
       readonly requestId: number;
+      readonly series: CommitmentSeries;
+      readonly stateRoot: Uint8Array | null;
       readonly batchId: Uuid;
       readonly tenantId: Uuid;
       readonly storeId: Uuid;

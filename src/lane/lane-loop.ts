@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.js";
 import { crashPoint } from "../base/crash-point.js";
 import type { LaneStore } from "../store/contract.js";
+import { unpackLegacyRequests } from "../verify/legacy-request.js";
 import { unpackVerifiedRequests } from "../verify/verified-request.js";
 import type { LaneContext } from "./chunk.js";
 import { commitChunk } from "./commit-chunk.js";
@@ -85,6 +86,8 @@ export class LaneLoop {
   #take(message: ToLane): void {
     if (message.kind === "stop") this.#isStopping = true;
     else if (message.kind === "command") this.#queue.push(message.command);
-    else for (const request of unpackVerifiedRequests(message.packed)) this.#queue.push({ kind: "ingest", request });
+    else if (message.form === "legacy") {
+      for (const request of unpackLegacyRequests(message.packed)) this.#queue.push({ kind: "ingest_legacy", request });
+    } else for (const request of unpackVerifiedRequests(message.packed)) this.#queue.push({ kind: "ingest", request });
   }
 }

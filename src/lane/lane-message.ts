@@ -3,6 +3,7 @@ import { PackReader, PackWriter } from "../base/pack.js";
 import type { LogHead } from "../store/contract.js";
 import { packPage } from "../store/packed-page.js";
 import type { TakeOver } from "../store/sqlite/take-over.js";
+import type { IngestForm } from "../verify/verify-request.js";
 import type { ChunkOutcome } from "./commit-chunk.js";
 import { eventsOf } from "./cut-chunk.js";
 import type { LaneAnswer, LaneCommand, LaneItem } from "./lane-item.js";
@@ -25,7 +26,7 @@ export interface LaneWorkerData {
 }
 
 export type ToLane =
-  | { readonly kind: "ingest"; readonly packed: Uint8Array }
+  | { readonly kind: "ingest"; readonly form: IngestForm; readonly packed: Uint8Array }
   | { readonly kind: "command"; readonly command: LaneCommand }
   | { readonly kind: "stop" };
 

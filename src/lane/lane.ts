@@ -10,6 +10,7 @@ import type { Submissions } from "../base/submissions.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { LogHead } from "../store/contract.js";
 import { PackedPage } from "../store/packed-page.js";
+import type { IngestForm } from "../verify/verify-request.js";
 import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
 import {
   type ChunkMessage,
@@ -98,10 +99,10 @@ export class Lane implements AsyncDisposable {
   }
 
   /** Hands over packed verified requests; their submissions are answered when their chunk is durable. */
-  submit(packed: Uint8Array<ArrayBuffer>, events: number): void {
+  submit(form: IngestForm, packed: Uint8Array<ArrayBuffer>, events: number): void {
     this.#lastIngestMs = performance.now();
     this.#queuedEvents += events;
-    this.#post({ kind: "ingest", packed }, [packed.buffer]);
+    this.#post({ kind: "ingest", form, packed }, [packed.buffer]);
   }
 
   /** Orders a command that carries `bytes` of data. Rejects with the CodedError of its refusal, or OVERLOADED. */

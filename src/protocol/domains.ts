@@ -14,3 +14,7 @@ export const DOMAIN_PAD_LEAF = "VES_PAD_LEAF_V1";
 export const DOMAIN_NODE = "VES_NODE_V1";
 export const DOMAIN_STREAM = "VES_STREAM_V1";
 export const DOMAIN_STATE_ROOT = "VES_STATE_ROOT_V1";
+/** Legacy events (spec §9.4): the leaf is the original's, the other two are this service's own. */
+export const DOMAIN_LEGACY_LEAF = "STATESET_COMMITMENT_LEAF_V1";
+export const DOMAIN_LEGACY_EVENT = "STATESET_EVENT_V1";
+export const DOMAIN_LEGACY_RECEIPT = "STATESET_EVENT_RECEIPT_V1";

@@ -13,6 +13,7 @@ import {
   padRoot,
   treeDepth,
 } from "./merkle.js";
+import { pathDirections } from "./merkle-proof.js";
 import { type DigestColumn, digestColumn } from "./sha256.js";
 
 /**
@@ -51,6 +52,11 @@ export class MerkleTree {
     return path;
   }
 
+  /** For each item of the path, whether the node on the way up is the left child. */
+  directions(index: number): boolean[] {
+    return pathDirections(index, this.depth);
+  }
+
   #node(level: number, index: number): Uint8Array {
     const start = this.#levelStarts[level]!;
     const end = this.#levelStarts[level + 1] ?? this.nodes.length;
@@ -66,7 +72,8 @@ export function treeBytes(leafCount: number): number {
   return bytes;
 }
 
-function levelStarts(leafCount: number): number[] {
+/** Where each level begins in a tree's buffer, in bytes. */
+export function levelStarts(leafCount: number): number[] {
   const starts = [0];
   for (let count = leafCount; count > 1; count = Math.ceil(count / 2)) starts.push(starts.at(-1)! + count * HASH_BYTES);
   assert(starts.length === treeDepth(leafCount) + 1, "every level halves the one below");

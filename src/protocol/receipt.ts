@@ -1,7 +1,7 @@
 import { bytesEqual, fromHex } from "../base/bytes.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
-import { DOMAIN_RECEIPT } from "./domains.js";
+import { DOMAIN_LEGACY_RECEIPT, DOMAIN_RECEIPT } from "./domains.js";
 import { type Ed25519, nobleEd25519 } from "./ed25519.js";
 import { sha256 } from "./sha256.js";
 
@@ -35,6 +35,11 @@ export interface Receipt {
   readonly receiptSignatureScheme?: number;
 }
 
+/** Which kind of entry a receipt is for: a receipt of one kind is never one of the other. */
+export type ReceiptKind = "ves_event" | "event";
+
+const DOMAINS: Readonly<Record<ReceiptKind, string>> = { ves_event: DOMAIN_RECEIPT, event: DOMAIN_LEGACY_RECEIPT };
+
 const writer = new ByteWriter(128);
 
 /** `receipt_hash` from stored ids, 16 bytes each in textual order: the same hash without spelling them out first. */
@@ -44,16 +49,17 @@ export function receiptHashOfBytes(
   eventId: Uint8Array,
   sequenceNumber: number,
   eventSigningHash: Uint8Array,
+  kind: ReceiptKind = "ves_event",
 ): Uint8Array {
-  writer.reset().ascii(DOMAIN_RECEIPT).bytes(tenantId).bytes(storeId).bytes(eventId);
+  writer.reset().ascii(DOMAINS[kind]).bytes(tenantId).bytes(storeId).bytes(eventId);
   return sha256(writer.u64(sequenceNumber).bytes(eventSigningHash).view());
 }
 
-/** `receipt_hash`, 32 bytes over a 102-byte preimage. */
-export function receiptHash(fields: ReceiptFields): Uint8Array {
+/** `receipt_hash`, 32 bytes: over a 102-byte preimage for a VES event. For a legacy event the signing hash is `legacyEventHash`. */
+export function receiptHash(fields: ReceiptFields, kind: ReceiptKind = "ves_event"): Uint8Array {
   writer
     .reset()
-    .ascii(DOMAIN_RECEIPT)
+    .ascii(DOMAINS[kind])
     .uuid(fields.tenantId)
     .uuid(fields.storeId)
     .uuid(fields.eventId)
@@ -84,10 +90,11 @@ export function verifyReceipt(
   event: Pick<ReceiptFields, "tenantId" | "storeId" | "eventSigningHash">,
   sequencerPublicKey: Uint8Array,
   ed25519: Ed25519 = nobleEd25519,
+  kind: ReceiptKind = "ves_event",
 ): boolean {
   if (!Number.isSafeInteger(receipt.sequenceNumber) || receipt.sequenceNumber < 1) return false;
   if (parseUuid(receipt.eventId) !== receipt.eventId) return false;
-  const hash = receiptHash({ ...event, eventId: receipt.eventId, sequenceNumber: receipt.sequenceNumber });
+  const hash = receiptHash({ ...event, eventId: receipt.eventId, sequenceNumber: receipt.sequenceNumber }, kind);
   const claimedHash = fromHex(receipt.receiptHash, 32);
   const signature = fromHex(receipt.sequencerSignature, 64);
   if (receipt.signatureAlg !== "ed25519" || claimedHash === null || signature === null) return false;

@@ -4,7 +4,7 @@
  * who may read the entry. Whoever holds an entry's frame can rebuild its record, see `leafRecordOfFrame`; whoever holds
  * only a receipt finds its hash in the record.
  *
- *   version 1 (1 byte) || kind (1, 0 = ves_event) || offset (8, big-endian) || receipt_hash (32) || entry_hash (32)
+ *   version 1 (1 byte) || kind (1: 0 = ves_event, 1 = event) || offset (8, big-endian) || receipt_hash (32) || entry_hash (32)
  *   entry_hash = SHA-256("STATESET_LOG_ENTRY_V1" || sequenced_at in Unix ms (8) || sequencer_id (16) ||
  *                        receipt signature (64) || the JSON text of `event` as the frame has it)
  *
@@ -14,12 +14,14 @@ import { fromHex, utf8 } from "../base/bytes.js";
 import { parseUuid, uuidToBytes } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { SIGNATURE_BYTES } from "./ed25519.js";
+import type { ReceiptKind } from "./receipt.js";
 import { parseRfc3339 } from "./rfc3339.js";
 import { sha256 } from "./sha256.js";
 
 export const LEAF_RECORD_BYTES = 74;
 
 export interface LeafFields {
+  readonly kind: ReceiptKind;
   readonly offset: number;
   /** 32 bytes, see `receipt.ts`: covers stream, event id, sequence number and all the agent signed. */
   readonly receiptHash: Uint8Array;
@@ -33,7 +35,6 @@ export interface LeafFields {
 }
 
 const LEAF_VERSION = 1;
-const KIND_VES_EVENT = 0;
 const DOMAIN_ENTRY = "STATESET_LOG_ENTRY_V1";
 const HASH_BYTES = 32;
 
@@ -43,11 +44,14 @@ const writer = new ByteWriter(4096);
 export function leafRecord(fields: LeafFields): Uint8Array {
   writer.reset().ascii(DOMAIN_ENTRY).u64(fields.sequencedAtMs).bytes(fields.sequencerId);
   const entryHash = sha256(writer.bytes(fields.receiptSignature).bytes(fields.event).view());
-  writer.reset().bytes(VERSION_AND_KIND).u64(fields.offset).bytes(fields.receiptHash).bytes(entryHash);
+  writer.reset().bytes(VERSION_AND_KIND[fields.kind]).u64(fields.offset).bytes(fields.receiptHash).bytes(entryHash);
   return writer.finish();
 }
 
-const VERSION_AND_KIND = Uint8Array.of(LEAF_VERSION, KIND_VES_EVENT);
+const VERSION_AND_KIND: Readonly<Record<ReceiptKind, Uint8Array>> = {
+  ves_event: Uint8Array.of(LEAF_VERSION, 0),
+  event: Uint8Array.of(LEAF_VERSION, 1),
+};
 
 interface FrameFields {
   readonly kind: unknown;
@@ -68,8 +72,8 @@ export function leafRecordOfFrame(frame: string): Uint8Array | null {
   // The receipt is flat and comes last; an `event` may hold the same name anywhere in its payload.
   const end = frame.lastIndexOf(EVENT_END);
   const entry = parse(frame);
-  if (entry === null || entry.kind !== "ves_event" || begin < 0 || end < begin) return null;
-  const { offset, sequenced_at: time, receipt } = entry;
+  if (entry === null || (entry.kind !== "ves_event" && entry.kind !== "event") || begin < 0 || end < begin) return null;
+  const { kind, offset, sequenced_at: time, receipt } = entry;
   const sequencedAtMs = typeof time === "string" ? parseRfc3339(time) : null;
   const sequencerId = parseUuid(String(receipt?.sequencerId));
   const receiptHash = fromHex(String(receipt?.receiptHash), HASH_BYTES);
@@ -78,6 +82,7 @@ export function leafRecordOfFrame(frame: string): Uint8Array | null {
   if (sequencerId === null || receiptHash === null || receiptSignature === null) return null;
   const event = utf8(frame.slice(begin + EVENT_BEGIN.length, end));
   return leafRecord({
+    kind,
     offset,
     receiptHash,
     sequencedAtMs,

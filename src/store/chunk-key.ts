@@ -1,5 +1,6 @@
 import type { Uuid } from "../base/ids.js";
-import type { AgentKeyRef } from "./contract.js";
+import type { CommitmentSeries } from "./commitment-contract.js";
+import type { AgentKeyRef, EntryKind } from "./contract.js";
 import type { ProofKey } from "./proof-contract.js";
 
 /** Map keys of a chunk's rows. NUL cannot occur in a UUID, so the parts cannot run into each other. */
@@ -12,8 +13,12 @@ export function streamKey(tenantId: Uuid, storeId: Uuid): string {
   return tenantId + storeId;
 }
 
-export function commitmentKey(tenantId: Uuid, storeId: Uuid, sequenceStart: number): string {
-  return `${streamKey(tenantId, storeId)}:${sequenceStart}`;
+export function chainKey(series: CommitmentSeries, tenantId: Uuid, storeId: Uuid): string {
+  return `${series}:${streamKey(tenantId, storeId)}`;
+}
+
+export function commitmentKey(series: CommitmentSeries, tenantId: Uuid, storeId: Uuid, sequenceStart: number): string {
+  return `${chainKey(series, tenantId, storeId)}:${sequenceStart}`;
 }
 
 export function proofSubjectKey({ kind, subjectId }: Pick<ProofKey, "kind" | "subjectId">): string {
@@ -26,8 +31,8 @@ export function proofKey(key: ProofKey): string {
   return `${proofSubjectKey(key)}${policy}:${key.proofVersion}:${key.proofType}`;
 }
 
-export function commandKey(tenantId: Uuid, storeId: Uuid, commandId: Uint8Array): string {
-  return streamKey(tenantId, storeId) + idKey(commandId);
+export function commandKey(kind: EntryKind, tenantId: Uuid, storeId: Uuid, commandId: Uint8Array): string {
+  return kind + streamKey(tenantId, storeId) + idKey(commandId);
 }
 
 /** The type's length keeps `("ab","c")` and `("a","bc")` apart. */

@@ -1,6 +1,9 @@
 import type { Uuid } from "../base/ids.js";
 import type { StateCommitment } from "../protocol/commitment.js";
 
+/** Whose numbers a commitment covers: a stream's VES events or its legacy events. Each has a chain of its own. */
+export type CommitmentSeries = "ves" | "legacy";
+
 /** A stored commitment. Everything but `anchor` is immutable. */
 export interface Commitment extends StateCommitment {
   readonly batchId: Uuid;

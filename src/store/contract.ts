@@ -1,5 +1,5 @@
 import type { Uuid } from "../base/ids.js";
-import type { Commitment } from "./commitment-contract.js";
+import type { Commitment, CommitmentSeries } from "./commitment-contract.js";
 import type { NewProof, ProofKey, ProofSubject, StoredProof } from "./proof-contract.js";
 
 /**
@@ -71,6 +71,8 @@ export interface StreamState {
   readonly storeId: Uuid;
   /** Last VES sequence number given out; 0 = none yet. */
   head: number;
+  /** The same for its legacy events, which are counted apart. */
+  legacyHead: number;
 }
 
 /** An entity's row as the lane works on it: `version` counts its accepted events. */
@@ -83,12 +85,14 @@ export interface EntityState {
 
 /** A sequenced event: the facts its receipt, its frame and an exact replay are made of. */
 export interface SequencedEvent {
+  readonly kind: EntryKind;
   readonly eventId: Uint8Array;
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
   readonly sequenceNumber: number;
   readonly sequencedAtMs: number;
   readonly sequencer: SequencerIdentity;
+  /** What the receipt covers of the event: `eventSigningHash`, or `legacyEventHash` of a legacy event. */
   readonly signingHash: Uint8Array;
   readonly receiptSignature: Uint8Array;
   /** Canonical JSON text, UTF-8. */
@@ -105,13 +109,20 @@ export interface ChunkQuery {
     readonly entityType: string;
     readonly entityId: string;
   }[];
-  readonly commands: readonly { readonly tenantId: Uuid; readonly storeId: Uuid; readonly commandId: Uint8Array }[];
+  /** Each kind of event has command ids of its own. */
+  readonly commands: readonly {
+    readonly kind: EntryKind;
+    readonly tenantId: Uuid;
+    readonly storeId: Uuid;
+    readonly commandId: Uint8Array;
+  }[];
   readonly agentKeys: readonly AgentKeyRef[];
   /** Agents whose highest key id is wanted. */
   readonly agentsForNextKey: readonly Omit<AgentKeyRef, "keyId">[];
   readonly apiKeyHashes: readonly string[];
   /** Ranges to be committed, by their streams and first numbers: wanted are the stream's last commitment and one that starts there. */
   readonly commitmentStarts: readonly {
+    readonly series: CommitmentSeries;
     readonly tenantId: Uuid;
     readonly storeId: Uuid;
     readonly sequenceStart: number;
@@ -132,7 +143,7 @@ export interface ChunkState {
   readonly agentKeys: Map<string, AgentKey>;
   readonly highestKeyIds: Map<string, number>;
   readonly apiKeys: Map<string, ApiKey>;
-  /** By `streamKey`. */
+  /** By `chainKey`. */
   readonly lastCommitments: Map<string, Commitment>;
   /** By `commitmentKey`. */
   readonly commitments: Map<string, Commitment>;
@@ -149,7 +160,10 @@ export interface NewEntry {
   readonly entity: EntityState;
   readonly eventType: string;
   readonly commandId: Uint8Array | null;
-  readonly agentSignature: Uint8Array;
+  /** Null for a legacy event: nobody verified one. */
+  readonly agentSignature: Uint8Array | null;
+  /** Of a legacy event: what its Merkle leaf is made of. Null for a VES event. */
+  readonly payloadHash: Uint8Array | null;
   /** `frameCheck` of the entry's frame: a reader that cannot rebuild the same frame passes nothing on. */
   readonly frameCheck: number;
 }
@@ -164,6 +178,7 @@ export interface NewRejection {
 
 /** A commitment to be written in the chunk that decided it. */
 export interface NewCommitment {
+  readonly series: CommitmentSeries;
   readonly stream: StreamState;
   readonly commitment: Commitment;
 }
@@ -224,7 +239,9 @@ export interface LogEntry {
   readonly frame: Uint8Array;
 }
 
-export type EntryKind = "ves_event";
+/** In the order of their stored numbers. `event`: a legacy event, vouched for by the credential that sent it. */
+export const ENTRY_KINDS = ["ves_event", "event"] as const;
+export type EntryKind = (typeof ENTRY_KINDS)[number];
 
 /** Which entries a reader wants. Absent members match everything; `storeIds` limits a credential to its stores. */
 export interface EntryFilter {
@@ -257,6 +274,22 @@ export interface StreamRange {
   readonly eventType?: string;
 }
 
+/** Legacy events of one stream by number, both ends inclusive. */
+export interface LegacyRange {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly fromSequence: number;
+  readonly toSequence: number;
+}
+
+/** The legacy events of one entity. */
+export interface EntityName {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly entityType: string;
+  readonly entityId: string;
+}
+
 /** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
@@ -264,8 +297,14 @@ export interface LogReader extends AsyncDisposable {
   page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<Page>;
   /** Entries of one stream by sequence number. */
   streamPage(range: StreamRange): Promise<readonly LogEntry[]>;
-  /** Last VES sequence number of a stream, 0 if it has none. */
-  streamHead(tenantId: Uuid, storeId: Uuid): Promise<number>;
+  /** Last sequence number of a stream's events of that kind (VES events when left out), 0 if it has none. */
+  streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number>;
+  legacyPage(range: LegacyRange): Promise<readonly LogEntry[]>;
+  /** In sequence order, without the first `skip`. */
+  legacyHistory(entity: EntityName, skip: number, limit: number): Promise<readonly LogEntry[]>;
+  /** How many legacy events the entity has. */
+  legacyCount(entity: EntityName): Promise<number>;
+  /** VES events only. */
   entryByEventId(eventId: Uuid): Promise<LogEntry | null>;
   agentKey(ref: AgentKeyRef): Promise<AgentKey | null>;
   agentKeys(tenantId: Uuid, agentId: Uuid): Promise<readonly AgentKey[]>;

@@ -1,5 +1,5 @@
 import type { Uuid } from "../base/ids.js";
-import type { EntryFilter } from "./contract.js";
+import type { EntryFilter, EntryKind } from "./contract.js";
 
 /** What a filter looks at in an entry. */
 export interface FilterSubject {
@@ -7,22 +7,19 @@ export interface FilterSubject {
   readonly storeId: Uuid;
 }
 
-export type EntryMatcher = (stream: FilterSubject, entityType: string, entityId: string) => boolean;
+export type EntryMatcher = (stream: FilterSubject, entityType: string, entityId: string, kind: EntryKind) => boolean;
 
 export const matchAll: EntryMatcher = () => true;
 
-/**
- * One meaning of a filter for rows and for the memory tail alike. Every stored kind is `ves_event` so far, so `kind`
- * needs no look at the entry.
- */
+/** One meaning of a filter for rows and for the memory tail alike. */
 export function compileFilter(filter: EntryFilter): EntryMatcher {
-  const { tenantId, storeIds, entityType, entityId } = filter;
-  if (tenantId === undefined && storeIds === undefined && entityType === undefined && entityId === undefined)
-    return matchAll;
+  const { tenantId, storeIds, entityType, entityId, kind } = filter;
+  if ([tenantId, storeIds, entityType, entityId, kind].every((member) => member === undefined)) return matchAll;
   const stores = storeIds === undefined ? null : new Set(storeIds);
-  return (stream, type, id) =>
+  return (stream, type, id, entryKind) =>
     (tenantId === undefined || stream.tenantId === tenantId) &&
     (stores === null || stores.has(stream.storeId)) &&
     (entityType === undefined || type === entityType) &&
-    (entityId === undefined || id === entityId);
+    (entityId === undefined || id === entityId) &&
+    (kind === undefined || entryKind === kind);
 }

@@ -9,17 +9,13 @@ import { receiptHash, receiptJson } from "../protocol/receipt.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
 import type { SequencedEvent } from "./contract.js";
 
-type SignedFacts = Pick<SequencedEvent, "tenantId" | "storeId" | "eventId" | "sequenceNumber" | "signingHash">;
+type SignedFacts = Pick<SequencedEvent, "kind" | "tenantId" | "storeId" | "eventId" | "sequenceNumber" | "signingHash">;
 
 /** What the sequencer signs for an event (ves-protocol §7). */
 export function receiptHashOf(event: SignedFacts): Uint8Array {
-  return receiptHash({
-    tenantId: event.tenantId,
-    storeId: event.storeId,
-    eventId: uuidFromBytes(event.eventId),
-    sequenceNumber: event.sequenceNumber,
-    eventSigningHash: event.signingHash,
-  });
+  const { tenantId, storeId, sequenceNumber, signingHash: eventSigningHash } = event;
+  const eventId = uuidFromBytes(event.eventId);
+  return receiptHash({ tenantId, storeId, eventId, sequenceNumber, eventSigningHash }, event.kind);
 }
 
 /** Receipt JSON (ves-protocol §7). A function of stored facts only: an exact replay gets the same bytes for ever. */
@@ -38,13 +34,13 @@ export function encodeReceipt(event: SequencedEvent, hash: Uint8Array = receiptH
 }
 
 /**
- * `{"kind":"ves_event","offset","tenant_id","store_id","sequence_number","sequenced_at","event":{…},"receipt":{…}}`;
+ * `{"kind":"ves_event"|"event","offset","tenant_id","store_id","sequence_number","sequenced_at","event":{…},"receipt":{…}}`;
  * the envelope is copied as it is stored.
  */
 export function encodeFrame(offset: number, event: SequencedEvent, receipt: string): Buffer {
   const { envelope } = event;
   const head =
-    `{"kind":"ves_event","offset":${offset},"tenant_id":"${event.tenantId}","store_id":"${event.storeId}",` +
+    `{"kind":"${event.kind}","offset":${offset},"tenant_id":"${event.tenantId}","store_id":"${event.storeId}",` +
     `"sequence_number":${event.sequenceNumber},"sequenced_at":"${formatRfc3339(event.sequencedAtMs)}","event":`;
   const frame = Buffer.allocUnsafe(head.length + envelope.length + receipt.length + 12);
   let at = frame.write(head, 0, "latin1");

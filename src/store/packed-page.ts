@@ -1,6 +1,6 @@
 import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
-import type { LogEntry, Page } from "./contract.js";
+import { ENTRY_KINDS, type LogEntry, type Page } from "./contract.js";
 
 /** A page for a hand-off between threads: one transferable buffer, frames included. */
 export function packPage({ entries, nextOffset }: Page): Uint8Array<ArrayBuffer> {
@@ -9,7 +9,8 @@ export function packPage({ entries, nextOffset }: Page): Uint8Array<ArrayBuffer>
   const writer = new PackWriter(64 + frameBytes + entries.length * 256);
   writer.u53(nextOffset).u32(entries.length).u53(frameBytes);
   for (const entry of entries) {
-    writer.u53(entry.offset).u53(entry.sequenceNumber).text(entry.tenantId).text(entry.storeId);
+    writer.u8(ENTRY_KINDS.indexOf(entry.kind)).u53(entry.offset).u53(entry.sequenceNumber);
+    writer.text(entry.tenantId).text(entry.storeId);
     writer.text(entry.entityType).text(entry.entityId).bytes(entry.frame);
   }
   return writer.take();
@@ -48,7 +49,7 @@ function readEntries(reader: PackReader): LogEntry[] {
   const entries: LogEntry[] = [];
   while (!reader.done) {
     entries.push({
-      kind: "ves_event",
+      kind: ENTRY_KINDS[reader.u8()]!,
       offset: reader.u53(),
       sequenceNumber: reader.u53(),
       tenantId: reader.text() as Uuid,

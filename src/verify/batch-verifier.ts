@@ -9,6 +9,7 @@ import { agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, AgentKeyRef } from "../store/contract.js";
 import { selectEd25519 } from "./ed25519-native.js";
 import type { KeyRecord } from "./key-directory.js";
+import { checkLegacyRequest, packLegacyRequest } from "./legacy-request.js";
 import { packVerifiedRequest } from "./verified-request.js";
 import { type VerifyContext, verifyRequest } from "./verify-request.js";
 import {
@@ -40,10 +41,17 @@ export class BatchVerifier {
     const refused: RefusedRequest[] = [];
     const missing: { requestId: number; refs: readonly AgentKeyRef[] }[] = [];
     let verifiedEvents = 0;
+    let legacy: PackWriter | null = null;
+    let legacyEvents = 0;
     for (const request of unpackRequests(task)) {
       const { requestId } = request;
-      const outcome = verifyRequest(request, context);
-      if (outcome.kind === "keys_missing") missing.push({ requestId, refs: outcome.refs });
+      const outcome =
+        request.form === "legacy" ? checkLegacyRequest(request, context) : verifyRequest(request, context);
+      if (outcome.kind === "admitted") {
+        legacy ??= new PackWriter(task.packed.length * 2);
+        packLegacyRequest(legacy, outcome.request);
+        legacyEvents += outcome.request.events.length;
+      } else if (outcome.kind === "keys_missing") missing.push({ requestId, refs: outcome.refs });
       else if (outcome.kind === "refused") {
         const { code, message, extras } = outcome.error;
         refused.push({ requestId, code, message, pointer: extras.pointer ?? null });
@@ -52,7 +60,10 @@ export class BatchVerifier {
         verifiedEvents += outcome.request.events.length;
       }
     }
-    return { verified: writer.take(), verifiedEvents, refused, missing, workMs: performance.now() - startedMs };
+    return {
+      ...{ verified: writer.take(), verifiedEvents, refused, missing },
+      ...{ legacy: legacy?.take() ?? null, legacyEvents, workMs: performance.now() - startedMs },
+    };
   }
 
   /** Keys of another epoch than the one read here are as good as unknown. */

@@ -34,9 +34,8 @@ export function checkContent(event: IngestEvent, rules: EventRules, nowMs: numbe
   if (fields.vesVersion !== VES_VERSION) {
     return { reason: "unsupported_version", message: `Expected VES version 1, got ${fields.vesVersion}` };
   }
-  if (rules.entityTypes.length > 0 && !rules.entityTypes.includes(fields.entityType)) {
-    return invalidField("entity_type", `entity_type '${fields.entityType}' is not allowed here`);
-  }
+  const unwanted = disallowed(fields.entityType, rules);
+  if (unwanted !== null) return invalidField("entity_type", unwanted);
   return fields.payloadKind === PAYLOAD_PLAIN
     ? (checkPlainShape(fields) ?? checkCreatedAt(fields, rules, nowMs) ?? checkPlainHash(event))
     : checkEncrypted(fields, rules, nowMs);
@@ -71,8 +70,20 @@ function checkEncrypted(fields: EventFields, rules: EventRules, nowMs: number): 
 function checkCreatedAt(fields: EventFields, rules: EventRules, nowMs: number): Rejection | null {
   const createdAtMs = parseRfc3339(fields.createdAt);
   if (createdAtMs === null) return invalidField("created_at", "created_at must be RFC3339");
+  const untimely = untimeliness(createdAtMs, rules, nowMs);
+  return untimely === null ? null : invalidField("created_at", untimely);
+}
+
+/** What is wrong with a time, or null. */
+export function untimeliness(createdAtMs: number, rules: EventRules, nowMs: number): string | null {
   if (createdAtMs - nowMs <= rules.futureMsMax) return null;
-  return invalidField("created_at", `created_at is more than ${rules.futureMsMax / 1000} s in the future`);
+  return `created_at is more than ${rules.futureMsMax / 1000} s in the future`;
+}
+
+/** What is wrong with an entity type, or null. */
+export function disallowed(entityType: string, rules: EventRules): string | null {
+  if (rules.entityTypes.length === 0 || rules.entityTypes.includes(entityType)) return null;
+  return `entity_type '${entityType}' is not allowed here`;
 }
 
 function invalidField(field: string, message: string): Rejection {

@@ -45,18 +45,45 @@ export function readIngestBody(body: Uint8Array, scope: Scope, limits: IngestLim
   if (first === undefined)
     throw new CodedError("INVALID_FIELD_VALUE", "events must not be empty", { pointer: "/events" });
   const { tenantId, storeId } = first;
+  authorizeBatch({ agentId, events }, VES_NAMES, scope, limits.eventsPerBatchMax);
+  return { tenantId, storeId, agentId, events: events.map((fields, index) => checkShape(fields, index, limits)) };
+}
+
+/** What every event says of where it belongs. */
+export interface BatchMember {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly sourceAgentId: Uuid;
+}
+
+/** How the members are called in the messages that existing clients know. */
+export interface BatchNames {
+  readonly tenantId: string;
+  readonly storeId: string;
+  readonly sourceAgentId: string;
+}
+
+const VES_NAMES: BatchNames = { tenantId: "tenantId", storeId: "storeId", sourceAgentId: "source_agent_id" };
+
+/** One stream, one agent, and a credential that may write there. At least one event. Throws CodedError. */
+export function authorizeBatch(
+  { agentId, events }: { readonly agentId: Uuid; readonly events: readonly BatchMember[] },
+  names: BatchNames,
+  scope: Scope,
+  eventsMax: number,
+): void {
+  const { tenantId, storeId } = events[0]!;
   if (!events.every((event) => event.tenantId === tenantId && event.storeId === storeId)) {
-    throw invalid("All events in a batch must share the same tenantId and storeId");
+    throw invalid(`All events in a batch must share the same ${names.tenantId} and ${names.storeId}`);
   }
   if (scope.agentId !== null && scope.agentId !== agentId) {
     throw new CodedError("INSUFFICIENT_PERMISSIONS", "Agent mismatch");
   }
   if (!events.every((event) => event.sourceAgentId === agentId)) {
-    throw invalid("event source_agent_id must match request agent_id");
+    throw invalid(`event ${names.sourceAgentId} must match request agent_id`);
   }
   authorizeWrite(scope, tenantId, storeId);
-  if (events.length > limits.eventsPerBatchMax) throw batchTooLarge(events.length, limits.eventsPerBatchMax);
-  return { tenantId, storeId, agentId, events: events.map((fields, index) => checkShape(fields, index, limits)) };
+  if (events.length > eventsMax) throw batchTooLarge(events.length, eventsMax);
 }
 
 function parseBody(body: Uint8Array, eventsMax: number): { agentId: Uuid; events: EventFields[] } {
@@ -78,21 +105,32 @@ function parseBody(body: Uint8Array, eventsMax: number): { agentId: Uuid; events
 }
 
 function checkShape(fields: EventFields, index: number, limits: IngestLimits): IngestEvent {
-  const { eventId } = fields;
   const pointer = `/events/${index}`;
-  checkLength(fields.entityType, ENTITY_TYPE_BYTES_MAX, eventId, "entity_type", pointer);
-  checkLength(fields.entityId, ENTITY_ID_BYTES_MAX, eventId, "entity_id", pointer);
-  checkLength(fields.eventType, EVENT_TYPE_BYTES_MAX, eventId, "event_type", pointer);
+  checkNames(fields, pointer);
   const payloadText = payloadTextOf(fields, pointer);
-  const payloadBytes = utf8Length(payloadText);
-  if (payloadBytes > limits.eventPayloadBytesMax) {
-    throw new CodedError(
-      "PAYLOAD_TOO_LARGE",
-      `Event ${eventId} payload exceeds max_event_payload_size (${payloadBytes} > ${limits.eventPayloadBytesMax})`,
-      { pointer },
-    );
-  }
+  checkPayloadSize(fields.eventId, payloadText, limits.eventPayloadBytesMax, pointer);
   return { fields, payloadText };
+}
+
+/** Throws INVALID_FIELD_VALUE for a name that is empty or too long. */
+export function checkNames(
+  { eventId, entityType, entityId, eventType }: Pick<EventFields, "eventId" | "entityType" | "entityId" | "eventType">,
+  pointer: string,
+): void {
+  checkLength(entityType, ENTITY_TYPE_BYTES_MAX, eventId, "entity_type", pointer);
+  checkLength(entityId, ENTITY_ID_BYTES_MAX, eventId, "entity_id", pointer);
+  checkLength(eventType, EVENT_TYPE_BYTES_MAX, eventId, "event_type", pointer);
+}
+
+/** Throws PAYLOAD_TOO_LARGE. */
+export function checkPayloadSize(eventId: Uuid, payloadText: string, bytesMax: number, pointer: string): void {
+  const payloadBytes = utf8Length(payloadText);
+  if (payloadBytes <= bytesMax) return;
+  throw new CodedError(
+    "PAYLOAD_TOO_LARGE",
+    `Event ${eventId} payload exceeds max_event_payload_size (${payloadBytes} > ${bytesMax})`,
+    { pointer },
+  );
 }
 
 function payloadTextOf(fields: EventFields, pointer: string): string {
@@ -119,7 +157,7 @@ function invalid(message: string, pointer?: string): CodedError {
   return new CodedError("INVALID_FIELD_VALUE", message, pointer === undefined ? {} : { pointer });
 }
 
-function batchTooLarge(count: number, max: number): CodedError {
+export function batchTooLarge(count: number, max: number): CodedError {
   return new CodedError("BATCH_TOO_LARGE", `Batch exceeds max_events_per_batch (${count} > ${max})`, {
     pointer: "/events",
   });

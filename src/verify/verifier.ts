@@ -12,7 +12,7 @@ import type { Submissions } from "../base/submissions.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { AgentKeyRef } from "../store/contract.js";
 import type { KeyDirectory, KeyRecord } from "./key-directory.js";
-import type { IngestRequest } from "./verify-request.js";
+import type { IngestForm, IngestRequest } from "./verify-request.js";
 import { packRequests, type VerifyResult, type VerifyTask, type VerifyWorkerData } from "./verify-task.js";
 
 /** A task takes requests until it holds this many body bytes or requests: about 10 ms of signatures. */
@@ -49,7 +49,7 @@ export type VerifyPool = Pick<Piscina, "run" | "destroy">;
 /** Where verified requests go on: the lane. */
 export interface VerifiedSink {
   hasRoom(): boolean;
-  submit(packed: Uint8Array<ArrayBuffer>, events: number): void;
+  submit(form: IngestForm, packed: Uint8Array<ArrayBuffer>, events: number): void;
 }
 
 export interface VerifierOptions {
@@ -138,7 +138,8 @@ export class Verifier implements AsyncDisposable {
   #deliver(batch: readonly PendingRequest[], result: VerifyResult): void {
     const { lane, submissions, onTask } = this.#options;
     onTask(result);
-    if (result.verified.length > 0) lane.submit(result.verified, result.verifiedEvents);
+    if (result.verified.length > 0) lane.submit("ves", result.verified, result.verifiedEvents);
+    if (result.legacy !== null) lane.submit("legacy", result.legacy, result.legacyEvents);
     for (const { requestId, code, message, pointer } of result.refused) {
       submissions.refuse(requestId, new CodedError(code, message, pointer === null ? {} : { pointer }));
     }

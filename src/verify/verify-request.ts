@@ -24,7 +24,11 @@ export interface VerifyContext {
   findKey(ref: AgentKeyRef): AgentKey | null | undefined;
 }
 
+export type IngestForm = "ves" | "legacy";
+
 export interface IngestRequest {
+  /** Which route took the body. */
+  readonly form: IngestForm;
   readonly requestId: number;
   readonly batchId: Uuid;
   readonly scope: Scope;
@@ -37,7 +41,7 @@ export type VerifyOutcome =
   /** Nothing was decided: ask again with these keys. */
   | { readonly kind: "keys_missing"; readonly refs: readonly AgentKeyRef[] };
 
-export function verifyRequest(request: IngestRequest, context: VerifyContext): VerifyOutcome {
+export function verifyRequest(request: Omit<IngestRequest, "form">, context: VerifyContext): VerifyOutcome {
   let body: IngestBody;
   try {
     body = readIngestBody(request.body, request.scope, context.limits);

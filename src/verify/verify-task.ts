@@ -30,6 +30,9 @@ export interface VerifyResult {
   /** `packVerifiedRequest` of every verified request: goes to the lane as it is. */
   readonly verified: Uint8Array<ArrayBuffer>;
   readonly verifiedEvents: number;
+  /** `packLegacyRequest` of every admitted legacy request; null when there is none. */
+  readonly legacy: Uint8Array<ArrayBuffer> | null;
+  readonly legacyEvents: number;
   readonly refused: readonly RefusedRequest[];
   readonly missing: readonly { readonly requestId: number; readonly refs: readonly AgentKeyRef[] }[];
   readonly workMs: number;
@@ -48,10 +51,15 @@ export function packRequests(requests: readonly IngestRequest[]): { packed: Uint
   let bytes = 0;
   for (const request of requests) bytes += request.body.length + 64;
   const writer = new PackWriter(bytes);
-  for (const { requestId, batchId, scope, body } of requests) {
+  for (const { form, requestId, batchId, scope, body } of requests) {
     let index = scopes.indexOf(scope);
     if (index < 0) index = scopes.push(scope) - 1;
-    writer.u32(requestId).text(batchId).u32(index).bytes(body);
+    writer
+      .u8(Number(form === "legacy"))
+      .u32(requestId)
+      .text(batchId)
+      .u32(index)
+      .bytes(body);
   }
   return { packed: writer.take(), scopes };
 }
@@ -61,6 +69,7 @@ export function unpackRequests(task: VerifyTask): IngestRequest[] {
   const requests: IngestRequest[] = [];
   while (!reader.done) {
     requests.push({
+      form: reader.u8() === 1 ? "legacy" : "ves",
       requestId: reader.u32(),
       batchId: reader.text() as Uuid,
       scope: task.scopes[reader.u32()]!,

@@ -2,6 +2,7 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { LegacyClient } from "../support/legacy-client.js";
 import { type Answer, startService, type TestAgent, type TestService } from "../support/service.js";
 
 interface Operation {
@@ -55,6 +56,26 @@ describe("documents", () => {
     check("post", "/api/v1/ves/proofs/verify", await service.post("/api/v1/ves/proofs/verify", proof.json));
     await checkProofs(event.event_id, made.json.batch_id);
     for (const path of ["/health", "/ready", "/api/v1/sequencer"]) check("get", path, await service.get(path));
+  });
+
+  it("describe legacy events, their commitments and their proofs", async () => {
+    const legacy = new LegacyClient(service);
+    const command_id = "6a5f1f5c-2f0e-4d9a-9d6c-0a8f3f6b7c11";
+    const full = legacy.event({ command_id, base_version: 0, signature: [1, 255], entity_id: "full" });
+    check("post", "/api/v1/events/ingest", await legacy.ingest([full, legacy.event(), full]));
+    check("get", "/api/v1/events", await service.get(`/api/v1/events?${legacy.query}`));
+    const history = await service.get(`/api/v1/entities/order/full?${legacy.query}`);
+    check("get", "/api/v1/entities/{entity_type}/{entity_id}", history);
+    check("get", "/api/v1/log", await service.get(`/api/v1/log?${legacy.query}`));
+    check("get", "/api/v1/head", await service.get(`/api/v1/head?${legacy.query}`));
+    const made = await legacy.commit(1, 2);
+    check("post", "/api/v1/commitments", made);
+    check("get", "/api/v1/commitments", await service.get(`/api/v1/commitments?${legacy.query}`));
+    const shown = await service.get(`/api/v1/commitments/${made.json.batch_id}`);
+    check("get", "/api/v1/commitments/{batch_id}", shown);
+    const proof = await service.get(`/api/v1/proofs/2?${legacy.query}`);
+    check("get", "/api/v1/proofs/{sequence_number}", proof);
+    check("post", "/api/v1/proofs/verify", await service.post("/api/v1/proofs/verify", proof.json));
   });
 
   async function checkProofs(eventId: string, batchId: string): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from "node:events";
 import { agentKeyRoutes } from "../../src/api/agent-keys.js";
-import { ingestRoute } from "../../src/api/ingest.js";
+import { ingestRoutes } from "../../src/api/ingest.js";
 import { logRoutes } from "../../src/api/log.js";
 import { subscribeRoutes } from "../../src/api/subscribe.js";
 import type { Authenticator } from "../../src/auth/authenticator.js";
@@ -126,7 +126,7 @@ export class SimService {
     const shared = { authenticator: EVERYBODY, submissions, verifier, lane, reader, source, broadcaster, clock };
     const shutdown = new AbortController().signal;
     const routes = [
-      ingestRoute({ ...shared, newBatchId, onAnswered: () => {} }),
+      ...ingestRoutes({ ...shared, newBatchId, onAnswered: () => {} }),
       ...logRoutes({ ...shared, shutdown }),
       ...agentKeyRoutes({ ...shared, policy: { isProofOptional: true }, onRevoked: () => {} }),
     ];
@@ -274,6 +274,9 @@ function simReader({ scheduler, folder, name, sizes }: SimServiceOptions): { rea
     page: (...args) => read(() => new PackedPage(packPage(sqlite.page(...args)))),
     streamPage: (range) => read(() => sqlite.streamPage(range)),
     streamHead: (...args) => read(() => sqlite.streamHead(...args)),
+    legacyPage: (range) => read(() => sqlite.legacyPage(range)),
+    legacyHistory: (...args) => read(() => sqlite.legacyHistory(...args)),
+    legacyCount: (entity) => read(() => sqlite.legacyCount(entity)),
     entryByEventId: (eventId) => read(() => sqlite.entryByEventId(eventId)),
     agentKey: (ref) => read(() => sqlite.agentKey(ref)),
     agentKeys: (...args) => read(() => sqlite.agentKeys(...args)),

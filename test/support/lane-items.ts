@@ -4,6 +4,7 @@ import type { Uuid } from "../../src/base/ids.js";
 import { uuidFromBytes } from "../../src/base/ids.js";
 import type { LaneItem } from "../../src/lane/lane-item.js";
 import { type AgentKeyRef, KEY_PURPOSE_ENCRYPTION, KEY_PURPOSE_SIGNING } from "../../src/store/contract.js";
+import type { LegacyRequest } from "../../src/verify/legacy-request.js";
 import type { CheckedEvent, VerifiedRequest } from "../../src/verify/verified-request.js";
 import { Random } from "./fuzz/random.js";
 
@@ -18,7 +19,8 @@ export function laneItems(random: Random, count: number): LaneItem[] {
 }
 
 function laneItem(random: Random, requestId: number): LaneItem {
-  if (random.chance(0.7)) return { kind: "ingest", request: request(random, requestId) };
+  if (random.chance(0.55)) return { kind: "ingest", request: request(random, requestId) };
+  if (random.chance(0.4)) return { kind: "ingest_legacy", request: legacyRequest(random, requestId) };
   const apiKey = createHash("sha256")
     .update(`api ${random.below(3)}`)
     .digest("hex");
@@ -77,6 +79,28 @@ function request(random: Random, requestId: number): VerifiedRequest {
     keyEpoch: STALE_EPOCH,
     events,
   };
+}
+
+/** The same places, entities, commands and mostly other ids than the signed events'. */
+function legacyRequest(random: Random, requestId: number): LegacyRequest {
+  const place = random.below(4);
+  const tenantId = uuidOf(`tenant ${place >> 1}`);
+  const storeId = uuidOf(`store ${place & 1}`);
+  const events = Array.from({ length: random.below(6) }, (): LegacyRequest["events"][number] => {
+    const name = random.chance(0.9) ? `legacy ${random.below(48)}` : `event ${random.below(64)}`;
+    const eventId = id(name);
+    if (random.chance(0.1)) return { stage: "refused", eventId, reason: "SchemaValidation", message: "no schema" };
+    const { agentKeyId: _, command, ...fields } = contentOf(random);
+    const envelope = Buffer.from(JSON.stringify({ name, ...fields }));
+    const eventHash = createHash("sha256").update(envelope).digest();
+    const commandId = command === null ? null : id(command);
+    const isPayloadIntact = random.chance(0.9);
+    return {
+      ...{ stage: "admitted", eventId, ...fields, commandId, payloadHash: eventHash, isPayloadIntact },
+      ...{ eventHash, envelope },
+    };
+  });
+  return { requestId, batchId: uuidOf(`batch ${requestId}`), tenantId, storeId, events };
 }
 
 function event(random: Random, name: string, place: string): CheckedEvent {

@@ -2,6 +2,7 @@
 import { uuidFromBytes } from "../../src/base/ids.js";
 import type { LaneCommand, LaneItem } from "../../src/lane/lane-item.js";
 import type { AgentKeyRef } from "../../src/store/contract.js";
+import type { AdmittedLegacyEvent, LegacyRequest } from "../../src/verify/legacy-request.js";
 import type { CheckedEvent, VerifiedEvent, VerifiedRequest } from "../../src/verify/verified-request.js";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
@@ -27,6 +28,7 @@ export class LaneModel {
 
   /** One line of text per item: what its answer must say. */
   decide(item: LaneItem): string {
+    if (item.kind === "ingest_legacy") return this.#ingestLegacy(item.request);
     return item.kind === "ingest" ? this.#ingest(item.request) : this.#command(item);
   }
 
@@ -43,7 +45,7 @@ export class LaneModel {
         replays.push(`${uuidFromBytes(event.eventId)} ${stored.sequence}`);
         continue;
       }
-      const line = this.#refusal(request, event, stored?.stream, commands);
+      const line = this.#refusal(request, event, stored?.stream.replace("legacy ", ""), commands);
       if (line === null) this.#append(stream, event as VerifiedEvent);
       else rejections.push({ ...line, text: `${uuidFromBytes(event.eventId)} ${line.text}` });
     }
@@ -58,6 +60,39 @@ export class LaneModel {
     );
     const [start, end] = head > before ? [before + 1, head] : [null, null];
     return JSON.stringify({ accepted: head - before, start, end, head, refused, receipts });
+  }
+
+  /** wire-api A.3: every stored id is a duplicate; numbers, heads and commands are apart, versions are shared. */
+  #ingestLegacy(request: LegacyRequest): string {
+    const stream = `legacy ${request.tenantId}${request.storeId}`;
+    const before = this.#heads.get(stream) ?? 0;
+    const refused: string[] = [];
+    const commands = new Set<string>();
+    for (const event of request.events) {
+      const text = event.stage === "refused" ? event.message : this.#legacyRefusal(stream, event, commands);
+      if (text === null) this.#append(stream, event as AdmittedLegacyEvent);
+      else refused.push(`${uuidFromBytes(event.eventId)} ${text}`);
+    }
+    // An empty request names no stream.
+    const head = request.events.length === 0 ? 0 : (this.#heads.get(stream) ?? 0);
+    const [start, end] = head > before ? [before + 1, head] : [null, null];
+    return JSON.stringify({ accepted: Math.max(0, head - before), start, end, head, refused, receipts: [] });
+  }
+
+  #legacyRefusal(stream: string, event: AdmittedLegacyEvent, commands: Set<string>): string | null {
+    const id = hex(event.eventId);
+    if (this.log.some((entry) => entry.id === id)) return `Event ${uuidFromBytes(event.eventId)} already exists`;
+    if (!event.isPayloadIntact) return "Payload hash does not match payload";
+    if (event.commandId !== null) {
+      const command = stream + hex(event.commandId);
+      const name = `Command ${uuidFromBytes(event.commandId)}`;
+      if (commands.has(command)) return `${name} duplicated in batch`;
+      commands.add(command);
+      if (this.#commands.has(command)) return `${name} already processed`;
+    }
+    const version = this.#versions.get(entityOf(stream, event)) ?? 0;
+    if (event.baseVersion === null || event.baseVersion === String(version)) return null;
+    return `Version conflict: expected ${event.baseVersion}, actual ${version}`;
   }
 
   #refusal(
@@ -86,7 +121,7 @@ export class LaneModel {
     return { phase: 3, text: `Version conflict: expected ${event.baseVersion}, actual ${version}` };
   }
 
-  #append(stream: string, event: VerifiedEvent): void {
+  #append(stream: string, event: VerifiedEvent | AdmittedLegacyEvent): void {
     const sequence = (this.#heads.get(stream) ?? 0) + 1;
     this.#heads.set(stream, sequence);
     const entity = entityOf(stream, event);
@@ -129,6 +164,7 @@ export class LaneModel {
   }
 }
 
-function entityOf(stream: string, { entityType, entityId }: VerifiedEvent): string {
-  return JSON.stringify([stream, entityType, entityId]);
+/** Both kinds of event of a stream count up the same entities. */
+function entityOf(stream: string, { entityType, entityId }: { entityType: string; entityId: string }): string {
+  return JSON.stringify([stream.replace("legacy ", ""), entityType, entityId]);
 }

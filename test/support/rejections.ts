@@ -29,7 +29,7 @@ export function at<T>(path: string, change: T | ((before: T) => unknown)): Edit 
 
 /** The single rejection of a single event, which leaves no entry but one record. */
 export async function rejectionOf(event: unknown, of: TestAgent): Promise<{ reason: string; message: string }> {
-  const before = counts(of.service);
+  const before = storedCounts(of.service);
   const { status, json, text } = await of.ingest([event]);
   expect(status, text).toBe(200);
   expect(json, text).toMatchObject({ eventsAccepted: 0, eventsRejected: 1, sequenceStart: null, sequenceEnd: null });
@@ -37,7 +37,7 @@ export async function rejectionOf(event: unknown, of: TestAgent): Promise<{ reas
   const { event_id, reason, message, ...rest } = json.rejections[0];
   expect(event_id).toBe((event as EventEnvelope).event_id);
   expect(rest).toEqual({});
-  const after = counts(of.service);
+  const after = storedCounts(of.service);
   expect(after).toEqual({ entries: before.entries, rejections: before.rejections + 1 });
   expect(lastRejection(of.service)).toEqual({
     event_id: event_id.replaceAll("-", ""),
@@ -100,7 +100,8 @@ export function query(service: TestService, sql: string): Record<string, unknown
   }
 }
 
-function counts(service: TestService): { entries: number; rejections: number } {
+/** Rows of the log and of the rejection records. */
+export function storedCounts(service: TestService): { entries: number; rejections: number } {
   const sql = "SELECT (SELECT count(*) FROM entries) AS entries, (SELECT count(*) FROM ves_rejections) AS rejections";
   return query(service, sql)[0] as { entries: number; rejections: number };
 }

@@ -56,9 +56,10 @@ export class TestService implements AsyncDisposable {
     await this.startAgain();
   }
 
-  async startAgain(): Promise<void> {
+  /** `more`: environment of this start alone. */
+  async startAgain(more: Readonly<Record<string, string>> = {}): Promise<void> {
     const { port, adminKey } = this.process;
-    const env = { ...this.env, PORT: String(port), BOOTSTRAP_ADMIN_API_KEY: adminKey };
+    const env = { ...this.env, ...more, PORT: String(port), BOOTSTRAP_ADMIN_API_KEY: adminKey };
     const command = this.command === undefined ? {} : { command: this.command };
     this.process = await ServerProcess.start({ folder: this.folder, env, ...command });
   }

@@ -4,29 +4,35 @@ import { type Json, list, object, operation, pathParameter, query, ref, STORE, T
 const sequence: Json = { type: "integer", minimum: 1 };
 const hash: Json = { type: "string", description: "32 bytes of hex, no prefix." };
 
+/** Body of a new commitment. */
+export const COMMITMENT_RANGE: Json = object(["tenant_id", "store_id"], {
+  tenant_id: uuid,
+  store_id: uuid,
+  sequence_start: { ...sequence, description: "Last committed number + 1; the first commitment starts at 1." },
+  sequence_end: { ...sequence, description: "Inclusive. Together with sequence_start." },
+  max_events: { ...sequence, default: 1024, description: "Most events when no range is given." },
+});
+
+/** Which commitments a list shows. */
+export const COMMITMENT_FILTERS: readonly Json[] = [
+  TENANT,
+  STORE,
+  query("status", { enum: ["pending", "submitted", "anchored", "all"], default: "pending" }, "Where it is on chain."),
+  query("sequence_start", sequence, "Only commitments that cover numbers from here on."),
+  query("sequence_end", sequence, "Only commitments that start at or before this number."),
+  query("limit", { type: "integer", minimum: 1, maximum: 1000, default: 1000 }, "Most commitments."),
+];
+
 const CREATE = operation({
   summary:
     "Commit a range of a stream. The same range again answers with the stored commitment. Without a range: what follows the last commitment.",
-  body: object(["tenant_id", "store_id"], {
-    tenant_id: uuid,
-    store_id: uuid,
-    sequence_start: { ...sequence, description: "Last committed number + 1; the first commitment starts at 1." },
-    sequence_end: { ...sequence, description: "Inclusive. Together with sequence_start." },
-    max_events: { ...sequence, default: 1024, description: "Most events when no range is given." },
-  }),
+  body: COMMITMENT_RANGE,
   answer: ref("Commitment"),
 });
 
 const LIST = operation({
   summary: "Commitments of one stream in sequence order. Go on from the last sequence_end + 1.",
-  parameters: [
-    TENANT,
-    STORE,
-    query("status", { enum: ["pending", "submitted", "anchored", "all"], default: "pending" }, "Where it is on chain."),
-    query("sequence_start", sequence, "Only commitments that cover numbers from here on."),
-    query("sequence_end", sequence, "Only commitments that start at or before this number."),
-    query("limit", { type: "integer", minimum: 1, maximum: 1000, default: 1000 }, "Most commitments."),
-  ],
+  parameters: COMMITMENT_FILTERS,
   answer: list("Commitment", "commitments"),
 });
 

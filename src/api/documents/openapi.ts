@@ -1,6 +1,8 @@
 /** The HTTP surface as OpenAPI 3.1, served at /openapi.json. A test holds it to the routes and to live answers. */
 import { packageVersion } from "../../base/asset-paths.js";
+import { ENTRY_KINDS } from "../../store/contract.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
+import { LEGACY_PATHS } from "./legacy-paths.js";
 import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
 import { PROOF_PATHS } from "./proof-paths.js";
 import { PROOF_SCHEMAS } from "./proof-schemas.js";
@@ -22,7 +24,7 @@ export const REPLAY_PARAMETERS: readonly Json[] = [
   query("store_id", uuid, "Only this store."),
   query("entity_type", { type: "string" }, "Only this entity type."),
   query("entity_id", { type: "string" }, "Only this entity."),
-  query("kind", { enum: ["ves_event"] }, "Only this kind of entry."),
+  query("kind", { enum: ENTRY_KINDS }, "Only this kind of entry."),
 ];
 
 const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
@@ -101,7 +103,7 @@ const LOG = operation({
 });
 
 const HEAD = operation({
-  summary: "Where the log ends and, given a stream, where that stream ends.",
+  summary: "Where the log ends and, given a stream, where its VES events and its legacy events end.",
   parameters: [query("tenant_id", uuid, "Tenant; together with store_id."), query("store_id", uuid, "Store.")],
   answer: ref("LogPosition"),
 });
@@ -206,6 +208,7 @@ export const openapi: Json = {
         answer: ref("ApiKey"),
       }),
     },
+    ...LEGACY_PATHS,
     ...COMMITMENT_PATHS,
     ...PROOF_PATHS,
     ...tlogPaths(operation, query, pathParameter),

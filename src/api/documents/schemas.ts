@@ -1,5 +1,7 @@
 /** JSON Schemas shared by the OpenAPI and AsyncAPI documents. Tests validate live answers against them. */
 import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
+import { ENTRY_KINDS } from "../../store/contract.js";
+import { LEGACY_SCHEMAS } from "./legacy-schemas.js";
 
 const uuid = { type: "string", format: "uuid" };
 const time = { type: "string", format: "date-time" };
@@ -102,13 +104,13 @@ export const entry = {
   required: ["kind", "offset", "tenant_id", "store_id", "sequence_number", "sequenced_at", "event", "receipt"],
   additionalProperties: false,
   properties: {
-    kind: { const: "ves_event" },
+    kind: { enum: ENTRY_KINDS, description: "ves_event: signed by its agent. event: a legacy event." },
     offset: { ...count, description: "Place in the one total order: from 0, gap-free, never reused." },
     tenant_id: uuid,
     store_id: uuid,
     sequence_number: { type: "integer", minimum: 1, description: "Place in its stream: from 1, gap-free." },
     sequenced_at: time,
-    event: ref("Envelope"),
+    event: { anyOf: [ref("Envelope"), ref("LegacyEnvelope")] },
     receipt: ref("Receipt"),
   },
 };
@@ -167,7 +169,8 @@ export const logPosition = {
     log_id: uuid,
     epoch: { type: "integer", minimum: 1, description: "Raised by a restore: earlier cursors are refused." },
     next_offset: count,
-    head_sequence: { ...count, description: "With tenant_id and store_id: last number of that stream, 0 = none." },
+    head_sequence: { ...count, description: "With tenant_id and store_id: last number of its VES events, 0 = none." },
+    legacy_head_sequence: { ...count, description: "With tenant_id and store_id: the same of its legacy events." },
   },
 };
 
@@ -271,4 +274,5 @@ export const SCHEMAS = {
   ApiKey: apiKey,
   Commitment: commitment,
   InclusionProof: inclusionProof,
+  ...LEGACY_SCHEMAS,
 };

@@ -1,11 +1,20 @@
 /** Reads of durable commitments on a read-only connection. Synchronous: it runs inside a reader thread. */
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
-import type { ChainState, Commitment, CommitmentQuery, UncommittedStream } from "../commitment-contract.js";
-import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "./commitment-rows.js";
+import type {
+  ChainState,
+  Commitment,
+  CommitmentQuery,
+  CommitmentSeries,
+  UncommittedStream,
+} from "../commitment-contract.js";
+import {
+  COMMITMENT_COLUMNS,
+  type CommitmentRow,
+  commitmentFromRow,
+  commitmentsOfStream,
+  SERIES_TABLES,
+} from "./commitment-rows.js";
 import type { Connection } from "./connection.js";
-
-const FROM_STREAM = `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref
-  WHERE s.tenant_id = ? AND s.store_id = ?`;
 
 const STATUS_CONDITIONS = {
   pending: "AND c.chain_tx_hash IS NULL",
@@ -16,23 +25,28 @@ const STATUS_CONDITIONS = {
 
 export class SqliteCommitmentReader {
   readonly #db: Connection;
+  readonly #fromStream: string;
   readonly #sql;
 
-  constructor(db: Connection) {
+  constructor(db: Connection, series: CommitmentSeries = "ves") {
+    const fromStream = commitmentsOfStream(series);
+    const { commitments, head, committed, kind } = SERIES_TABLES[series];
+    const uncommitted = series === "ves" ? "streams_uncommitted" : "streams_legacy_uncommitted";
     this.#db = db;
+    this.#fromStream = fromStream;
     this.#sql = {
       byId: db.prepare(
-        `SELECT ${COMMITMENT_COLUMNS} FROM ves_commitments c JOIN streams s ON s.ref = c.stream_ref WHERE c.batch_id = ?`,
+        `SELECT ${COMMITMENT_COLUMNS} FROM ${commitments} c JOIN streams s ON s.ref = c.stream_ref WHERE c.batch_id = ?`,
       ),
-      byStart: db.prepare(`${FROM_STREAM} AND c.sequence_start = ?`),
+      byStart: db.prepare(`${fromStream} AND c.sequence_start = ?`),
       // The last one that starts at or below the number: it covers it, or nothing does.
-      lastFrom: db.prepare(`${FROM_STREAM} AND c.sequence_start <= ? ORDER BY c.sequence_start DESC LIMIT 1`),
-      head: db.prepare("SELECT ves_head FROM streams WHERE tenant_id = ? AND store_id = ?").pluck(),
+      lastFrom: db.prepare(`${fromStream} AND c.sequence_start <= ? ORDER BY c.sequence_start DESC LIMIT 1`),
+      head: db.prepare(`SELECT ${head} FROM streams WHERE tenant_id = ? AND store_id = ?`).pluck(),
       uncommitted: db.prepare(
-        `SELECT s.ref, s.tenant_id, s.store_id, s.ves_head, s.ves_committed, e.sequenced_at_ms
-           FROM streams s INDEXED BY streams_uncommitted
-           JOIN entries e ON e.stream_ref = s.ref AND e.sequence_number = s.ves_committed + 1
-          WHERE s.ves_head > s.ves_committed AND s.ref > ? ORDER BY s.ref LIMIT ?`,
+        `SELECT s.ref, s.tenant_id, s.store_id, s.${head} AS head, s.${committed} AS committed, e.sequenced_at_ms
+           FROM streams s INDEXED BY ${uncommitted}
+           JOIN entries e ON e.stream_ref = s.ref AND e.kind = ${kind} AND e.sequence_number = s.${committed} + 1
+          WHERE s.${head} > s.${committed} AND s.ref > ? ORDER BY s.ref LIMIT ?`,
       ),
     };
   }
@@ -48,7 +62,7 @@ export class SqliteCommitmentReader {
 
   commitments(query: CommitmentQuery): Commitment[] {
     const { tenantId, storeId, fromSequence, toSequence, status, limit } = query;
-    const sql = `${FROM_STREAM} AND c.sequence_start >= ? AND c.sequence_start <= ? ${STATUS_CONDITIONS[status]}
+    const sql = `${this.#fromStream} AND c.sequence_start >= ? AND c.sequence_start <= ? ${STATUS_CONDITIONS[status]}
       ORDER BY c.sequence_start LIMIT ?`;
     const fromStart = this.coveringCommitment(tenantId, storeId, fromSequence)?.sequenceStart ?? fromSequence;
     const stream = [uuidToBytes(tenantId), uuidToBytes(storeId)];
@@ -72,8 +86,8 @@ export class SqliteCommitmentReader {
       ref: row.ref,
       tenantId: uuidFromBytes(row.tenant_id),
       storeId: uuidFromBytes(row.store_id),
-      head: row.ves_head,
-      committed: row.ves_committed,
+      head: row.head,
+      committed: row.committed,
       waitingSinceMs: row.sequenced_at_ms,
     }));
   }
@@ -83,8 +97,8 @@ interface UncommittedRow {
   readonly ref: number;
   readonly tenant_id: Buffer;
   readonly store_id: Buffer;
-  readonly ves_head: number;
-  readonly ves_committed: number;
+  readonly head: number;
+  readonly committed: number;
   readonly sequenced_at_ms: number;
 }
 

@@ -1,9 +1,21 @@
 import { uuidFromBytes } from "../../base/ids.js";
-import type { Commitment } from "../commitment-contract.js";
+import type { Commitment, CommitmentSeries } from "../commitment-contract.js";
+
+/** Where each series keeps its commitments and its place in the stream's row; `kind` is that of its entries. */
+export const SERIES_TABLES = {
+  ves: { commitments: "ves_commitments", head: "ves_head", committed: "ves_committed", kind: 0 },
+  legacy: { commitments: "legacy_commitments", head: "legacy_head", committed: "legacy_committed", kind: 1 },
+} as const;
 
 /** A commitment's columns, `c` being its table and `s` its stream's. */
 export const COMMITMENT_COLUMNS = `c.batch_id, s.tenant_id, s.store_id, c.sequence_start, c.sequence_end, c.merkle_root,
   c.prev_state_root, c.new_state_root, c.committed_at_ms, c.chain_id, c.chain_tx_hash, c.chain_block_number, c.anchored_at_ms`;
+
+/** Commitments of the stream with the given tenant and store. */
+export function commitmentsOfStream(series: CommitmentSeries): string {
+  return `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ${SERIES_TABLES[series].commitments} c ON c.stream_ref = s.ref
+    WHERE s.tenant_id = ? AND s.store_id = ?`;
+}
 
 export interface CommitmentRow {
   readonly batch_id: Buffer;

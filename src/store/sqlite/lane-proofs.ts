@@ -6,7 +6,10 @@ import type { NewProof, ProofKind } from "../proof-contract.js";
 import type { Connection } from "./connection.js";
 import { AT_REST_PLAIN, keyValues, PROOF_TABLE, proofFromRow, SUBJECT_COLUMN, selectProofByKey } from "./proof-rows.js";
 
-const SUBJECT_TABLE: Readonly<Record<ProofKind, string>> = { compliance: "entries", validity: "ves_commitments" };
+const SUBJECT_TABLE: Readonly<Record<ProofKind, string>> = {
+  compliance: "(SELECT event_id, stream_ref FROM entries WHERE kind = 0)",
+  validity: "ves_commitments",
+};
 
 /** Columns that only one of the tables has. */
 const OWN_COLUMNS: Readonly<Record<ProofKind, readonly string[]>> = {

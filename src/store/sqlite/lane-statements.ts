@@ -1,4 +1,5 @@
 import type { Statement } from "better-sqlite3";
+import type { EntryKind } from "../contract.js";
 import type { Connection } from "./connection.js";
 
 /** The lane's prepared statements. Every value is a parameter. */
@@ -10,7 +11,7 @@ export interface LaneStatements {
   readonly stream: Statement;
   readonly event: Statement;
   readonly entity: Statement;
-  readonly command: Statement;
+  readonly command: Readonly<Record<EntryKind, Statement>>;
   readonly agentKey: Statement;
   readonly highestKeyId: Statement;
   readonly apiKey: Statement;
@@ -23,7 +24,7 @@ export interface LaneStatements {
   readonly updateEntity: Statement;
   readonly insertEventType: Statement;
   readonly insertEntry: Statement;
-  readonly insertCommand: Statement;
+  readonly insertCommand: Readonly<Record<EntryKind, Statement>>;
   readonly insertRejection: Statement;
   readonly pruneRejections: Statement;
   readonly insertAgentKey: Statement;
@@ -38,14 +39,17 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     commit: db.prepare("COMMIT"),
     rollback: db.prepare("ROLLBACK"),
     lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`),
-    stream: db.prepare("SELECT ref, ves_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+    stream: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
     event: db.prepare(
-      `SELECT s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
+      `SELECT e.kind, s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
               e.receipt_signature, e.envelope
          FROM entries e JOIN streams s ON s.ref = e.stream_ref WHERE e.event_id = ?`,
     ),
     entity: db.prepare("SELECT ref, version FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?"),
-    command: db.prepare("SELECT 1 FROM commands WHERE stream_ref = ? AND command_id = ?"),
+    command: {
+      ves_event: db.prepare("SELECT 1 FROM commands WHERE stream_ref = ? AND command_id = ?"),
+      event: db.prepare("SELECT 1 FROM legacy_commands WHERE stream_ref = ? AND command_id = ?"),
+    },
     agentKey: db.prepare(
       "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
     ),
@@ -58,17 +62,21 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     insertSequencer: db.prepare(
       "INSERT INTO sequencers (sequencer_id, public_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
     ),
-    insertStream: db.prepare("INSERT INTO streams (tenant_id, store_id, ves_head) VALUES (?, ?, ?)"),
-    updateStream: db.prepare("UPDATE streams SET ves_head = ? WHERE ref = ?"),
+    insertStream: db.prepare("INSERT INTO streams (tenant_id, store_id, ves_head, legacy_head) VALUES (?, ?, ?, ?)"),
+    updateStream: db.prepare("UPDATE streams SET ves_head = ?, legacy_head = ? WHERE ref = ?"),
     insertEntity: db.prepare("INSERT INTO entities (stream_ref, entity_type, entity_id, version) VALUES (?, ?, ?, ?)"),
     updateEntity: db.prepare("UPDATE entities SET version = ? WHERE ref = ?"),
     insertEventType: db.prepare("INSERT INTO event_types (event_type) VALUES (?)"),
     insertEntry: db.prepare(
       `INSERT INTO entries ("offset", kind, stream_ref, sequence_number, event_id, entity_ref, event_type_ref,
-         sequenced_at_ms, sequencer_ref, signing_hash, agent_signature, receipt_signature, envelope, frame_crc32)
-       VALUES (?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         sequenced_at_ms, sequencer_ref, signing_hash, agent_signature, receipt_signature, envelope, frame_crc32,
+         payload_hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
-    insertCommand: db.prepare("INSERT INTO commands (stream_ref, command_id) VALUES (?, ?)"),
+    insertCommand: {
+      ves_event: db.prepare("INSERT INTO commands (stream_ref, command_id) VALUES (?, ?)"),
+      event: db.prepare("INSERT INTO legacy_commands (stream_ref, command_id) VALUES (?, ?)"),
+    },
     insertRejection: db.prepare(
       "INSERT INTO ves_rejections (event_id, tenant_id, store_id, reason, message, rejected_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
     ),

@@ -9,6 +9,7 @@ import {
   type ChunkQuery,
   type ChunkState,
   type ChunkWrites,
+  ENTRY_KINDS,
   type EntityState,
   type LaneStore,
   type LogIdentity,
@@ -124,10 +125,10 @@ export class SqliteLaneStore implements LaneStore {
   #readStreams(query: ChunkQuery, state: ChunkState): void {
     for (const { tenantId, storeId } of query.streams) {
       const row = this.#sql.stream.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as
-        | { ref: number; ves_head: number }
+        | { ref: number; ves_head: number; legacy_head: number }
         | undefined;
       if (row === undefined) continue;
-      const stream: StreamState = { tenantId, storeId, head: row.ves_head };
+      const stream: StreamState = { tenantId, storeId, head: row.ves_head, legacyHead: row.legacy_head };
       state.streams.set(streamKey(tenantId, storeId), stream);
       this.#refs.set(stream, row.ref);
     }
@@ -138,6 +139,7 @@ export class SqliteLaneStore implements LaneStore {
       const row = this.#sql.event.get(eventId) as StoredEventRow | undefined;
       if (row === undefined) continue;
       state.events.set(idKey(eventId), {
+        kind: ENTRY_KINDS[row.kind]!,
         eventId,
         tenantId: uuidFromBytes(row.tenant_id),
         storeId: uuidFromBytes(row.store_id),
@@ -166,11 +168,11 @@ export class SqliteLaneStore implements LaneStore {
   }
 
   #readCommands(query: ChunkQuery, state: ChunkState): void {
-    for (const { tenantId, storeId, commandId } of query.commands) {
+    for (const { kind, tenantId, storeId, commandId } of query.commands) {
       const stream = state.streams.get(streamKey(tenantId, storeId));
       if (stream === undefined) continue;
-      if (this.#sql.command.get(this.#refs.get(stream), commandId) !== undefined) {
-        state.commands.add(commandKey(tenantId, storeId, commandId));
+      if (this.#sql.command[kind].get(this.#refs.get(stream), commandId) !== undefined) {
+        state.commands.add(commandKey(kind, tenantId, storeId, commandId));
       }
     }
   }
@@ -224,10 +226,11 @@ export class SqliteLaneStore implements LaneStore {
   #writeStream(stream: StreamState): void {
     const ref = this.#refs.get(stream);
     if (ref !== undefined) {
-      this.#sql.updateStream.run(stream.head, ref);
+      this.#sql.updateStream.run(stream.head, stream.legacyHead, ref);
       return;
     }
-    const inserted = this.#sql.insertStream.run(uuidToBytes(stream.tenantId), uuidToBytes(stream.storeId), stream.head);
+    const { tenantId, storeId, head, legacyHead } = stream;
+    const inserted = this.#sql.insertStream.run(uuidToBytes(tenantId), uuidToBytes(storeId), head, legacyHead);
     this.#refs.set(stream, Number(inserted.lastInsertRowid));
   }
 
@@ -247,6 +250,7 @@ export class SqliteLaneStore implements LaneStore {
     const streamRef = this.#refs.get(entry.stream);
     this.#sql.insertEntry.run(
       entry.offset,
+      ENTRY_KINDS.indexOf(event.kind),
       streamRef,
       event.sequenceNumber,
       event.eventId,
@@ -259,8 +263,9 @@ export class SqliteLaneStore implements LaneStore {
       event.receiptSignature,
       event.envelope,
       entry.frameCheck,
+      entry.payloadHash,
     );
-    if (entry.commandId !== null) this.#sql.insertCommand.run(streamRef, entry.commandId);
+    if (entry.commandId !== null) this.#sql.insertCommand[event.kind].run(streamRef, entry.commandId);
   }
 
   #eventTypeRef(eventType: string): number {
@@ -320,6 +325,7 @@ export class SqliteLaneStore implements LaneStore {
 }
 
 interface StoredEventRow {
+  readonly kind: number;
   readonly tenant_id: Buffer;
   readonly store_id: Buffer;
   readonly sequence_number: number;

@@ -27,7 +27,7 @@ export class LeafReader {
     this.#page = db
       .prepare(
         `SELECT signing_hash, agent_signature FROM entries
-          WHERE stream_ref = ? AND sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
+          WHERE stream_ref = ? AND kind = 0 AND sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
       )
       .raw();
   }

@@ -5,7 +5,20 @@
  */
 import { assert } from "../../base/assert.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
-import type { AgentKey, AgentKeyRef, ApiKey, EntryFilter, LogEntry, LogHead, Page, StreamRange } from "../contract.js";
+import {
+  type AgentKey,
+  type AgentKeyRef,
+  type ApiKey,
+  ENTRY_KINDS,
+  type EntityName,
+  type EntryFilter,
+  type EntryKind,
+  type LegacyRange,
+  type LogEntry,
+  type LogHead,
+  type Page,
+  type StreamRange,
+} from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
 import { encodeFrame, encodeReceipt, frameCheck } from "../entry-frame.js";
 import type { Connection } from "./connection.js";
@@ -17,7 +30,7 @@ import { StoredSequencers } from "./stored-sequencers.js";
 const SCAN_ROWS_MAX = 4096;
 
 const ENTRY_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.event_id, e.sequenced_at_ms, e.sequencer_ref,
-  e.signing_hash, e.receipt_signature, e.envelope, n.entity_type, n.entity_id, e.frame_crc32`;
+  e.signing_hash, e.receipt_signature, e.envelope, n.entity_type, n.entity_id, e.frame_crc32, e.kind`;
 
 type EntryRow = readonly [
   offset: number,
@@ -32,7 +45,14 @@ type EntryRow = readonly [
   entityType: string,
   entityId: string,
   frameCheck: number | null,
+  kind: number,
 ];
+
+interface StreamHeads {
+  readonly ref: number;
+  readonly ves_head: number;
+  readonly legacy_head: number;
+}
 
 interface Stream {
   readonly tenantId: Uuid;
@@ -59,10 +79,27 @@ export class SqliteLogReader {
         )
         .raw(),
       byEventId: db
-        .prepare(`SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref WHERE e.event_id = ?`)
+        .prepare(`SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
+            WHERE e.event_id = ? AND e.kind = 0`)
         .raw(),
       stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
-      streamRef: db.prepare("SELECT ref, ves_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+      streamRef: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+      legacyPage: db
+        .prepare(
+          `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
+            WHERE e.stream_ref = ? AND e.kind = 1 AND e.sequence_number BETWEEN ? AND ? ORDER BY e.sequence_number`,
+        )
+        .raw(),
+      entityRef: db
+        .prepare("SELECT ref FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?")
+        .pluck(),
+      legacyHistory: db
+        .prepare(
+          `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
+            WHERE e.entity_ref = ? AND e.kind = 1 ORDER BY e."offset" LIMIT ? OFFSET ?`,
+        )
+        .raw(),
+      legacyCount: db.prepare("SELECT count(*) FROM entries WHERE entity_ref = ? AND kind = 1").pluck(),
       agentKey: db.prepare(
         "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
       ),
@@ -90,7 +127,7 @@ export class SqliteLogReader {
       if (entries.length === entriesMax || bytes >= this.#bytesMax) break;
       nextOffset = row[0] + 1;
       const stream = this.#stream(row[1]);
-      if (!matches(stream, row[9], row[10])) continue;
+      if (!matches(stream, row[9], row[10], ENTRY_KINDS[row[12]]!)) continue;
       const entry = this.#entry(row, stream);
       bytes += entry.frame.length;
       entries.push(entry);
@@ -99,11 +136,9 @@ export class SqliteLogReader {
   }
 
   streamPage(range: StreamRange): LogEntry[] {
-    const stream = this.#sql.streamRef.get(uuidToBytes(range.tenantId), uuidToBytes(range.storeId)) as
-      | { ref: number }
-      | undefined;
+    const stream = this.#streamRow(range.tenantId, range.storeId);
     if (stream === undefined) return [];
-    const conditions = ["e.stream_ref = ?", "e.sequence_number >= ?"];
+    const conditions = ["e.stream_ref = ?", "e.kind = 0", "e.sequence_number >= ?"];
     const values: (number | string)[] = [stream.ref, range.fromSequence];
     const narrow = (condition: string, value: string | undefined): void => {
       if (value === undefined) return;
@@ -120,22 +155,30 @@ export class SqliteLogReader {
       )
       .raw()
       .iterate(...values, range.limit) as IterableIterator<EntryRow>;
-    const entries: LogEntry[] = [];
-    let bytes = 0;
-    for (const row of rows) {
-      if (bytes >= this.#bytesMax) break;
-      const entry = this.#entry(row, this.#stream(row[1]));
-      bytes += entry.frame.length;
-      entries.push(entry);
-    }
-    return entries;
+    return this.#entriesOf(rows);
   }
 
-  streamHead(tenantId: Uuid, storeId: Uuid): number {
-    const row = this.#sql.streamRef.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as
-      | { ves_head: number }
-      | undefined;
-    return row?.ves_head ?? 0;
+  streamHead(tenantId: Uuid, storeId: Uuid, kind: EntryKind = "ves_event"): number {
+    const row = this.#streamRow(tenantId, storeId);
+    return (kind === "event" ? row?.legacy_head : row?.ves_head) ?? 0;
+  }
+
+  legacyPage({ tenantId, storeId, fromSequence, toSequence }: LegacyRange): LogEntry[] {
+    const stream = this.#streamRow(tenantId, storeId);
+    if (stream === undefined) return [];
+    const rows = this.#sql.legacyPage.iterate(stream.ref, fromSequence, toSequence);
+    return this.#entriesOf(rows as IterableIterator<EntryRow>);
+  }
+
+  legacyHistory(entity: EntityName, skip: number, limit: number): LogEntry[] {
+    const ref = this.#entityRef(entity);
+    if (ref === undefined) return [];
+    return this.#entriesOf(this.#sql.legacyHistory.iterate(ref, limit, skip) as IterableIterator<EntryRow>);
+  }
+
+  legacyCount(entity: EntityName): number {
+    const ref = this.#entityRef(entity);
+    return ref === undefined ? 0 : (this.#sql.legacyCount.get(ref) as number);
   }
 
   entryByEventId(eventId: Uuid): LogEntry | null {
@@ -163,10 +206,34 @@ export class SqliteLogReader {
     return rows.map(apiKeyFromRow);
   }
 
+  #streamRow(tenantId: Uuid, storeId: Uuid): StreamHeads | undefined {
+    return this.#sql.streamRef.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as StreamHeads | undefined;
+  }
+
+  #entityRef({ tenantId, storeId, entityType, entityId }: EntityName): number | undefined {
+    const stream = this.#streamRow(tenantId, storeId);
+    return stream && (this.#sql.entityRef.get(stream.ref, entityType, entityId) as number | undefined);
+  }
+
+  /** Up to the bound in bytes, at least one. */
+  #entriesOf(rows: IterableIterator<EntryRow>): LogEntry[] {
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    for (const row of rows) {
+      if (bytes >= this.#bytesMax) break;
+      const entry = this.#entry(row, this.#stream(row[1]));
+      bytes += entry.frame.length;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
   #entry(row: EntryRow, stream: Stream): LogEntry {
     const [offset, , sequenceNumber, eventId, sequencedAtMs, sequencerRef, signingHash, receiptSignature, envelope] =
       row;
+    const kind = ENTRY_KINDS[row[12]]!;
     const event = {
+      kind,
       eventId,
       tenantId: stream.tenantId,
       storeId: stream.storeId,
@@ -179,7 +246,7 @@ export class SqliteLogReader {
     };
     const frame = encodeFrame(offset, event, encodeReceipt(event));
     assert(row[11] === null || row[11] === frameCheck(frame), `entry ${offset} is damaged: its checksum differs`);
-    return { ...stream, kind: "ves_event", offset, sequenceNumber, entityType: row[9], entityId: row[10], frame };
+    return { ...stream, kind, offset, sequenceNumber, entityType: row[9], entityId: row[10], frame };
   }
 
   #stream(ref: number): Stream {

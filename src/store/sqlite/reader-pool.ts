@@ -11,13 +11,17 @@ import type {
   Commitment,
   CommitmentQuery,
   CommitmentReader,
+  CommitmentSeries,
   UncommittedStream,
 } from "../commitment-contract.js";
 import type {
   AgentKey,
   AgentKeyRef,
   ApiKey,
+  EntityName,
   EntryFilter,
+  EntryKind,
+  LegacyRange,
   LogEntry,
   LogHead,
   LogReader,
@@ -36,14 +40,16 @@ export interface ReadWorkerData {
 }
 
 /** Entries travel packed; everything else is small and cloned. */
-export type ReadTask = {
-  [M in ReadMethod]: { readonly method: M; readonly args: Parameters<Readers[M]> };
-}[ReadMethod];
-type Readers = SqliteLogReader & SqliteCommitmentReader & SqliteProofReader;
-export type ReadMethod = Exclude<keyof Readers, "constructor">;
+export type ReadTask = Call<SqliteLogReader & SqliteProofReader> | CommitmentTask;
+export type CommitmentTask = Call<SqliteCommitmentReader> & { readonly series: CommitmentSeries };
+type Call<R> = {
+  [M in keyof R]: R[M] extends (...args: infer A) => unknown ? { readonly method: M; readonly args: A } : never;
+}[keyof R];
+type ReadMethod = Call<SqliteLogReader & SqliteProofReader>["method"];
 
-export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReader {
+export class SqliteReaderPool implements LogReader, ProofReader {
   readonly #pool: Piscina;
+  readonly commitments: Readonly<Record<CommitmentSeries, CommitmentReader>>;
   /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
   readonly loaded: Promise<unknown>;
 
@@ -56,6 +62,9 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
       idleTimeout: Number.POSITIVE_INFINITY,
       resourceLimits: WORKER_LIMITS,
     });
+    const series = (name: CommitmentSeries) =>
+      new PooledCommitmentReader((method, args) => this.#pool.run({ series: name, method, args } as ReadTask));
+    this.commitments = { ves: series("ves"), legacy: series("legacy") };
     this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.head()));
   }
 
@@ -71,8 +80,20 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
     return new PackedPage(await this.#run<Uint8Array>("streamPage", range)).entries;
   }
 
-  streamHead(tenantId: Uuid, storeId: Uuid): Promise<number> {
-    return this.#run("streamHead", tenantId, storeId);
+  streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number> {
+    return this.#run("streamHead", tenantId, storeId, kind);
+  }
+
+  async legacyPage(range: LegacyRange): Promise<readonly LogEntry[]> {
+    return new PackedPage(await this.#run<Uint8Array>("legacyPage", range)).entries;
+  }
+
+  async legacyHistory(entity: EntityName, skip: number, limit: number): Promise<readonly LogEntry[]> {
+    return new PackedPage(await this.#run<Uint8Array>("legacyHistory", entity, skip, limit)).entries;
+  }
+
+  legacyCount(entity: EntityName): Promise<number> {
+    return this.#run("legacyCount", entity);
   }
 
   async entryByEventId(eventId: Uuid): Promise<LogEntry | null> {
@@ -93,26 +114,6 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
 
   apiKeys(tenantId: Uuid | null): Promise<readonly ApiKey[]> {
     return this.#run("apiKeys", tenantId);
-  }
-
-  commitment(batchId: Uuid): Promise<Commitment | null> {
-    return this.#run("commitment", batchId);
-  }
-
-  coveringCommitment(tenantId: Uuid, storeId: Uuid, sequenceNumber: number): Promise<Commitment | null> {
-    return this.#run("coveringCommitment", tenantId, storeId, sequenceNumber);
-  }
-
-  commitments(query: CommitmentQuery): Promise<readonly Commitment[]> {
-    return this.#run("commitments", query);
-  }
-
-  chainState(tenantId: Uuid, storeId: Uuid, sequenceStart: number): Promise<ChainState> {
-    return this.#run("chainState", tenantId, storeId, sequenceStart);
-  }
-
-  uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]> {
-    return this.#run("uncommittedStreams", afterRef, limit);
   }
 
   proof(kind: ProofKind, proofId: Uuid): Promise<StoredProof | null> {
@@ -138,5 +139,36 @@ export class SqliteReaderPool implements LogReader, CommitmentReader, ProofReade
 
   #run<T>(method: ReadMethod, ...args: unknown[]): Promise<T> {
     return this.#pool.run({ method, args }) as Promise<T>;
+  }
+}
+
+type RunCommitmentTask = (method: keyof SqliteCommitmentReader, args: readonly unknown[]) => Promise<unknown>;
+
+/** One series' commitments, through the pool's threads. */
+class PooledCommitmentReader implements CommitmentReader {
+  readonly #run: RunCommitmentTask;
+
+  constructor(run: RunCommitmentTask) {
+    this.#run = run;
+  }
+
+  commitment(batchId: Uuid): Promise<Commitment | null> {
+    return this.#run("commitment", [batchId]) as Promise<Commitment | null>;
+  }
+
+  coveringCommitment(tenantId: Uuid, storeId: Uuid, sequenceNumber: number): Promise<Commitment | null> {
+    return this.#run("coveringCommitment", [tenantId, storeId, sequenceNumber]) as Promise<Commitment | null>;
+  }
+
+  commitments(query: CommitmentQuery): Promise<readonly Commitment[]> {
+    return this.#run("commitments", [query]) as Promise<readonly Commitment[]>;
+  }
+
+  chainState(tenantId: Uuid, storeId: Uuid, sequenceStart: number): Promise<ChainState> {
+    return this.#run("chainState", [tenantId, storeId, sequenceStart]) as Promise<ChainState>;
+  }
+
+  uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]> {
+    return this.#run("uncommittedStreams", [afterRef, limit]) as Promise<readonly UncommittedStream[]>;
   }
 }

@@ -1,6 +1,7 @@
 import { assert } from "../../base/assert.js";
 import { receiptHashOfBytes } from "../../protocol/receipt.js";
 import { leafRecord } from "../../protocol/tlog-leaf.js";
+import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 
 type Row = readonly [
@@ -13,6 +14,7 @@ type Row = readonly [
   signingHash: Buffer,
   receiptSignature: Buffer,
   envelope: Buffer,
+  kind: number,
 ];
 
 interface StreamRow {
@@ -35,7 +37,7 @@ export class TlogEntries {
       scan: db
         .prepare(
           `SELECT "offset", stream_ref, sequence_number, event_id, sequenced_at_ms, sequencer_ref, signing_hash,
-                  receipt_signature, envelope FROM entries WHERE "offset" >= ? ORDER BY "offset" LIMIT ?`,
+                  receipt_signature, envelope, kind FROM entries WHERE "offset" >= ? ORDER BY "offset" LIMIT ?`,
         )
         .raw(),
       stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
@@ -60,10 +62,12 @@ export class TlogEntries {
 
   #record(row: Row): Uint8Array {
     const [offset, streamRef, sequenceNumber, eventId, sequencedAtMs, sequencerRef, signingHash] = row;
+    const kind = ENTRY_KINDS[row[9]]!;
     const { tenant_id: tenantId, store_id: storeId } = this.#stream(streamRef);
     return leafRecord({
+      kind,
       offset,
-      receiptHash: receiptHashOfBytes(tenantId, storeId, eventId, sequenceNumber, signingHash),
+      receiptHash: receiptHashOfBytes(tenantId, storeId, eventId, sequenceNumber, signingHash, kind),
       sequencedAtMs,
       sequencerId: this.#sequencer(sequencerRef),
       receiptSignature: row[7],

@@ -62,14 +62,14 @@ test("commitments of one chunk follow each other", () => {
     ...{ nextOffset: 9, lastSequencedAtMs: 0, events: new Map(), entities: new Map(), commands: new Set() },
     ...{ agentKeys: new Map(), highestKeyIds: new Map(), apiKeys: new Map() },
     ...{ lastCommitments: new Map(), commitments: new Map(), proofs: new Map(), proofSubjects: new Map() },
-    streams: new Map([[streamKey(STREAM.tenantId, STREAM.storeId), { ...STREAM, head: 9 }]]),
+    streams: new Map([[streamKey(STREAM.tenantId, STREAM.storeId), { ...STREAM, head: 9, legacyHead: 0 }]]),
   };
   const sequencer = { sequencerId: STREAM.tenantId, publicKey: ROOT };
   const chunk = openChunk(state, { nowMs: 77, sequencer, sign: () => ROOT, keyEpoch: 0 });
   const commit = (sequenceStart: number, sequenceEnd: number, batchId: string) =>
     decideCommitment(chunk, {
       ...{ kind: "commit_range", requestId: 1, ...STREAM, sequenceStart, sequenceEnd, merkleRoot: ROOT },
-      batchId: batchId as Uuid,
+      ...{ series: "ves", stateRoot: null, batchId: batchId as Uuid },
     });
   const first = commit(1, 4, "a") as Commitment;
   expect(first).toMatchObject({ batchId: "a", committedAtMs: 77, anchor: null });

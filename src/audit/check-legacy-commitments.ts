@@ -1,0 +1,84 @@
+/**
+ * Every legacy commitment against the entries it covers, in the snapshot whose entries were all found sound: one chain per
+ * stream from number 1, each root recomputed. Names the first bad commitment of each stream.
+ */
+import { bytesEqual } from "../base/bytes.js";
+import { GENESIS_STATE_ROOT } from "../protocol/commitment.js";
+import { buildLegacyTree } from "../protocol/legacy-merkle.js";
+import { legacyStateRoot } from "../protocol/legacy-state-root.js";
+import type { Commitment } from "../store/commitment-contract.js";
+import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "../store/sqlite/commitment-rows.js";
+import type { Connection } from "../store/sqlite/connection.js";
+import { LegacyLeafReader } from "../store/sqlite/legacy-leaf-reader.js";
+import { hasLegacyTables } from "./references.js";
+
+export function* checkLegacyCommitments(db: Connection): Iterable<string> {
+  if (!hasLegacyTables(db)) return;
+  const reader = new LegacyLeafReader(db);
+  const streams = db.prepare("SELECT ref, legacy_committed FROM streams ORDER BY ref").raw();
+  const chain = db.prepare(
+    `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN legacy_commitments c ON c.stream_ref = s.ref
+      WHERE s.ref = ? ORDER BY c.sequence_start`,
+  );
+  for (const [ref, committed] of streams.all() as [ref: number, committed: number][]) {
+    const commitments = (chain.all(ref) as CommitmentRow[]).map(commitmentFromRow);
+    const fault = chainFault(commitments, reader);
+    if (fault !== null) yield fault;
+    const end = commitments.at(-1)?.sequenceEnd ?? 0;
+    if (end !== committed)
+      yield `stream ${ref} says it is committed to ${committed}, its legacy commitments end at ${end}`;
+  }
+}
+
+function chainFault(commitments: readonly Commitment[], reader: LegacyLeafReader): string | null {
+  const versions = new EntityVersions(reader);
+  let end = 0;
+  let root = GENESIS_STATE_ROOT;
+  for (const commitment of commitments) {
+    const { batchId, sequenceStart, sequenceEnd, prevStateRoot, newStateRoot } = commitment;
+    const name = `legacy commitment ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
+    if (sequenceStart !== end + 1) return `${name}: it does not start behind the one before it`;
+    if (!hasItsEntries(commitment, reader)) return `${name}: its events root is not that of its entries`;
+    if (!bytesEqual(prevStateRoot, root)) return `${name}: its previous state root is not that of the one before it`;
+    if (!bytesEqual(newStateRoot, versions.rootAfter(commitment)))
+      return `${name}: its state root is not that of the stream's entities`;
+    end = sequenceEnd;
+    root = newStateRoot;
+  }
+  return null;
+}
+
+function hasItsEntries(commitment: Commitment, reader: LegacyLeafReader): boolean {
+  const leaves = reader.leaves(commitment);
+  const count = commitment.sequenceEnd - commitment.sequenceStart + 1;
+  return leaves.length === count && bytesEqual(buildLegacyTree(leaves).root, commitment.merkleRoot);
+}
+
+/** Versions counted up from nothing along the chain: no commitment counts again what one before it did. */
+class EntityVersions {
+  readonly #reader: LegacyLeafReader;
+  readonly #versions: number[] = [];
+  #countedTo = -1;
+
+  constructor(reader: LegacyLeafReader) {
+    this.#reader = reader;
+  }
+
+  rootAfter(commitment: Commitment): Uint8Array {
+    const { tenantId, storeId, sequenceEnd } = commitment;
+    const offset = this.#reader.offsetOf(commitment, sequenceEnd)!;
+    // The snapshot's entities come in one order each time.
+    const entities = this.#reader.entities(commitment, this.#countedTo, offset);
+    this.#countedTo = offset;
+    const counted = entities.map(({ entityType, entityId, events }, at) => {
+      const version = (this.#versions[at] ?? 0) + events;
+      this.#versions[at] = version;
+      return { entityType, entityId, version };
+    });
+    return legacyStateRoot(
+      tenantId,
+      storeId,
+      counted.filter(({ version }) => version > 0),
+    );
+  }
+}

@@ -1,0 +1,103 @@
+/** Gives an event of either kind its place: offset, sequence number, entity version, receipt, frame. */
+import type { Uuid } from "../base/ids.js";
+import { commandKey, idKey, streamKey } from "../store/chunk-key.js";
+import type { EntityState, EntryKind, SequencedEvent, StreamState } from "../store/contract.js";
+import { encodeFrame, encodeReceipt, frameCheck, receiptHashOf } from "../store/entry-frame.js";
+import type { Chunk } from "./chunk.js";
+
+export interface StreamName {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+}
+
+/** What both kinds of event have by the time they reach the lane. */
+export interface AdmittedEvent {
+  readonly eventId: Uint8Array;
+  readonly entityType: string;
+  readonly entityId: string;
+  readonly eventType: string;
+  readonly commandId: Uint8Array | null;
+  readonly envelope: Uint8Array;
+}
+
+export interface EntryFacts {
+  readonly kind: EntryKind;
+  readonly signingHash: Uint8Array;
+  readonly agentSignature: Uint8Array | null;
+  readonly payloadHash: Uint8Array | null;
+}
+
+export interface AppendedEntry {
+  readonly sequenceNumber: number;
+  /** JSON text. */
+  readonly receipt: string;
+}
+
+/** `entity`: the event's own, of the chunk. */
+export function appendEntry(chunk: Chunk, event: AdmittedEvent, entity: EntityState, facts: EntryFacts): AppendedEntry {
+  const { stream } = entity;
+  const { sequencedAtMs, context } = chunk;
+  const { tenantId, storeId } = stream;
+  const { kind, signingHash, agentSignature, payloadHash } = facts;
+  const offset = chunk.nextOffset++;
+  const sequenceNumber = kind === "event" ? ++stream.legacyHead : ++stream.head;
+  entity.version += 1;
+
+  const { eventId, eventType, entityType, entityId, commandId, envelope } = event;
+  const hash = receiptHashOf({ kind, tenantId, storeId, eventId, sequenceNumber, signingHash });
+  // One object of one shape for rows, frames and replays alike: this is the lane's innermost loop.
+  const sequenced: SequencedEvent = {
+    kind,
+    eventId,
+    tenantId,
+    storeId,
+    sequenceNumber,
+    sequencedAtMs,
+    sequencer: context.sequencer,
+    signingHash,
+    receiptSignature: context.sign(hash),
+    envelope,
+  };
+  const receipt = encodeReceipt(sequenced, hash);
+  const frame = encodeFrame(offset, sequenced, receipt);
+  const check = frameCheck(frame);
+  chunk.writes.entries.push({
+    offset,
+    event: sequenced,
+    stream,
+    entity,
+    eventType,
+    commandId,
+    agentSignature,
+    payloadHash,
+    frameCheck: check,
+  });
+  chunk.entries.push({ kind, offset, tenantId, storeId, sequenceNumber, entityType, entityId, frame });
+  chunk.state.events.set(idKey(eventId), sequenced);
+  if (commandId !== null) chunk.state.commands.add(commandKey(kind, tenantId, storeId, commandId));
+  return { sequenceNumber, receipt };
+}
+
+/** An entity comes into being with its first accepted event. `name`: its `entityKey`. */
+export function newEntity(
+  chunk: Chunk,
+  { tenantId, storeId }: StreamName,
+  { entityType, entityId }: Pick<AdmittedEvent, "entityType" | "entityId">,
+  name: string,
+): EntityState {
+  const entity: EntityState = { stream: streamOf(chunk, tenantId, storeId), entityType, entityId, version: 0 };
+  chunk.state.entities.set(name, entity);
+  return entity;
+}
+
+/** So does a stream. */
+function streamOf(chunk: Chunk, tenantId: Uuid, storeId: Uuid): StreamState {
+  const { streams } = chunk.state;
+  const key = streamKey(tenantId, storeId);
+  let stream = streams.get(key);
+  if (stream === undefined) {
+    stream = { tenantId, storeId, head: 0, legacyHead: 0 };
+    streams.set(key, stream);
+  }
+  return stream;
+}
