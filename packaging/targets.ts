@@ -37,10 +37,24 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** The target this machine builds: better-sqlite3 is compiled on it and the result is started on it. Throws UsageError. */
-export function hostTarget(platform: string = process.platform, arch: string = process.arch): Target {
+export interface Host {
+  readonly platform: string;
+  readonly arch: string;
+  /** ABI of the Node that ran `npm ci`, as in `process.versions.modules`. */
+  readonly abi: string;
+}
+
+const THIS_HOST: Host = { platform: process.platform, arch: process.arch, abi: process.versions.modules };
+
+/** The target a machine builds: `npm ci` compiled better-sqlite3 on it, and the result is started on it. Throws UsageError. */
+export function hostTarget({ platform, arch, abi }: Host = THIS_HOST): Target {
   const target = TARGETS.find((candidate) => candidate.platform === platform && candidate.arch === arch);
-  if (target !== undefined) return target;
-  const names = TARGETS.map(({ name }) => name).join(", ");
-  throw new UsageError(`no one-file program for ${platform}-${arch}: built on and for ${names}`);
+  if (target === undefined) {
+    const names = TARGETS.map(({ name }) => name).join(", ");
+    throw new UsageError(`no one-file program for ${platform}-${arch}: built on and for ${names}`);
+  }
+  if (abi === String(NODE_ABI)) return target;
+  throw new UsageError(
+    `the one-file program is built with Node ${NODE_VERSION.split(".")[0]}, whose native modules go along`,
+  );
 }

@@ -103,6 +103,9 @@ it("a base that cannot hold a program fails the build, though pkg reports succes
   }
 });
 
-it("other machines are refused by name", () => {
-  expect(() => hostTarget("sunos", "x64")).toThrow("no one-file program for sunos-x64: built on and for linux-x64");
+it("other machines and other Nodes are refused by name", () => {
+  const host = { platform: "linux", arch: "x64", abi: "115" };
+  expect(hostTarget(host).name).toBe("linux-x64");
+  expect(() => hostTarget({ ...host, platform: "sunos" })).toThrow("no one-file program for sunos-x64: built on");
+  expect(() => hostTarget({ ...host, abi: "127" })).toThrow("is built with Node 20");
 });
