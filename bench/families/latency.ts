@@ -64,7 +64,8 @@ export async function runLatency(context: BenchContext): Promise<FamilyResult> {
       const result = await measureLevel(context, server, load, name, perSecond);
       events += result.accepted;
       rounds.push(result.round);
-      const fault = result.fault ?? (await headFault(server, events)) ?? (await load.check());
+      const replayFault = async () => (result.round.refused === 0 ? load.check() : null);
+      const fault = result.fault ?? (await headFault(server, events)) ?? (await replayFault());
       if (fault !== null) faults.push(`${name}: ${fault}`);
     }
   }

@@ -107,6 +107,7 @@ export class LoadSession {
       random: Math.random,
       onAnswered: (index, nowMs) => probes.acknowledged(this.#prepared[index]!.eventId, nowMs),
     });
+    this.#prepared.length = result.requestsSent;
     const eventIds = this.#prepared.map(({ eventId }) => eventId);
     return { ...result, ...(await probes.samples(eventIds, result.intendedMs)) };
   }
