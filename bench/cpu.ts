@@ -28,16 +28,15 @@ export function processRssMib(pid: number): number | null {
   return kib === null ? null : Number(kib[1]) / 1024;
 }
 
-/** CPU time that was not idle, of all processors, what the hypervisor gave to others (steal) included. */
+/**
+ * CPU time that was not idle, of all processors, what the hypervisor gave to others (steal) included. Interrupts are left
+ * out: those of loopback traffic are this bench's own and no process's.
+ */
 export function machineBusyMs(): number | null {
   const text = readOrNull("/proc/stat");
   if (text === null) return null;
-  const [user, nice, system, , , irq, softirq, steal] = text
-    .slice(0, text.indexOf("\n"))
-    .split(/\s+/)
-    .slice(1)
-    .map(Number);
-  return (user! + nice! + system! + irq! + softirq! + steal!) * MS_PER_TICK;
+  const [user, nice, system, , , , , steal] = text.slice(0, text.indexOf("\n")).split(/\s+/).slice(1).map(Number);
+  return (user! + nice! + system! + steal!) * MS_PER_TICK;
 }
 
 function readOrNull(path: string): string | null {

@@ -9,7 +9,7 @@ import { withDeadline } from "./deadline.js";
 import { chooseFamilies, type Family } from "./families/families.js";
 import { Kernels } from "./kernels.js";
 import { buildFacts, isVolatile, type MachineFacts, machineFacts } from "./machine.js";
-import { killOwnedAtExit } from "./owned-processes.js";
+import { killOwned, killOwnedAtExit } from "./owned-processes.js";
 import { type Results, renderFamily, renderHead, renderTargets } from "./report/report.js";
 import { renderSvg } from "./report/svg.js";
 import type { FamilyResult } from "./result.js";
@@ -29,6 +29,8 @@ const OPTIONS = {
 
 /** A family that takes longer is given up: its figures are missing, the others are kept. */
 const FAMILY_MS_MAX = { quick: 120_000, full: 300_000, long: 1_800_000 } as const;
+
+const END_MS_MAX = 10_000;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: OPTIONS });
@@ -77,9 +79,13 @@ async function runFamilies(
 /** One family's failure is its own: the others still run. */
 async function runFamily(name: string, family: Family, context: BenchContext): Promise<FamilyResult> {
   const startedMs = performance.now();
+  const running = family(context);
   try {
-    return await withDeadline(family(context), FAMILY_MS_MAX[context.mode], name);
+    return await withDeadline(running, FAMILY_MS_MAX[context.mode], name);
   } catch (error) {
+    // Without its processes it comes to its end, and disturbs nobody who comes after it.
+    killOwned();
+    await withDeadline(running, END_MS_MAX, name).catch(() => {});
     const fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const seconds = (performance.now() - startedMs) / 1000;
     return { family: name, seconds, lines: [], measures: {}, plots: [], faults: [fault], raw: null };

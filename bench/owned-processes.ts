@@ -11,15 +11,18 @@ export function disown(pid: number): void {
   owned.delete(pid);
 }
 
-export function killOwnedAtExit(): void {
-  process.on("exit", () => {
-    for (const pid of owned) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // Gone already.
-      }
+export function killOwned(): void {
+  for (const pid of owned) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // Gone already.
     }
-  });
+  }
+  owned.clear();
+}
+
+export function killOwnedAtExit(): void {
+  process.on("exit", killOwned);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 }

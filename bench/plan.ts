@@ -70,10 +70,10 @@ export function makePlan(options: { readonly mode: Mode; readonly only: string |
   return {
     mode,
     rounds: quick ? 2 : 7,
-    msMax: 170_000,
+    msMax: 140_000,
     loads: quick ? loads.map((load) => divided(load, 5)) : loads,
     shapes: quick ? shapes.map((load) => divided(load, 5)) : shapes,
-    shapeRounds: quick ? 1 : 3,
+    shapeRounds: quick ? 1 : 2,
     peerMs: quick ? 150 : 700,
     warmups: [...loads, ...shapes].map((load) => divided(load, quick ? 10 : 4)),
     flushes: quick ? 100 : 300,

@@ -49,6 +49,9 @@ export interface LinePlot extends Titled {
 /** With fewer quiet rounds all rounds are used, and nothing is judged. */
 export const QUIET_ROUNDS_MIN = 3;
 
+/** The same of families whose rounds are long and few. */
+const FEW_ROUNDS_MIN = 2;
+
 /** A round is quiet while others use no more than this many cores. Chosen on the neighbours' CPU time, never on the figure. */
 export const OTHER_CORES_MAX = 0.25;
 
@@ -56,13 +59,13 @@ export function isQuiet(otherCores: number | null): boolean {
   return otherCores !== null && otherCores <= OTHER_CORES_MAX;
 }
 
-export const NOT_QUIET = `fewer than ${QUIET_ROUNDS_MIN} rounds had the machine to themselves`;
+export const NOT_QUIET = "too few rounds had the machine to themselves";
 
 /** Of rounds with their neighbours' CPU: the quiet ones where there are enough of them (`roundsMin`), else all, unjudged. */
 export function measureOf<R extends { readonly otherCores: number | null }>(
   rounds: readonly R[],
   value: (round: R) => number,
-  roundsMin = QUIET_ROUNDS_MIN,
+  roundsMin = FEW_ROUNDS_MIN,
 ): Measure {
   const quiet = rounds.filter(({ otherCores }) => isQuiet(otherCores));
   if (quiet.length >= roundsMin) return { values: quiet.map(value), because: null };

@@ -38,7 +38,7 @@ export interface Choice {
 export function chooseFamilies(only: string | null): Choice {
   const all = Object.entries(FAMILIES);
   if (only === null) return { families: all, load: null };
-  const family = FAMILIES[only];
+  const family = Object.hasOwn(FAMILIES, only) ? FAMILIES[only] : undefined;
   if (family !== undefined) return { families: [[only, family]], load: null };
   if (isLoadName(only)) return { families: [["ingest", runIngest]], load: only };
   throw new Error(`--only ${only}: choose from ${Object.keys(FAMILIES).join(", ")}, or a load such as single.64`);

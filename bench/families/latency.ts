@@ -53,7 +53,7 @@ export async function runLatency(context: BenchContext): Promise<FamilyResult> {
   const saturations: number[] = [];
   await drive(load, { ...SATURATION, requests: sized(context, 8_000, 800) });
   let events = await headOf(server);
-  const count = sized(context, 4, 1);
+  const count = sized(context, 3, 1);
   for (let round = 0; round < count; round++) {
     context.progress(`latency: round ${round + 1} of ${count}`);
     const saturated = await drive(load, { ...SATURATION, requests: sized(context, SATURATION.requests, 1_000) });

@@ -158,6 +158,7 @@ async function withReplays(
   const driving = drive().finally(() => {
     isOver = true;
   });
+  driving.catch(() => {});
   const startedMs = performance.now();
   let replays = 0;
   while (!isOver) {

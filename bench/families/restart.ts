@@ -32,7 +32,7 @@ export async function runRestart(context: BenchContext): Promise<FamilyResult> {
     await untilIdle(server.pid);
   }
   const rounds: RestartRound[] = [];
-  const count = sized(context, 5, 1);
+  const count = sized(context, 4, 1);
   for (let round = 0; round < count; round++) {
     context.progress(`restart: round ${round + 1} of ${count}`);
     rounds.push(await measureRestart(context, "small", small));

@@ -2,7 +2,9 @@
  * A beat that does not keep a processor busy: a thread of its own sleeps in the kernel between two beats. Timers of the
  * event loop are a millisecond coarse, which would be most of an idle latency.
  */
+import { join } from "node:path";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import { packageRoot } from "../../src/base/asset-paths.js";
 
 interface Beats {
   /** Of the first beat, milliseconds since the epoch. */
@@ -13,7 +15,7 @@ interface Beats {
 
 /** Calls `onBeat` about `count` times, each as soon after its time as this thread is free; resolves after the last. */
 export async function beat(beats: Beats, onBeat: () => void): Promise<void> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: beats });
+  const worker = new Worker(join(packageRoot, "dist", "bench", "load", "ticker.js"), { workerData: beats });
   await new Promise<void>((resolve, reject) => {
     worker.on("message", onBeat);
     worker.once("error", reject);
@@ -26,7 +28,7 @@ export function sharedNowMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-if (!isMainThread) {
+if (!isMainThread && (workerData as Partial<Beats> | null)?.everyMs !== undefined) {
   const { startMs, everyMs, count } = workerData as Beats;
   const nobody = new Int32Array(new SharedArrayBuffer(4));
   for (let i = 0; i < count; i++) {

@@ -71,9 +71,9 @@ describe("a measure", () => {
   });
 
   it.each([
-    ["a busy machine", rounds(0.9, 0.1, 0.2), /to themselves/],
+    ["a busy machine", rounds(0.9, 0.1, 0.3), /to themselves/],
     ["unknown neighbours", rounds(null, null, null), /to themselves/],
-    ["too few rounds", rounds(0, 0), /not enough/],
+    ["too few rounds", rounds(0), /not enough/],
   ])("is all of them, unjudged, on %s", (_, given, because) => {
     const measure = measureOf(given, ({ value }) => value);
     expect(measure.values).toHaveLength(given.length);
