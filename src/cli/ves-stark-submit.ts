@@ -45,7 +45,6 @@ interface SubmitFlags extends PolicyFlags, JsonFlag {
 async function proveSubmit(flags: SubmitFlags): Promise<void> {
   const policy = policyOfFlags(flags);
   const { proofs } = clientOf(flags);
-  const kernels = loadKernels();
   using steps = new Steps(flags.check === true ? 4 : 3);
   steps.begin("fetching public inputs");
   const given = { policyId: policy.policyId, policyParams: policyParams(policy) };
@@ -54,18 +53,8 @@ async function proveSubmit(flags: SubmitFlags): Promise<void> {
   requirePolicy(inputs, policy);
   requireEvent(inputs, flags.eventId);
   steps.begin("proving");
-  const start = performance.now();
-  const amountBinding = makeAmountBinding(inputs, flags.amount);
-  const bound = bindInputs(kernels, inputs, amountBinding);
-  const claim = complianceStatement(bound, null);
-  const { proof, statement } = proveCompliance(kernels, flags.amount, claim, flags.profile);
-  const provingTimeMs = performance.now() - start;
-  if (flags.output !== undefined) {
-    const metadata = proofMetadata(proof, provingTimeMs, PROVER_VERSION);
-    writeOutput(flags.output, pretty(complianceBundleJson({ proof, inputs: bound, amountBinding }, metadata)));
-  }
+  const { proof, witnessCommitment, provingTimeMs } = proveAmount(inputs, flags);
   steps.begin("submitting");
-  const witnessCommitment = commitmentToHex(statement.witnessCommitment);
   const submission = { eventId: flags.eventId, ...given, proof, witnessCommitment, publicInputs };
   const stored = await proofs.submitCompliance(submission);
   if (flags.check === true) steps.begin("having it checked");
@@ -85,6 +74,21 @@ async function proveSubmit(flags: SubmitFlags): Promise<void> {
   answer(flags.json === true, json, lines(json));
   warn("whoever may read this proof can compute the amount");
   if (check !== null && !check.valid) process.exitCode = EXIT.invalidProof;
+}
+
+/** Proves, and writes the bundle where one is asked for: before anything is submitted, so that it is never lost. */
+function proveAmount(inputs: ComplianceInputs, { amount, profile, output }: SubmitFlags) {
+  const kernels = loadKernels();
+  const start = performance.now();
+  const amountBinding = makeAmountBinding(inputs, amount);
+  const bound = bindInputs(kernels, inputs, amountBinding);
+  const { proof, statement } = proveCompliance(kernels, amount, complianceStatement(bound, null), profile);
+  const provingTimeMs = performance.now() - start;
+  if (output !== undefined) {
+    const metadata = proofMetadata(proof, provingTimeMs, PROVER_VERSION);
+    writeOutput(output, pretty(complianceBundleJson({ proof, inputs: bound, amountBinding }, metadata)));
+  }
+  return { proof, witnessCommitment: commitmentToHex(statement.witnessCommitment), provingTimeMs };
 }
 
 function lines({ proofId, eventId, proofBytes, securityBits, valid, reason }: JsonObject): string[] {

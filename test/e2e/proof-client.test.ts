@@ -125,6 +125,10 @@ describe("proofs through the client", () => {
     expect(JSON.parse(readFileSync(bundle, "utf8"))).toMatchObject({ proofHash: json.proofHash });
     const again = JSON.parse((await submit(args)).out);
     expect([again.proofId, again.proofHash]).toEqual([json.proofId, json.proofHash]);
+    const intent = await submit(
+      `-e ${eventId} -a 1 -l 9 -p agent.authorization.v1 --intent-hash ${"ab".repeat(32)} --json`,
+    );
+    expect(JSON.parse(intent.out)).toMatchObject({ eventId, securityBits: 119 });
     const text = await submit(`-e ${eventId} -a 1 -l 20000`);
     expect(text.out).toMatch(
       /^Proof [0-9a-f-]{36} of event [0-9a-f-]{36} registered \(\d+ bytes, verified, 119 bits\)\n$/,
