@@ -197,6 +197,24 @@ describe(`${SEQUENCES} random sequences, LANE_SEED=${SEED}`, () => {
   });
 });
 
+it("sequenced_at never runs backwards along the log, whatever the clock does", async () => {
+  await using lane = openLane();
+  const ingests = laneItems(new Random(SEED), 200).filter((item) => item.kind === "ingest");
+  for (const [turn, item] of ingests.entries()) {
+    const context: LaneContext = {
+      nowMs: NOW_MS + [5, -3, 9, -100_000][turn % 4]! + turn,
+      sequencer,
+      sign,
+      keyEpoch: 0,
+    };
+    await commitChunk(lane.store, [item], context);
+  }
+  const times = lane.db.prepare("SELECT sequenced_at_ms FROM entries ORDER BY offset").pluck().all() as number[];
+  expect(times.length).toBeGreaterThan(20);
+  expect(new Set(times).size).toBeGreaterThan(2);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+});
+
 function count(tally: { accepted: number; replayed: number; refused: number }, answers: readonly string[]): void {
   for (const text of answers) {
     if (!text.startsWith("{")) continue;

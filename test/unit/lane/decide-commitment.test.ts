@@ -38,6 +38,12 @@ describe("judgeRange", () => {
       { ...chain, sameStart: last },
       "ALREADY_EXISTS",
     ],
+    [
+      "the stored start, an earlier end",
+      { sequenceStart: 4, sequenceEnd: 5 },
+      { ...chain, sameStart: last },
+      "ALREADY_EXISTS",
+    ],
     ["a start that is covered", { sequenceStart: 5, sequenceEnd: 8 }, chain, "ALREADY_EXISTS"],
     ["a gap", { sequenceStart: 8, sequenceEnd: 9 }, chain, "SEQUENCE_GAP"],
     ["the first, from 2", { sequenceStart: 2, sequenceEnd: 3 }, fresh, "SEQUENCE_GAP"],

@@ -106,6 +106,42 @@ describe("the signer", () => {
     expect(guard.read(ORIGIN)).toEqual(forked);
   });
 
+  it("loses to a signer of another history that had fewer or as many entries", () => {
+    for (const size of [4, 10]) {
+      const name = `${ORIGIN}/${size}`;
+      const store = openTlogStore({ folder, migrationsFolder: migrationsPath("tlog"), origin: name, nowMs: 1 });
+      open.push(store);
+      const guard = openGuard();
+      const forked = { size, root: leafHash(record("b", size)) };
+      guard.advance(name, forked, () => new Uint8Array(32));
+      const records = (from: number, max: number) =>
+        Array.from({ length: Math.max(0, Math.min(max, 10 - from)) }, (_, i) => record("a", from + i));
+      const tree = new TileTree(0, (level, index) => store.tile(level, index));
+      const signing = { origin: name, signingSeed: SEED, ed25519: nodeEd25519, entries: { records } };
+      const mine = new TlogSigner({ ...signing, store, guard, tree });
+      growTo(mine);
+      expect(() => mine.sign(), `of ${size}`).toThrow("another history");
+      expect(guard.read(name)).toEqual(forked);
+    }
+  });
+
+  it("answers about nothing that is hashed and not signed yet", () => {
+    const [store, count] = [openStore(), 300];
+    const signer = signerOf(store, null, "a", count);
+    signer.grow(256);
+    signer.sign();
+    growTo(signer);
+    expect([signer.size, signer.signedSize]).toEqual([count, 256]);
+    expect(signer.answer({ kind: "entries", index: 0, width: 256 })).not.toBeNull();
+    expect(signer.answer({ kind: "entries", index: 1, width: 1 })).toBeNull();
+    expect(signer.answer({ kind: "tile", level: 0, index: 0, width: 256 })).not.toBeNull();
+    expect(signer.answer({ kind: "tile", level: 0, index: 1, width: 1 })).toBeNull();
+    expect(signer.answer({ kind: "inclusion", offset: 255, size: 256 })).not.toBeNull();
+    expect(signer.answer({ kind: "inclusion", offset: 0, size: 257 })).toBeNull();
+    expect(signer.answer({ kind: "consistency", from: 1, to: 256 })).not.toBeNull();
+    expect(signer.answer({ kind: "consistency", from: 1, to: 257 })).toBeNull();
+  });
+
   it("goes on where it was stopped between saving, moving the guard and signing", () => {
     for (const stop of ["before saving", "before the guard", "before the signature"]) {
       const name = `${ORIGIN}/${stop.replaceAll(" ", "-")}`;

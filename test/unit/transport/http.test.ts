@@ -318,6 +318,18 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 /);
     });
 
+    test("a chunked body may be as large as the bound, and no byte larger", async () => {
+      using client = open();
+      const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
+      client.write(head("POST", "/size", { ...json, "transfer-encoding": "chunked" }));
+      client.write(`${piece.repeat(10)}0\r\n\r\n`);
+      expect(await client.until((text) => text.endsWith("}"))).toContain('{"bytes":1000000,"sum":1000000}');
+      client.received = "";
+      client.write(head("POST", "/size", { ...json, "transfer-encoding": "chunked" }));
+      client.write(`${piece.repeat(10)}1\r\n\x01\r\n0\r\n\r\n`);
+      expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 /);
+    });
+
     test("a client that is still sending a huge body reads the refusal", async () => {
       for (let attempt = 0; attempt < 4; attempt++) {
         const body = attempt % 2 === 0 ? Buffer.alloc(8e6) : streamOf(Buffer.alloc(64_000), 125);

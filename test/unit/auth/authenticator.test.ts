@@ -1,0 +1,49 @@
+import { expect, it } from "vitest";
+import { Authenticator, hashApiKey } from "../../../src/auth/authenticator.js";
+import { uuidFromBytes } from "../../../src/base/ids.js";
+import type { ApiKey, LogReader } from "../../../src/store/contract.js";
+
+const KEY = "ss_a-key-that-is-revoked-while-it-is-looked-up";
+const TENANT = uuidFromBytes(new Uint8Array(16).fill(1));
+
+/** A store whose reads are answered when the test says so. */
+class SlowStore {
+  revokedAtMs: number | null = null;
+  readonly #waiting: (() => void)[] = [];
+
+  readonly reader = {
+    apiKey: async (keyHash: string): Promise<ApiKey> => {
+      // The row as it is now, however late the answer.
+      const rights = { canRead: true, canWrite: true, canAdmin: false };
+      const whose = { keyHash, tenantId: TENANT, storeIds: [], agentId: null, label: null };
+      const row: ApiKey = { ...whose, ...rights, createdAtMs: 0, revokedAtMs: this.revokedAtMs };
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+      return row;
+    },
+  } as unknown as LogReader;
+
+  async answer(): Promise<void> {
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+  }
+}
+
+it("a key that is revoked while it is looked up opens nothing, then or later", async () => {
+  const store = new SlowStore();
+  const options = { reader: store.reader, bootstrapKeyHash: "", jwt: null, isOpen: false };
+  const authenticator = new Authenticator(options);
+  const request = { header: (name: string) => (name === "x-api-key" ? KEY : undefined) };
+  const first = authenticator.authenticate(request);
+  first.catch(() => {});
+  await Promise.resolve();
+  store.revokedAtMs = 1;
+  authenticator.forget(hashApiKey(KEY));
+  await store.answer();
+  await store.answer();
+  await expect(first).rejects.toMatchObject({ code: "INVALID_API_KEY" });
+  const second = authenticator.authenticate(request);
+  second.catch(() => {});
+  await store.answer();
+  await expect(second).rejects.toMatchObject({ code: "INVALID_API_KEY" });
+});

@@ -1,0 +1,50 @@
+/** Pages of a real log: each entry once, whatever bound ends a page, and none that its checksum does not know. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { databasePath, openReaderOf } from "../../../src/store/sqlite/connection.js";
+import { SqliteLogReader } from "../../../src/store/sqlite/log-reader.js";
+import { makeLog } from "../../support/log-maker.js";
+
+const EVENTS = 30;
+
+const folder = mkdtempSync(join(tmpdir(), "sequencer-log-reader-"));
+beforeAll(() => makeLog(folder, EVENTS));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function offsets(bytesMax: number, entriesMax: number): number[] {
+  using db = Object.assign(openReaderOf(databasePath(folder)), { [Symbol.dispose]: () => db.close() });
+  const reader = new SqliteLogReader(db, bytesMax);
+  const read: number[] = [];
+  for (let next = 0; ; ) {
+    const page = reader.page(next, {}, entriesMax);
+    read.push(...page.entries.map(({ offset }) => offset));
+    if (page.nextOffset === next) return read;
+    next = page.nextOffset;
+  }
+}
+
+const ALL = Array.from({ length: EVENTS }, (_, offset) => offset);
+
+describe("pages of the log", () => {
+  it.each([
+    [1 << 20, 100],
+    [1 << 20, 1],
+    [1 << 20, 7],
+    [1, 100],
+    [5000, 100],
+  ])("of %d bytes and %d entries hold every entry once", (bytesMax, entriesMax) => {
+    expect(offsets(bytesMax, entriesMax)).toEqual(ALL);
+  });
+
+  it("end before an entry whose checksum differs", () => {
+    const db = new Database(databasePath(folder));
+    db.exec("DROP TRIGGER entries_are_never_updated");
+    db.exec(`UPDATE entries SET sequenced_at_ms = sequenced_at_ms + 1 WHERE "offset" = 20`);
+    db.close();
+    expect(() => offsets(1 << 20, 100)).toThrow("entry 20 is damaged");
+    expect(() => offsets(1 << 20, 1)).toThrow("entry 20 is damaged");
+  });
+});
