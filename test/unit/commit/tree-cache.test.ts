@@ -16,8 +16,8 @@ function commitmentOf(merkleRoot: Uint8Array): Commitment {
 it("gives out and keeps no tree but the committed one", async () => {
   // One leaf: the leaf is the root.
   const leaf = new Uint8Array(32).fill(1);
-  const builder = { build: async () => new MerkleTree(1, leaf) } as unknown as TreeBuilder;
-  const cache = new TreeCache(builder, 1 << 20);
+  const builder = { build: async () => ({ tree: new MerkleTree(1, leaf) }) } as unknown as TreeBuilder;
+  const cache = new TreeCache(builder, 1 << 20, "ves");
   await expect(cache.of(commitmentOf(new Uint8Array(32).fill(9)))).rejects.toThrow("not those it covers");
   expect(cache.bytes).toBe(0);
   expect((await cache.of(commitmentOf(leaf))).root).toEqual(leaf);
