@@ -6,6 +6,7 @@ import { backup } from "./cli/backup.js";
 import { health } from "./cli/health.js";
 import { restore } from "./cli/restore.js";
 import { UsageError } from "./cli/usage-error.js";
+import { verifyCheckpoint } from "./cli/verify-checkpoint.js";
 import { verifyCommitment } from "./cli/verify-commitment.js";
 import { verifyLog } from "./cli/verify-log.js";
 import { verifyProof } from "./cli/verify-proof.js";
@@ -26,7 +27,8 @@ const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one 
 
 Usage: stateset-sequencer [serve] [options]
        stateset-sequencer health [options]      is the service with these options ready?
-       stateset-sequencer backup | restore | verify-log | verify-receipt | verify-proof | verify-commitment --help
+       stateset-sequencer backup | restore | verify-log | verify-receipt | verify-proof | verify-commitment |
+       verify-checkpoint --help
 
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
@@ -41,6 +43,7 @@ const OFFLINE: Readonly<Record<string, (args: readonly string[], env: Env) => Pr
   backup,
   restore,
   "verify-log": verifyLog,
+  "verify-checkpoint": verifyCheckpoint,
   "verify-receipt": verifyReceipt,
   "verify-proof": verifyProof,
   "verify-commitment": verifyCommitment,

@@ -6,12 +6,26 @@ import { fromHex } from "../base/bytes.js";
 import type { Uuid } from "../base/ids.js";
 import { PUBLIC_KEY_BYTES } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
+import type { LegacyEnvelope } from "../protocol/legacy-event.js";
 import type { Receipt } from "../protocol/receipt.js";
+import { parseEntries } from "./legacy-texts.js";
 import { SequencerError } from "./sequencer-error.js";
 
-/** One row of the log, as every route and the WebSocket show it. */
-export interface LogEntry {
+/** One row of the log, as every route and the WebSocket show it. Which event it holds follows from its kind. */
+export type LogEntry = VesEntry | LegacyEntry;
+
+export interface VesEntry extends EntryPlace {
   readonly kind: "ves_event";
+  readonly event: EventEnvelope;
+}
+
+/** A legacy event: nothing of it is signed by its agent. */
+export interface LegacyEntry extends EntryPlace {
+  readonly kind: "event";
+  readonly event: LegacyEnvelope;
+}
+
+interface EntryPlace {
   /** Global, from 0, gap-free over all tenants. */
   readonly offset: number;
   readonly tenant_id: Uuid;
@@ -20,7 +34,6 @@ export interface LogEntry {
   readonly sequence_number: number;
   /** RFC 3339. */
   readonly sequenced_at: string;
-  readonly event: EventEnvelope;
   readonly receipt: Receipt;
 }
 
@@ -53,7 +66,7 @@ export interface LogPage extends LogIdentity {
 }
 
 export interface StreamPage {
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly VesEntry[];
   /** Last sequence number of the stream, 0 = unused. */
   readonly headSequence: number;
 }
@@ -105,7 +118,7 @@ export function readLogPage(answer: unknown): LogPage {
 
 export function readStreamPage(answer: unknown): StreamPage {
   const body = objectOf(answer);
-  return { entries: listAt(body, "events").map(readEntry), headSequence: integerAt(body, "head_sequence") };
+  return { entries: listAt(body, "events").map(readVesEntry), headSequence: integerAt(body, "head_sequence") };
 }
 
 export function readSubmitResult(answer: unknown): SubmitResult {
@@ -142,11 +155,17 @@ export function readEntry(value: unknown): LogEntry {
   return entry as unknown as LogEntry;
 }
 
+export function readVesEntry(value: unknown): VesEntry {
+  const entry = readEntry(value);
+  if (entry.kind !== "ves_event") throw invalid("kind");
+  return entry;
+}
+
 /** A WebSocket frame: one entry, or with `batch` an array of them. */
 export function readFrame(text: string): LogEntry[] {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseEntries(text);
   } catch {
     throw invalid("the frame");
   }

@@ -17,6 +17,7 @@ import {
 import type { EntryBuffer } from "./entry-buffer.js";
 import { EntrySocket, loadWebSocket } from "./entry-socket.js";
 import { queryText } from "./http-channel.js";
+import { parseEntries } from "./legacy-texts.js";
 import { LogPosition } from "./log-position.js";
 import { isUnfiltered, logQuery } from "./log-query.js";
 import { SequencerError } from "./sequencer-error.js";
@@ -169,7 +170,14 @@ export class Connection {
   async #requestPage(limit: number, signal: AbortSignal): Promise<LogPage> {
     const query = { ...this.#cursorQuery(), limit };
     return readLogPage(
-      await this.#link.http.call({ method: "GET", path: "/api/v1/log", query, signal, isRepeatable: false }),
+      await this.#link.http.call({
+        method: "GET",
+        path: "/api/v1/log",
+        query,
+        signal,
+        isRepeatable: false,
+        parse: parseEntries,
+      }),
     );
   }
 

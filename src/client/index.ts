@@ -20,6 +20,7 @@ export type {
   AgentKeyType,
 } from "./agent-keys.js";
 export type {
+  LegacyEntry,
   LogEntry,
   LogHead,
   LogIdentity,
@@ -28,12 +29,15 @@ export type {
   SequencerIdentity,
   StreamPage,
   SubmitResult,
+  VesEntry,
 } from "./answers.js";
 export type { BackoffPolicy } from "./backoff.js";
 export type { ClientClock } from "./client-clock.js";
+export type { Commitment, CommitmentRange, ProvenInclusion } from "./commitments.js";
 export type { ConnectionAction, ConnectionEvent, ConnectionState, Transition } from "./connection-states.js";
 export type { WebSocketConstructor, WebSocketLike } from "./entry-socket.js";
 export type { Fetch, RetryPolicy } from "./http-channel.js";
+export { LogAudit, type LogAuditOptions, type LoggedEntry } from "./log-audit.js";
 export type { EntryFilters, LogCursor } from "./log-query.js";
 export {
   type ComplianceSubmission,

@@ -6,7 +6,7 @@ export interface EntryFilters {
   readonly storeId?: string;
   readonly entityType?: string;
   readonly entityId?: string;
-  readonly kind?: "ves_event";
+  readonly kind?: "ves_event" | "event";
 }
 
 export interface LogCursor extends EntryFilters {

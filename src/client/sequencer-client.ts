@@ -22,20 +22,32 @@ import {
   type LogEntry,
   type LogHead,
   type LogPage,
-  readEntry,
   readHead,
   readIdentity,
   readLogPage,
   readStreamPage,
   readSubmitResult,
+  readVesEntry,
   type SequencerIdentity,
   type StreamPage,
   type SubmitResult,
+  type VesEntry,
 } from "./answers.js";
 import { BACKOFF } from "./backoff.js";
 import { type ClientClock, platformClock } from "./client-clock.js";
+import {
+  type Commitment,
+  type CommitmentRange,
+  commitmentQuery,
+  type ProvenInclusion,
+  readCommitments,
+  readProvenCommitment,
+  readProvenInclusion,
+} from "./commitments.js";
 import { subprotocolsOf, type WebSocketConstructor } from "./entry-socket.js";
 import { type ChannelRequest, type Fetch, HttpChannel, type RetryPolicy } from "./http-channel.js";
+import { parseEntries } from "./legacy-texts.js";
+import { LogAudit, type LogAuditOptions } from "./log-audit.js";
 import { type LogCursor, logQuery } from "./log-query.js";
 import { Proofs } from "./proofs.js";
 import { SequencerError } from "./sequencer-error.js";
@@ -149,8 +161,8 @@ export class SequencerClient {
   }
 
   /** EVENT_NOT_FOUND also for an event that this key may not see. */
-  event(eventId: string, options: Abortable = {}): Promise<LogEntry> {
-    return this.#get(`/api/v1/ves/events/${encodeURIComponent(eventId)}`, {}, options, readEntry);
+  event(eventId: string, options: Abortable = {}): Promise<VesEntry> {
+    return this.#get(`/api/v1/ves/events/${encodeURIComponent(eventId)}`, {}, options, readVesEntry);
   }
 
   /** A stream by sequence number. `from` is inclusive, default 1; `limit` default 100, at most 1000. */
@@ -165,7 +177,43 @@ export class SequencerClient {
   /** A page of the log. `limit` default 100, at most 1000. */
   log(cursor: Partial<LogCursor> & { readonly limit?: number }, options: Abortable = {}): Promise<LogPage> {
     const query = { ...logQuery({ ...cursor, fromOffset: cursor.fromOffset ?? 0 }), limit: cursor.limit };
-    return this.#get("/api/v1/log", query, options, readLogPage);
+    return this.#get("/api/v1/log", query, options, readLogPage, parseEntries);
+  }
+
+  /** Commitments of one stream in sequence order, each recomputed. Throws COMMITMENT_INVALID; chain them with `verifyCommitmentChain`. */
+  commitments(range: CommitmentRange, options: Abortable = {}): Promise<Commitment[]> {
+    return this.#get("/api/v1/ves/commitments", commitmentQuery(range), options, readCommitments);
+  }
+
+  /** BATCH_NOT_FOUND also for a commitment that this key may not see. Throws COMMITMENT_INVALID. */
+  commitment(batchId: string, options: Abortable = {}): Promise<Commitment> {
+    const path = `/api/v1/ves/commitments/${encodeURIComponent(batchId)}`;
+    return this.#get(path, {}, options, readProvenCommitment);
+  }
+
+  /**
+   * Shows that this very event is in a commitment: fetches the proof and recomputes it from the entry. Whether the commitment
+   * is the one you know is told by its state root. Throws PROOF_INVALID, COMMITMENT_INVALID, BATCH_NOT_FOUND before there is one.
+   */
+  proveInclusion(entry: VesEntry, options: Abortable = {}): Promise<ProvenInclusion> {
+    const path = `/api/v1/ves/inclusion-proofs/${encodeURIComponent(entry.event.event_id)}`;
+    return this.#get(path, {}, options, (answer) => readProvenInclusion(answer, entry));
+  }
+
+  /** Holds the whole log to being append-only, see `LogAudit`. Throws `TypeError` for a key that is none. */
+  auditLog(options: LogAuditOptions & Abortable): LogAudit {
+    const { signal } = options;
+    return new LogAudit(options, {
+      ed25519: this.#ed25519,
+      ask: (path, query) => this.#http.call({ method: "GET", path, query, signal, isRepeatable: true }),
+    });
+  }
+
+  /** An event's frame exactly as it is sent: what `LogAudit.verifyLogged` takes. */
+  eventText(eventId: string, { signal }: Abortable = {}): Promise<string> {
+    const path = `/api/v1/ves/events/${encodeURIComponent(eventId)}`;
+    const asItIs = (text: string): string => text;
+    return this.#http.call({ method: "GET", path, signal, isRepeatable: true, parse: asItIs }) as Promise<string>;
   }
 
   /**
@@ -212,8 +260,9 @@ export class SequencerClient {
     query: NonNullable<ChannelRequest["query"]>,
     { signal }: Abortable,
     read: (answer: unknown) => T,
+    parse: (text: string) => unknown = JSON.parse,
   ): Promise<T> {
-    return read(await this.#http.call({ method: "GET", path, query, signal, isRepeatable: true }));
+    return read(await this.#http.call({ method: "GET", path, query, signal, isRepeatable: true, parse }));
   }
 
   async #post<T>(path: string, body: string, { signal }: Abortable, read: (answer: unknown) => T): Promise<T> {

@@ -10,6 +10,16 @@ export type ClientErrorCode =
   | "INVALID_RESPONSE"
   /** An entry whose receipt does not verify. */
   | "RECEIPT_INVALID"
+  /** A proof that does not show what was asked for. */
+  | "PROOF_INVALID"
+  /** A commitment whose state root does not follow from its facts. */
+  | "COMMITMENT_INVALID"
+  /** A checkpoint that the log's key has not signed. */
+  | "CHECKPOINT_INVALID"
+  /** A signed checkpoint with fewer entries than an earlier one. */
+  | "LOG_SHRUNK"
+  /** A signed checkpoint that does not continue an earlier one: two histories, provable to anyone. */
+  | "LOG_FORKED"
   /** No WebSocket constructor here, or it took neither the URL nor the protocols. */
   | "WEBSOCKET_UNAVAILABLE";
 

@@ -3,13 +3,17 @@
  * once from `SequencerClient.sequencer()` over TLS. Not covered by any signature: offset, sequencedAt, sequencerId,
  * command_id, base_version.
  */
+import { bytesEqual } from "../base/bytes.js";
 import { signingFieldsOf, verifyEvent } from "../protocol/agent-event.js";
 import { CanonicalJsonError } from "../protocol/canonical-json.js";
 import { type Ed25519, nobleEd25519 } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
+import { JsonReadError } from "../protocol/json-errors.js";
+import { legacyEventHash, legacyFieldsOf, legacyPayloadHash, legacyPayloadText } from "../protocol/legacy-event.js";
 import { type Receipt, verifyReceipt as verifyProtocolReceipt } from "../protocol/receipt.js";
-import type { LogEntry, SequencerIdentity } from "./answers.js";
+import type { LegacyEntry, LogEntry, SequencerIdentity } from "./answers.js";
+import { payloadTextOf } from "./legacy-texts.js";
 
 export interface VerifyOptions {
   /** 32 bytes: checks the agent's signature too. */
@@ -38,10 +42,28 @@ export function verifyEntry(entry: LogEntry, sequencer: Signer, options: VerifyO
 /** What is wrong with an entry, or null. */
 export function entryFault(entry: LogEntry, sequencer: Signer, options: VerifyOptions = {}): string | null {
   const { event, receipt } = entry;
-  if (entry.kind !== "ves_event") return `entries of kind ${String(entry.kind)} carry no receipt this client can check`;
   if (entry.tenant_id !== event.tenant_id || entry.store_id !== event.store_id) return "the event is of another stream";
   if (entry.sequence_number !== receipt.sequenceNumber) return "the receipt is for another sequence number";
-  return receiptFault(event, receipt, sequencer, options);
+  if (entry.kind === "event") return legacyReceiptFault(entry, sequencer, options);
+  if (entry.kind !== "ves_event") return "entries of an unknown kind carry no receipt this client can check";
+  return receiptFault(entry.event, receipt, sequencer, options);
+}
+
+/** There is no agent's signature: the receipt shows what the sequencer took from a credential, and the payload is that. */
+function legacyReceiptFault({ event, receipt }: LegacyEntry, sequencer: Signer, options: VerifyOptions): string | null {
+  try {
+    const fields = legacyFieldsOf(event as unknown as Readonly<Record<string, unknown>>);
+    if (fields === null) return "the entry is malformed";
+    if (receipt.eventId !== event.event_id) return "the receipt is for another event";
+    const payloadHash = legacyPayloadHash(legacyPayloadText(payloadTextOf(event)));
+    if (!bytesEqual(payloadHash, fields.payloadHash)) return "the payload does not match the envelope";
+    const signed = { ...fields, eventSigningHash: legacyEventHash(fields) };
+    const isGenuine = verifyProtocolReceipt(receipt, signed, sequencer.publicKey, options.ed25519, "event");
+    return isGenuine ? null : "the receipt's signature is not the sequencer's for this event";
+  } catch (error) {
+    if (error instanceof JsonReadError || error instanceof TypeError) return "the entry is malformed";
+    throw error;
+  }
 }
 
 function receiptFault(

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type AuditReport, auditLog } from "../../src/audit/audit-log.js";
-import type { LogEntry } from "../../src/client/answers.js";
+import type { VesEntry } from "../../src/client/answers.js";
 import { entryFault } from "../../src/client/verify-entry.js";
 import { openReaderOf } from "../../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../../src/store/sqlite/log-reader.js";
@@ -142,7 +142,7 @@ function read(): Reading {
 
 function isAcceptedByClient(frame: string): boolean {
   try {
-    const entry = JSON.parse(Buffer.from(frame, "latin1").toString("utf8")) as LogEntry;
+    const entry = JSON.parse(Buffer.from(frame, "latin1").toString("utf8")) as VesEntry;
     return logs.some(({ sequencerPublicKey, agentKeys }) => {
       const agentPublicKey = agentKeys.get(entry.event.source_agent_id);
       const signer = { publicKey: sequencerPublicKey };

@@ -183,7 +183,7 @@ async function readLog(client: SequencerClient): Promise<LogEntry[]> {
 
 /** Throws if a payload does not open or does not match what was signed. */
 async function openPrivate(log: readonly LogEntry[], secretKey: Uint8Array): Promise<number> {
-  const sealed = log.filter((entry) => entry.event.payload_kind === 1);
+  const sealed = log.filter((entry) => entry.kind === "ves_event").filter(({ event }) => event.payload_kind === 1);
   for (const { event } of sealed) await decryptEvent(event, { kid: AUDITOR_KID, secretKey });
   return sealed.length;
 }

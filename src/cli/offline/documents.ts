@@ -35,7 +35,7 @@ export class Documents {
 
   /** `read` throws SequencerError for members of the wrong type. */
   async read<T>(place: string, read: (value: unknown) => T, isPublic = false): Promise<T> {
-    const text = await this.#text(place, isPublic);
+    const text = await this.text(place, isPublic);
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -50,7 +50,8 @@ export class Documents {
     }
   }
 
-  async #text(place: string, isPublic: boolean): Promise<string> {
+  /** As it is, for what is signed or hashed byte for byte. */
+  async text(place: string, isPublic = false): Promise<string> {
     try {
       const source = /^https?:\/\//i.test(place) ? await this.#open(place, isPublic) : fileOf(place);
       const chunks: Uint8Array[] = [];

@@ -4,10 +4,10 @@ import {
   decryptEvent,
   generateEncryptionKeyPair,
   generateSigningKey,
-  type LogEntry,
   nobleEd25519,
   proofOfPossession,
   SequencerClient,
+  type VesEntry,
   verifyEntry,
   verifyReceipt,
 } from "../../../src/client/index.js";
@@ -28,7 +28,7 @@ const agent = new SequencerClient({ url: "http://host" }).agent({
 });
 const input = { entityType: "order", entityId: "O-1", eventType: "order.created", payload: { n: 1 } };
 
-function sequenced(event: LogEntry["event"], sequenceNumber = 7): LogEntry {
+function sequenced(event: VesEntry["event"], sequenceNumber = 7): VesEntry {
   const hash = receiptHash({
     tenantId: event.tenant_id,
     storeId: event.store_id,
@@ -68,10 +68,10 @@ test("a genuine entry verifies, with and without the agent's key", () => {
   expect(verifyReceipt(entry.event, entry.receipt, sequencer, withKey)).toBe(true);
 });
 
-const forge = (event: object, receipt: object = {}, rest: object = {}): LogEntry =>
-  ({ ...entry, ...rest, event: { ...entry.event, ...event }, receipt: { ...entry.receipt, ...receipt } }) as LogEntry;
+const forge = (event: object, receipt: object = {}, rest: object = {}): VesEntry =>
+  ({ ...entry, ...rest, event: { ...entry.event, ...event }, receipt: { ...entry.receipt, ...receipt } }) as VesEntry;
 
-test.each<[string, LogEntry]>([
+test.each<[string, VesEntry]>([
   ["another payload", forge({ payload: { n: 2 } })],
   ["no payload", forge({ payload: undefined })],
   ["a payload that is no JSON", forge({ payload: () => 1 })],

@@ -1,0 +1,50 @@
+/**
+ * The payload of a legacy event as it is written. Its hash keeps `100` and `100.0` apart, which JSON.parse does not, so the
+ * text is remembered beside the parsed event for as long as that lives.
+ */
+import type { LegacyEnvelope } from "../protocol/legacy-event.js";
+import { JsonCursor } from "../protocol/strict-json.js";
+
+const payloadTexts = new WeakMap<object, string>();
+
+/** Parses an entry, an array of entries, or a page with `entries`. Throws SyntaxError. */
+export function parseEntries(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (!text.includes('"kind":"event"')) return value;
+  const cursor = new JsonCursor(text);
+  if (Array.isArray(value)) readEntries(cursor, value);
+  else if (isObject(value) && Array.isArray(value.entries)) {
+    const { entries } = value;
+    cursor.readObject((name) => {
+      if (name === "entries") readEntries(cursor, entries);
+    });
+  } else readEntry(cursor, value);
+  return value;
+}
+
+/** As the service wrote it; an event that was made otherwise is written again, which loses `100.0`. */
+export function payloadTextOf(event: LegacyEnvelope): string {
+  return payloadTexts.get(event) ?? JSON.stringify(event.payload);
+}
+
+function readEntries(cursor: JsonCursor, entries: readonly unknown[]): void {
+  cursor.readArray((index) => readEntry(cursor, entries[index]));
+}
+
+function readEntry(cursor: JsonCursor, entry: unknown): void {
+  if (!isObject(entry) || !isObject(entry.event) || entry.kind !== "event") {
+    cursor.skipValue();
+    return;
+  }
+  const { event } = entry;
+  cursor.readObject((name) => {
+    if (name !== "event") return;
+    cursor.readObject((member) => {
+      if (member === "payload") payloadTexts.set(event, cursor.readText());
+    });
+  });
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
