@@ -1,7 +1,7 @@
 /** From SIGKILL to the next ack: the service is started on the same folder and asked to ingest until it answers. */
 import { join } from "node:path";
 import { type BenchContext, CpuWatch, sized, startServer } from "../context.js";
-import { LaneRun } from "../load/lane-run.js";
+import { CHUNK_EVENTS, LaneRun } from "../load/lane-run.js";
 import { LoadProcess } from "../load/load-process.js";
 import { untilIdle } from "../quiet-server.js";
 import { type FamilyResult, type Measure, measureOf, ms, table, whole } from "../result.js";
@@ -24,7 +24,10 @@ interface RestartRound {
 export async function runRestart(context: BenchContext): Promise<FamilyResult> {
   const startedMs = performance.now();
   const large = await growLog(context);
-  const small = { folder: join(context.folder, "small"), entries: large.entries / 10 };
+  const small = {
+    folder: join(context.folder, "small"),
+    entries: Math.ceil(large.entries / 10 / CHUNK_EVENTS) * CHUNK_EVENTS,
+  };
   await makeLog(small.folder, small.entries);
   for (const { folder } of [small, large]) {
     context.progress("restart: waiting for the service's own work");
