@@ -3,8 +3,9 @@
  * Bounds: a page scans at most `SCAN_ROWS_MAX` rows and stops at `bytesMax` frame bytes, so no read holds a snapshot for
  * long and no reply is larger than a page.
  */
-import { assert } from "../../base/assert.js";
+import { AssertionError, assert } from "../../base/assert.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
+import { receiptHashOfBytes } from "../../protocol/receipt.js";
 import {
   type AgentKey,
   type AgentKeyRef,
@@ -29,23 +30,27 @@ import { StoredSequencers } from "./stored-sequencers.js";
 /** Rows one page may look at when a filter matches few of them. */
 const SCAN_ROWS_MAX = 4096;
 
-const ENTRY_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.event_id, e.sequenced_at_ms, e.sequencer_ref,
-  e.signing_hash, e.receipt_signature, e.envelope, n.entity_type, n.entity_id, e.frame_crc32, e.kind`;
+/** The blobs come as one: a buffer per column costs more than half of what reading the row does. */
+const ENTRY_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref,
+  n.entity_type, n.entity_id, e.frame_crc32, e.kind,
+  CAST(e.event_id || e.signing_hash || e.receipt_signature || e.envelope AS BLOB)`;
+
+/** Where the blobs end. The schema checks the lengths; in a damaged row the frame's checksum differs. */
+const EVENT_ID_END = 16;
+const SIGNING_HASH_END = EVENT_ID_END + 32;
+const RECEIPT_SIGNATURE_END = SIGNING_HASH_END + 64;
 
 type EntryRow = readonly [
   offset: number,
   streamRef: number,
   sequenceNumber: number,
-  eventId: Buffer,
   sequencedAtMs: number,
   sequencerRef: number,
-  signingHash: Buffer,
-  receiptSignature: Buffer,
-  envelope: Buffer,
   entityType: string,
   entityId: string,
   frameCheck: number | null,
   kind: number,
+  blobs: Buffer,
 ];
 
 interface StreamHeads {
@@ -57,6 +62,9 @@ interface StreamHeads {
 interface Stream {
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
+  /** The same, 16 bytes each. */
+  readonly tenantBytes: Uint8Array;
+  readonly storeBytes: Uint8Array;
 }
 
 export class SqliteLogReader {
@@ -127,7 +135,7 @@ export class SqliteLogReader {
       if (entries.length === entriesMax || bytes >= this.#bytesMax) break;
       nextOffset = row[0] + 1;
       const stream = this.#stream(row[1]);
-      if (!matches(stream, row[9], row[10], ENTRY_KINDS[row[12]]!)) continue;
+      if (!matches(stream, row[5], row[6], ENTRY_KINDS[row[8]]!)) continue;
       const entry = this.#entry(row, stream);
       bytes += entry.frame.length;
       entries.push(entry);
@@ -228,25 +236,32 @@ export class SqliteLogReader {
     return entries;
   }
 
-  #entry(row: EntryRow, stream: Stream): LogEntry {
-    const [offset, , sequenceNumber, eventId, sequencedAtMs, sequencerRef, signingHash, receiptSignature, envelope] =
-      row;
-    const kind = ENTRY_KINDS[row[12]]!;
+  /** The readers' innermost loop: no destructuring, no spread, no text that only a failure needs. */
+  #entry(row: EntryRow, { tenantId, storeId, tenantBytes, storeBytes }: Stream): LogEntry {
+    const kind = ENTRY_KINDS[row[8]]!;
+    const offset = row[0];
+    const sequenceNumber = row[2];
+    const blobs = row[9];
+    const eventId = blobs.subarray(0, EVENT_ID_END);
+    const signingHash = blobs.subarray(EVENT_ID_END, SIGNING_HASH_END);
     const event = {
       kind,
       eventId,
-      tenantId: stream.tenantId,
-      storeId: stream.storeId,
+      tenantId,
+      storeId,
       sequenceNumber,
-      sequencedAtMs,
-      sequencer: this.#sequencers.byRef(sequencerRef),
+      sequencedAtMs: row[3],
+      sequencer: this.#sequencers.byRef(row[4]),
       signingHash,
-      receiptSignature,
-      envelope,
+      receiptSignature: blobs.subarray(SIGNING_HASH_END, RECEIPT_SIGNATURE_END),
+      envelope: blobs.subarray(RECEIPT_SIGNATURE_END),
     };
-    const frame = encodeFrame(offset, event, encodeReceipt(event));
-    assert(row[11] === null || row[11] === frameCheck(frame), `entry ${offset} is damaged: its checksum differs`);
-    return { ...stream, kind, offset, sequenceNumber, entityType: row[9], entityId: row[10], frame };
+    const hash = receiptHashOfBytes(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
+    const frame = encodeFrame(offset, event, encodeReceipt(event, hash));
+    if (row[7] !== null && row[7] !== frameCheck(frame)) {
+      throw new AssertionError(`entry ${offset} is damaged: its checksum differs`);
+    }
+    return { kind, offset, tenantId, storeId, sequenceNumber, entityType: row[5], entityId: row[6], frame };
   }
 
   #stream(ref: number): Stream {
@@ -254,7 +269,11 @@ export class SqliteLogReader {
     if (known !== undefined) return known;
     const row = this.#sql.stream.get(ref) as { tenant_id: Buffer; store_id: Buffer } | undefined;
     assert(row !== undefined, `entry names stream ${ref}, which is not stored`);
-    const stream = { tenantId: uuidFromBytes(row.tenant_id), storeId: uuidFromBytes(row.store_id) };
+    const { tenant_id: tenantBytes, store_id: storeBytes } = row;
+    const stream = {
+      ...{ tenantId: uuidFromBytes(tenantBytes), storeId: uuidFromBytes(storeBytes) },
+      ...{ tenantBytes, storeBytes },
+    };
     this.#streams.set(ref, stream);
     return stream;
   }
