@@ -77,4 +77,16 @@ describe("rejections of encrypted events", () => {
     }
     expect((await agent.ingest([await encryptedEvent(agent)])).json.eventsAccepted).toBe(1);
   });
+
+  it("encrypted, with a signature that is not the agent's over this event", async () => {
+    const other = await encryptedEvent(agent);
+    for (const signature of [other.agent_signature, "00".repeat(64), "55".repeat(64)]) {
+      const event = await encryptedEvent(agent);
+      setting("agent_signature", signature)(event);
+      expect(await rejectionOf(event, agent)).toEqual({
+        reason: "invalid_signature",
+        message: "Agent signature verification failed: VerificationFailed",
+      });
+    }
+  });
 });
