@@ -139,6 +139,7 @@ async function compose(
 /** A folder that may not sign any more says so loudly and goes on without checkpoints: the log itself is whole. */
 function startTlog(config: Config, options: TlogOptions, head: LogHead, metrics: Metrics, log: Logger): Tlog {
   return new Tlog({
+    isEnabled: config.TLOG_ENABLED,
     worker: options.worker(head),
     questionsMax: config.TLOG_QUESTIONS_MAX,
     onCheckpoint: (lagMs) => metrics.treeSigned(lagMs),

@@ -191,6 +191,10 @@ export const OPTIONS = {
   WAL_BYTES_MAX: integer(64 * MIB, 4 * KIB, MAX, "Write-ahead log content from which the writer waits for that."),
   CHECKPOINT_INTERVAL_MS: integer(250, 10, 60_000, "How often the write-ahead log is looked at."),
 
+  TLOG_ENABLED: boolean(
+    true,
+    "Keep the log's tree and sign checkpoints. Off: ingest alone, for measuring; the tree is caught up when it is on again.",
+  ),
   TLOG_ORIGIN: text(
     "stateset-sequencer",
     "What names this log in checkpoints, before its id and epoch: a host name and path without a scheme.",

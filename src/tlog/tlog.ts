@@ -10,6 +10,8 @@ import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { FromTlog, ServedCheckpoint, TlogAnswers, TlogQuestion, TlogWorkerData, ToTlog } from "./tlog-message.js";
 
 export interface TlogOptions {
+  /** False = no thread: the tree's routes answer SERVICE_UNAVAILABLE. Switched on again, it takes up what it missed. */
+  readonly isEnabled: boolean;
   readonly worker: TlogWorkerData;
   readonly questionsMax: number;
   /** A checkpoint covers entries for the first time: the oldest of them became durable `lagMs` ago. */
@@ -31,7 +33,7 @@ interface Waiter {
 const CHUNKS_MAX = 4096;
 
 export class Tlog implements AsyncDisposable {
-  readonly #worker: Worker;
+  readonly #worker: Worker | null;
   readonly #options: TlogOptions;
   readonly #exited: Promise<void>;
   readonly #waiters = new Map<number, Waiter>();
@@ -43,17 +45,21 @@ export class Tlog implements AsyncDisposable {
 
   constructor(options: TlogOptions) {
     this.#options = options;
-    this.#worker = new Worker(workerPath("tlog"), {
-      workerData: options.worker,
-      name: "tlog",
-      resourceLimits: WORKER_LIMITS,
-    });
-    this.#worker.on("message", (message: FromTlog) => this.#take(message));
-    this.#worker.on("error", (error) => {
+    this.#worker = options.isEnabled ? this.#start() : null;
+    if (this.#worker === null) this.#end("switched off");
+    const worker = this.#worker;
+    this.#exited = worker === null ? Promise.resolve() : new Promise((resolve) => worker.once("exit", () => resolve()));
+  }
+
+  #start(): Worker {
+    const { worker: workerData, onFailure } = this.#options;
+    const worker = new Worker(workerPath("tlog"), { workerData, name: "tlog", resourceLimits: WORKER_LIMITS });
+    worker.on("message", (message: FromTlog) => this.#take(message));
+    worker.on("error", (error) => {
       this.#end("the tlog thread failed");
-      options.onFailure(threadError("tlog", error));
+      onFailure(threadError("tlog", error));
     });
-    this.#exited = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+    return worker;
   }
 
   get origin(): string {
@@ -93,6 +99,7 @@ export class Tlog implements AsyncDisposable {
 
   /** A chunk is durable up to `nextOffset`. */
   noteChunk(nextOffset: number): void {
+    if (this.#worker === null) return;
     const last = this.#chunks.at(-1);
     if (this.#chunks.length >= CHUNKS_MAX) last!.nextOffset = nextOffset;
     else this.#chunks.push({ nextOffset, atMs: performance.now() });
@@ -141,6 +148,6 @@ export class Tlog implements AsyncDisposable {
   }
 
   #post(message: ToTlog): void {
-    this.#worker.postMessage(message);
+    this.#worker?.postMessage(message);
   }
 }

@@ -175,3 +175,20 @@ async function until<T>(look: () => Promise<T>, isDone: (seen: T) => boolean): P
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+it("a tree that was switched off is caught up when it is on again", async () => {
+  await using service = await startService({ TLOG_ENABLED: "false", TLOG_CHECKPOINT_INTERVAL_MS: "50" });
+  const agent = await service.agent();
+  expect((await agent.ingest([agent.sign(), agent.sign()])).status).toBe(200);
+  for (const path of ["/tlog/checkpoint", "/api/v1/log/checkpoint", "/api/v1/log/inclusion?offset=0&size=1"]) {
+    expectProblem(await service.get(path), "SERVICE_UNAVAILABLE");
+  }
+  await service.process.stop();
+  await service.startAgain({ TLOG_ENABLED: "true" });
+  const { json } = await until(
+    () => service.get("/api/v1/log/checkpoint"),
+    (answer) => answer.status === 200 && answer.json.size === 2,
+  );
+  const auditor = new TlogAuditor(`${service.url}/tlog`, json.key);
+  expect(await auditor.audit(await auditor.checkpoint())).toHaveLength(2);
+});
