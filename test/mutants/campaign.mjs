@@ -180,34 +180,29 @@ function typeFaults(mutants) {
   }
 }
 
-/** Runs `work` on each item, `jobs` at a time, each job with a scratch tree of its own. */
-async function inScratchTrees(jobs, items, work) {
+/** Runs `work` on each item, as many at a time as there are scratch trees. */
+async function inScratchTrees(scratches, items, work) {
   const queue = [...items];
-  const job = async () => {
-    const scratch = new Scratch();
-    try {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item, scratch);
-    } finally {
-      scratch[Symbol.dispose]();
-    }
+  const job = async (scratch) => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item, scratch);
   };
-  await Promise.all(Array.from({ length: Math.min(jobs, items.length) }, job));
+  await Promise.all(scratches.map(job));
 }
 
 /** Every killer without any bug. Returns those that fail. */
-async function control(mutants, jobs) {
+async function control(mutants, scratches) {
   const killers = new Map(mutants.flatMap(({ killers }) => killers.map((killer) => [killer.spec, killer])));
   const broken = [];
-  await inScratchTrees(jobs, [...killers.values()], async (killer, scratch) => {
+  await inScratchTrees(scratches, [...killers.values()], async (killer, scratch) => {
     const failure = await scratch.run(killer).catch((error) => error.message);
     if (failure !== null) broken.push(`${killer.spec}: ${failure}`);
   });
   return broken;
 }
 
-async function campaign(mutants, jobs) {
+async function campaign(mutants, scratches) {
   const outcomes = { killed: 0, survived: 0, error: 0 };
-  await inScratchTrees(jobs, mutants, async (mutant, scratch) => {
+  await inScratchTrees(scratches, mutants, async (mutant, scratch) => {
     const startedMs = performance.now();
     const [outcome, by] = await judge(mutant, scratch);
     outcomes[outcome] += 1;
@@ -249,14 +244,24 @@ async function main() {
     console.log(`${chosen.length} mutants apply${faults.length === 0 ? " and compile" : ""}`);
     return faults.length === 0;
   }
+  // Copied once: the working tree may change meanwhile.
+  const scratches = Array.from({ length: Math.min(Number(values.jobs), chosen.length) }, () => new Scratch());
+  try {
+    return await run(chosen, scratches);
+  } finally {
+    Scratch.endAll();
+  }
+}
+
+async function run(mutants, scratches) {
   const startedMs = performance.now();
-  const broken = await control(chosen, Number(values.jobs));
+  const broken = await control(mutants, scratches);
   for (const line of broken) console.error(`fails without any bug: ${line}`);
   console.log(`the killers pass without any bug: ${broken.length === 0}`);
   if (broken.length > 0) return false;
-  const { killed, survived, error } = await campaign(chosen, Number(values.jobs));
+  const { killed, survived, error } = await campaign(mutants, scratches);
   const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1);
-  console.log(`${killed} of ${chosen.length} killed, ${survived} survived, ${error} errors, ${minutes} min`);
+  console.log(`${killed} of ${mutants.length} killed, ${survived} survived, ${error} errors, ${minutes} min`);
   return survived + error === 0;
 }
 
