@@ -27,15 +27,16 @@ const BESIDE = /new URL\("(\.[^"]+)", import\.meta\.url\)/g;
 
 /**
  * Writes commands, worker threads and self-contained packages into `stage`. `programs` are files of dist, as package.json's
- * `bin` has them; `external` stay packages. Resolves to the names of all packages that went in.
+ * `bin` has them; `external` stay packages. Resolves to all packages that went in.
  */
 export async function bundleApplication(
   stage: string,
   programs: readonly string[],
   external: readonly string[],
 ): Promise<Set<string>> {
-  const workers = readdirSync(join(packageRoot, "dist", "workers")).filter((name) => name.endsWith(".js"));
-  const entries = [...programs, ...workers.map((name) => `dist/workers/${name}`)];
+  // By their sources: dist may still hold what was removed from them.
+  const workers = readdirSync(join(packageRoot, "workers")).filter((name) => name.endsWith(".ts"));
+  const entries = [...programs, ...workers.map((name) => `dist/workers/${name.replace(/\.ts$/, ".js")}`)];
   const { metafile } = await build({
     ...COMMON,
     entryPoints: Object.fromEntries(entries.map((path) => [path.replace(/\.js$/, ""), path])),
@@ -87,7 +88,9 @@ function placeNeighbours({ outputs }: Metafile): void {
   }
 }
 
+/** By their paths below node_modules: one package may hold another version of a second (`a/node_modules/b`). */
 function packagesOf({ inputs }: Metafile): Set<string> {
-  const names = Object.keys(inputs).flatMap((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? []);
+  const folder = /^node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//;
+  const names = Object.keys(inputs).flatMap((path) => folder.exec(path)?.[1] ?? []);
   return new Set(names);
 }

@@ -15,7 +15,7 @@ export interface Component {
   readonly license: string;
   readonly licenseText: string;
   readonly purl: string;
-  readonly hash: { readonly algorithm: "SHA-256" | "SHA-512"; readonly hex: string } | null;
+  readonly hash: { readonly algorithm: "SHA-256" | "SHA-512"; readonly hex: string };
   /** Libraries inside it, by name with their versions. */
   readonly parts: Readonly<Record<string, string>>;
 }
@@ -77,10 +77,19 @@ export function packageComponents(names: readonly string[]): Component[] {
 }
 
 function partsOf(name: string): Record<string, string> {
-  if (name === "sodium-native") return { libsodium: LIBSODIUM_VERSION };
+  if (name === "sodium-native") return { libsodium: libsodiumVersion() };
   if (name !== "better-sqlite3") return {};
   const db = new Database(":memory:");
   return { sqlite: db.prepare("SELECT sqlite_version()").pluck().get() as string };
+}
+
+/** Throws when the binary does not hold the number: the package has moved on and this table has not. */
+function libsodiumVersion(): string {
+  const { platform, arch } = process;
+  const binary = join("sodium-native", "prebuilds", `${platform}-${arch}`, "sodium-native.node");
+  const isLinked = readFileSync(join(packageRoot, "node_modules", binary)).includes(`\0${LIBSODIUM_VERSION}\0`);
+  if (!isLinked) throw new Error(`${binary} does not hold libsodium ${LIBSODIUM_VERSION}`);
+  return LIBSODIUM_VERSION;
 }
 
 /** Texts that a package owes for what is linked into it and does not bring. */

@@ -40,7 +40,7 @@ function componentJson({ name, version, license, purl, hash, parts }: Component)
     "bom-ref": purl,
     name,
     version,
-    ...(hash === null ? {} : { hashes: [{ alg: hash.algorithm, content: hash.hex }] }),
+    hashes: [{ alg: hash.algorithm, content: hash.hex }],
     licenses: [/ (OR|AND|WITH) /.test(license) ? { expression: license } : { license: { id: license } }],
     purl,
     ...(name === "node" ? { cpe: `cpe:2.3:a:nodejs:node.js:${version}:*:*:*:*:*:*:*` } : {}),
