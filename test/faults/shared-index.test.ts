@@ -22,19 +22,23 @@ afterAll(() => rmSync(base, { recursive: true, force: true }));
 const disk = FaultyDisk.build(base);
 
 describe.runIf(disk !== null)("the shared index", () => {
-  it.each(FAULTS)("%s while it grows: ends, and recovers on the next start", async (fault) => {
-    const faulty = disk!;
-    faulty.heal();
-    await using service = await startService({ ...faulty.env, ...NO_CHECKPOINTS });
-    const agent = await service.agent();
-    const ledger = new Ledger();
-    await send(service, agent, ledger, 3);
-    faulty.fail(fault);
-    await expectEnd(service, agent, ledger, LARGE);
-    await expect(service.startAgain()).rejects.toThrow(/ended with 70/);
-    faulty.heal();
-    await service.startAgain();
-    await send(service, agent, ledger, 3);
-    await checkSound(service, ledger);
-  });
+  it.each(FAULTS)(
+    "%s while it grows: ends, and recovers on the next start",
+    async (fault) => {
+      const faulty = disk!;
+      faulty.heal();
+      await using service = await startService({ ...faulty.env, ...NO_CHECKPOINTS });
+      const agent = await service.agent();
+      const ledger = new Ledger();
+      await send(service, agent, ledger, 3);
+      faulty.fail(fault);
+      await expectEnd(service, agent, ledger, LARGE);
+      await expect(service.startAgain()).rejects.toThrow(/ended with 70/);
+      faulty.heal();
+      await service.startAgain();
+      await send(service, agent, ledger, 3);
+      await checkSound(service, ledger);
+    },
+    180_000,
+  );
 });
