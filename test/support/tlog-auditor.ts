@@ -151,7 +151,9 @@ export class TlogAuditor {
   }
 
   async #bytes(path: string): Promise<Buffer> {
-    const response = await fetch(`${this.prefix}/${path}`);
+    const get = (): Promise<Response> => fetch(`${this.prefix}/${path}`);
+    // Hashing a million leaves takes longer than an idle connection lives: once more on a new one.
+    const response = await get().catch(get);
     if (response.status !== 200) throw new Error(`${path}: ${response.status}`);
     return Buffer.from(await response.arrayBuffer());
   }
