@@ -113,7 +113,12 @@ export const OPTIONS = {
     16 * 1024 * MIB,
     "Body bytes of unanswered submissions above which new ones get 429.",
   ),
-  SEQ_QUEUE_CAP: integer(8192, 1, 1_000_000, "Verified events that may wait for the lane."),
+  SEQ_QUEUE_CAP: integer(
+    2048,
+    1,
+    1_000_000,
+    "Verified events that may wait for the lane: two commits of the largest size.",
+  ),
   SEQ_MAX_USER_OPS_PER_CHUNK: integer(1024, 1, 100_000, "Most events in one commit.", ["SEQ_MAX_BATCH"]),
   VERIFY_THREADS: integer(0, 0, 256, "Signature threads; 0 = one per processor."),
   READ_THREADS: integer(1, 1, 64, "Threads that read the store for replays and queries."),
