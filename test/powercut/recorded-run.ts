@@ -31,7 +31,7 @@ const SIGNATURES_EVERY = 8;
 export class RecordedRun {
   readonly told: Told;
   readonly frames: readonly Buffer[];
-  /** Entries that any receipt up to a record implies; one number per record. */
+  /** Entries that receipts and heads up to a record imply; one number per record. */
   readonly #entriesTold: Int32Array;
 
   private constructor(
@@ -105,6 +105,9 @@ export class RecordedRun {
       const offset = offsets.get(eventId);
       assert.ok(offset !== undefined && receiptTextOf(this.frames[offset]!) === text, `receipt of ${eventId}`);
       counts[sequence] = Math.max(counts[sequence]!, offset + 1);
+    }
+    for (const { sequence, fact } of this.told.facts) {
+      if (fact.kind === "head") counts[sequence] = Math.max(counts[sequence]!, fact.entries);
     }
     for (let at = 1; at < counts.length; at++) counts[at] = Math.max(counts[at]!, counts[at - 1]!);
     return counts;

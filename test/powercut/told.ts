@@ -5,6 +5,8 @@ import type { IoRecord } from "./recorder.js";
 
 /** What a test knows after an answer, in `Recorder.mark`. */
 export type Fact =
+  /** The log's head as it was read after an answer without receipts. */
+  | { readonly kind: "head"; readonly entries: number }
   | { readonly kind: "revoked"; readonly agentId: Uuid; readonly revokedAt: string }
   | { readonly kind: "committed"; readonly batchId: Uuid }
   | { readonly kind: "checkpoint"; readonly note: string }

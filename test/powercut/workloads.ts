@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { migrationsPath } from "../../src/base/asset-paths.js";
 import { openWriter } from "../../src/store/sqlite/connection.js";
 import { migrate } from "../../src/store/sqlite/migrate.js";
+import { LegacyClient } from "../support/legacy-client.js";
 import { sendBatch, signBatch } from "../support/load.js";
 import { makeLog } from "../support/log-maker.js";
 import { runMain } from "../support/run-main.js";
@@ -39,11 +40,12 @@ export const WORKLOADS: readonly Workload[] = [
     },
   },
   {
-    name: "batches, the write-ahead log moved into the database meanwhile",
+    name: "batches of both kinds, the write-ahead log moved into the database meanwhile",
     env: () => SMALL_WAL,
-    async run(service) {
+    async run(service, recorder) {
       const agents = await Promise.all([1, 2].map(() => service.agent()));
-      await Promise.all(agents.map((agent) => ingest(service, agent, 12, 6)));
+      const signed = agents.map((agent) => ingest(service, agent, 12, 6));
+      await Promise.all([...signed, ingestLegacy(service, recorder, 8, 5)]);
     },
   },
   {
@@ -108,6 +110,17 @@ async function ingest(service: TestService, agent: TestAgent, batches: number, s
   for (let sent = 0; sent < batches; sent++) {
     const answer = await sendBatch(service, signBatch(agent, size));
     if (answer.status !== 200) throw new Error(answer.text);
+  }
+}
+
+/** Answers to legacy events have no receipts: what is known after them is how long the log was. */
+async function ingestLegacy(service: TestService, recorder: Recorder, batches: number, size: number): Promise<void> {
+  const client = new LegacyClient(service);
+  for (let sent = 0; sent < batches; sent++) {
+    const answer = await client.ingest(client.events(size));
+    if (answer.status !== 200) throw new Error(answer.text);
+    const { next_offset: entries } = (await service.get("/api/v1/head")).json;
+    recorder.mark({ kind: "head", entries } satisfies Fact);
   }
 }
 
