@@ -104,6 +104,8 @@ describe("the checkpoint signer", () => {
         }
       })();
       await pause(150 + random() * 500);
+      // A busy machine may need longer for its first checkpoint of this life.
+      while (served.size <= crash + 1) await pause(10);
       const death = service.process.kill();
       isAlive = false;
       await Promise.all([load, watch, death]);
