@@ -131,7 +131,7 @@ async function compose(
       ...{ submissions, verifier, lane, reader, source, broadcaster, ...chains, proofs, tlog },
     }),
   );
-  const endSubscriptions = () => broadcaster.endAll();
+  const endSubscriptions = () => broadcaster.finishAll();
   const stop = () => shutDown({ shutdown, server, submissions, disposals, endSubscriptions });
   return { address: server.address, port: server.port, head, keys, stop };
 }

@@ -59,8 +59,8 @@ export class Broadcaster {
     }
   }
 
-  /** The service goes away: clients come back with their cursor (1001). */
-  endAll(): void {
-    for (const subscription of this.#subscriptions.keys()) subscription.end(1001, "SHUTTING_DOWN");
+  /** The service goes away: clients come back with their cursor (1001). Resolves when the last one is gone. */
+  async finishAll(): Promise<void> {
+    await Promise.all(Array.from(this.#subscriptions.keys(), (each) => each.finish(1001, "SHUTTING_DOWN")));
   }
 }

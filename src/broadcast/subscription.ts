@@ -30,8 +30,9 @@ export class Subscription implements SocketHandler {
   #cursor: number;
   #socket: Socket | null = null;
   #isPulling = false;
-  /** Ended before the socket opened: it is closed as soon as it does. */
+  /** It is over: nothing more is sent, and the socket ends as soon as it can. */
   #ending: { readonly code: number; readonly reason: string } | null = null;
+  #onClosed = (): void => {};
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
@@ -54,12 +55,14 @@ export class Subscription implements SocketHandler {
   }
 
   drained(): void {
-    this.wake();
+    if (this.#ending === null) this.wake();
+    else this.#endIfDrained();
   }
 
   closed(): void {
     this.#socket = null;
     this.#options.onClosed(this);
+    this.#onClosed();
   }
 
   /** Something may have changed: new entries, room in the socket. */
@@ -67,9 +70,26 @@ export class Subscription implements SocketHandler {
     if (!this.#isPulling) void this.#pull();
   }
 
+  /** At once; what the socket has not taken yet may be lost, and the close frame with it. */
   end(code: number, reason: string): void {
     this.#ending = { code, reason };
     this.#socket?.end(code, reason);
+  }
+
+  /**
+   * Ends when the socket has taken what was sent: a close frame behind a backlog would go down with the process. Resolves
+   * when the socket is gone, which a peer that does not read can put off for ever.
+   */
+  finish(code: number, reason: string): Promise<void> {
+    this.#ending = { code, reason };
+    return new Promise((resolve) => {
+      this.#onClosed = resolve;
+      this.#endIfDrained();
+    });
+  }
+
+  #endIfDrained(): void {
+    if (this.#socket?.bufferedBytes() === 0) this.#socket.end(this.#ending!.code, this.#ending!.reason);
   }
 
   async #pull(): Promise<void> {
@@ -91,7 +111,8 @@ export class Subscription implements SocketHandler {
   }
 
   #canSend(): boolean {
-    return this.#socket !== null && this.#socket.bufferedBytes() < BUFFERED_BYTES_MAX;
+    const isOpen = this.#socket !== null && this.#ending === null;
+    return isOpen && this.#socket!.bufferedBytes() < BUFFERED_BYTES_MAX;
   }
 
   #send(page: Page): void {

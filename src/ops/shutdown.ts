@@ -10,13 +10,16 @@ import type { Server } from "../transport/server.js";
 const ANSWER_GRACE_MS = 5_000;
 const ANSWER_LOOK_MS = 5;
 
+/** A subscriber that does not take what it was sent is waited for no longer than this: its cursor loses nothing. */
+const SUBSCRIBER_GRACE_MS = 2_000;
+
 export interface ShutdownParts {
   /** Aborted first: readiness and new work refuse from then on. */
   readonly shutdown: AbortController;
   readonly server: Server;
   readonly submissions: Submissions;
-  /** Ends every subscription with 1001. */
-  endSubscriptions(): void;
+  /** Ends every subscription with 1001; resolves when all are gone. */
+  endSubscriptions(): Promise<void>;
   /** Everything that was started. */
   readonly disposals: AsyncDisposable;
 }
@@ -28,7 +31,7 @@ export async function shutDown({ shutdown, server, submissions, ...parts }: Shut
   server.stopAccepting();
   await submissions.close();
   await allAnswered(server);
-  parts.endSubscriptions();
+  await Promise.race([parts.endSubscriptions(), delay(SUBSCRIBER_GRACE_MS, undefined, { ref: false })]);
   await parts.disposals[Symbol.asyncDispose]();
 }
 

@@ -77,6 +77,28 @@ describe("SIGTERM", () => {
     expect(await service.process.exited).toBe(0);
   });
 
+  it.each(["", "batch=1"])("a subscriber with a backlog gets all it was sent, then 1001 (%s)", async (form) => {
+    await using service = await startService();
+    const agent = await service.agent();
+    const text = "x".repeat(900_000);
+    for (let i = 0; i < 12; i++) await agent.ingest([agent.sign({ payload: { text } })]);
+    await using subscriber = await Subscriber.open(service, `${form}&from_offset=0`);
+    subscriber.socket.pause();
+    await using stalled = await Subscriber.open(service, `${form}&from_offset=0`);
+    stalled.socket.pause();
+    // More than the kernel takes has been handed to the sockets.
+    await metric(service, "sequencer_subscription_entries_total", 6);
+    using upload = await beginUpload(service);
+    await beginShutdown(service);
+    upload[Symbol.dispose]();
+    subscriber.socket.resume();
+    expect(await subscriber.closed).toEqual({ code: 1001, reason: "SHUTTING_DOWN" });
+    const entries = subscriber.frames.flatMap((frame) => JSON.parse(frame.toString()) as { offset: number }[]);
+    expect(entries.map(({ offset }) => offset)).toEqual(entries.map((_, index) => index));
+    // Whoever never reads is not waited for.
+    expect(await service.process.exited).toBe(0);
+  });
+
   it("refuses new work with SHUTTING_DOWN and is not ready until it is gone", async () => {
     await using service = await startService();
     const agent = await service.agent();

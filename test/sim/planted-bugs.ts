@@ -146,7 +146,7 @@ class QueueBroadcaster {
     if (any !== undefined) this.#told = any.options.source.nextOffset;
   }
 
-  endAll(): void {}
+  async finishAll(): Promise<void> {}
 }
 
 class QueueSubscriber implements SocketHandler {

@@ -22,8 +22,10 @@ describe("simulation", () => {
       const { violation, lastLines, figures } = await simulate(seed, template);
       expect(violation, `SIM_SEED=${seed} SIM_SEEDS=1\n${lastLines.join("\n")}`).toBeNull();
       for (const [name, figure] of Object.entries(figures)) totals[name] = (totals[name] ?? 0) + figure;
+      const done = seed - FIRST_SEED + 1;
+      if (done % 1000 === 0 || done === SEEDS)
+        console.log(`${done} seeds from ${FIRST_SEED}: ${JSON.stringify(totals)}`);
     }
-    console.log(`${SEEDS} seeds from ${FIRST_SEED}: ${JSON.stringify(totals)}`);
   });
 
   it.each(PLANTED_BUGS)(`catches $name within ${CONTROL_SEEDS} seeds`, async ({ variant, verdict }) => {

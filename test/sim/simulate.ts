@@ -105,13 +105,13 @@ class Run {
     };
     this.#network.breakChance = this.#weather.request;
     this.#stage = this.#makeStage();
-    this.#writers = PLACES.map((place) => new Writer(this.#stage, place, 2 + random.below(6)));
+    this.#writers = PLACES.map((place) => new Writer(this.#stage, place, 1 + random.below(5)));
   }
 
   async run(): Promise<RunResult> {
     await this.#drive(this.#start());
     for (const writer of this.#writers) this.#later(() => writer.act());
-    for (let left = 2 + this.#scheduler.random.below(5); left > 0; left--) this.#later(() => this.#follow());
+    for (let left = 1 + this.#scheduler.random.below(4); left > 0; left--) this.#later(() => this.#follow());
     if (this.#scheduler.random.chance(0.5)) this.#later(() => revoke(this.#stage));
     for (let left = this.#scheduler.random.below(3); left > 0; left--) {
       this.#later(() => void probe(this.#stage, this.#sizes));
