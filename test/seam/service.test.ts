@@ -20,6 +20,9 @@ const BEHIND_MAX = 25;
 /** What a subscriber may cost the service, RSS. Measured where there are enough of them to tell. */
 const SUBSCRIBER_BYTES_MAX = 64 * 1024;
 const MEASURABLE_SUBSCRIBERS = 1_000;
+const WARMING_BATCHES = 40;
+const WARMING_EVENTS = 10;
+const WARMING_SUBSCRIBERS = 100;
 
 const random = seededRandom(SEED);
 const below = (n: number): number => Math.floor(random() * n);
@@ -133,13 +136,16 @@ it(`${SUBSCRIBERS} subscribers at once, joining and leaving`, { timeout: 3_600_0
   const agent = await service.agent();
   const book = new Book();
   const ingest = (events: number) => agent.ingest(Array.from({ length: events }, () => agent.sign()));
-  await ingest(50);
-  let head = 50;
-  const warm = await Promise.all(Array.from({ length: 20 }, () => join(service, 0)));
+  // What threads and buffers take once belongs to nobody.
+  let head = WARMING_BATCHES * WARMING_EVENTS;
+  await Promise.all(Array.from({ length: WARMING_BATCHES }, () => ingest(WARMING_EVENTS)));
+  const warm = await joinMany(service, WARMING_SUBSCRIBERS, () => below(head));
+  await ingest(10);
+  head += 10;
   for (const member of warm) await member.leave(book, head);
   const emptyBytes = rssOf(service);
 
-  let members = await joinMany(service, SUBSCRIBERS, () => below(head + 1));
+  let members = await joinMany(service, SUBSCRIBERS, () => head - below(50));
   await ingest(10);
   head += 10;
   for (const member of members) await member.has(head);
