@@ -6,12 +6,9 @@ import { setTimeout as delay, setImmediate as nextTurn } from "node:timers/promi
 import type { Submissions } from "../base/submissions.js";
 import type { Server } from "../transport/server.js";
 
-/** A client that neither finishes its request nor takes its reply is waited for no longer than this. */
-const ANSWER_GRACE_MS = 5_000;
+/** A client that does not finish its request, or take its reply or its entries, is waited for no longer than this, each. */
+const GRACE_MS = 5_000;
 const ANSWER_LOOK_MS = 5;
-
-/** A subscriber that does not take what it was sent is waited for no longer than this: its cursor loses nothing. */
-const SUBSCRIBER_GRACE_MS = 2_000;
 
 export interface ShutdownParts {
   /** Aborted first: readiness and new work refuse from then on. */
@@ -31,13 +28,13 @@ export async function shutDown({ shutdown, server, submissions, ...parts }: Shut
   server.stopAccepting();
   await submissions.close();
   await allAnswered(server);
-  await Promise.race([parts.endSubscriptions(), delay(SUBSCRIBER_GRACE_MS, undefined, { ref: false })]);
+  await Promise.race([parts.endSubscriptions(), delay(GRACE_MS, undefined, { ref: false })]);
   await parts.disposals[Symbol.asyncDispose]();
 }
 
 /** Every request that has arrived gets its reply out before its connection is closed under it. */
 async function allAnswered(server: Server): Promise<void> {
-  const endMs = performance.now() + ANSWER_GRACE_MS;
+  const endMs = performance.now() + GRACE_MS;
   await readWhatArrived();
   while (server.openRequests() > 0 && performance.now() < endMs) await delay(ANSWER_LOOK_MS);
 }
