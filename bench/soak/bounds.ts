@@ -32,8 +32,8 @@ const RSS_MIB = 768;
 const GROWTH_MIB = 32;
 const GROWTH_MIB_PER_HOUR = 32;
 
-/** `WAL_BYTES_MAX` by default, and as much again for what is written before a checkpoint gets to it. */
-const WAL_MIB = 128;
+/** `WAL_BYTES_MAX` by default, and twice that for what is written while a checkpoint runs and rests: 50 MiB in a second. */
+const WAL_MIB = 192;
 
 /** The last third against the first; the log is then several times as long. Below the floor a ratio is noise. */
 const P99_DRIFT = 2;

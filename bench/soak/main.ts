@@ -33,8 +33,9 @@ const OPTIONS = {
 
 const LOAD_SHARE = 0.7;
 const SUBSCRIBERS = 6;
-const CONNECTIONS = 64;
-const SATURATION = { name: "saturation", inFlight: CONNECTIONS, eventsPerRequest: 1, requests: 8_000 };
+/** So many that an event waits for the service and not for a connection. */
+const CONNECTIONS = 512;
+const SATURATION = { name: "saturation", inFlight: 64, eventsPerRequest: 1, requests: 8_000 };
 const SLICE_MS = 10_000;
 /** For the tree to cover the last entries, and for closed sockets to be gone. */
 const SETTLE_MS = 10_000;
@@ -78,7 +79,7 @@ async function soak(folder: string, minutes: number): Promise<boolean> {
   let subscribed = { joined: 0, entries: 0 };
   {
     using subscribers = await ChurningSubscribers.open(server, SUBSCRIBERS);
-    const saturated = await saturate(first);
+    const saturated = await saturate(first, second);
     events += saturated.events;
     const perSecond = LOAD_SHARE * saturated.perSecond;
     console.log(`${Math.round(saturated.perSecond)} events/s saturated, ${Math.round(perSecond)} for ${minutes} min`);
@@ -108,13 +109,16 @@ async function soak(folder: string, minutes: number): Promise<boolean> {
   return report(folder, facts, { events, ...subscribed }, faults);
 }
 
-async function saturate(load: LoadProcess): Promise<{ perSecond: number; events: number }> {
+/** While the other process signs, as it will during the load: the rate is a share of what is left beside that. */
+async function saturate(load: LoadProcess, other: LoadProcess): Promise<{ perSecond: number; events: number }> {
   let events = 0;
   let perSecond = 0;
   // The first drive warms up.
   for (let drive = 0; drive < 2; drive++) {
     await load.prepare(SATURATION);
+    const signing = other.prepare(SATURATION);
     const { eventsAccepted, wallMs } = await load.drive();
+    await signing;
     events += eventsAccepted;
     perSecond = (eventsAccepted * 1000) / wallMs;
   }

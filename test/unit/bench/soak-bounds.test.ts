@@ -43,6 +43,6 @@ it("fails answers that become slow, files that stay open, refusals and a log tha
   expect(broken(facts({ p99Ms: slower }))).toEqual(["p99 of the last third / first third"]);
   expect(broken(facts({ openFilesAfter: 90 }))).toEqual(["open files left over"]);
   expect(broken(facts({ refusals: 20_000 }))).toEqual(["requests refused"]);
-  const grown = samples(MINUTES * 60, 0).map((sample) => ({ ...sample, walBytes: 200 << 20 }));
+  const grown = samples(MINUTES * 60, 0).map((sample) => ({ ...sample, walBytes: 256 << 20 }));
   expect(broken(facts({ samples: grown }))).toEqual(["write-ahead log, largest"]);
 });

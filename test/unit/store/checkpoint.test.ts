@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { checkpointIfDue } from "../../../src/store/sqlite/checkpoint.js";
-import { databasePath, openWriter } from "../../../src/store/sqlite/connection.js";
+import { databasePath, openCheckpointer, openWriter } from "../../../src/store/sqlite/connection.js";
 
 /** Asked, it reads in a transaction that it ends a moment later, while the asker may be blocked. */
 const READER = `
@@ -64,5 +64,20 @@ it("does nothing below the target", () => {
   expect(checkpointIfDue(writer, folder, { walBytesTarget: 1 << 20, walBytesMax: 1 << 20, intervalMs: 1 })).toBe(
     "none",
   );
+  writer.close();
+});
+
+it("makes the log start over from the bound on, also when all of it was moved: a busy writer adds to it meanwhile", () => {
+  const writer = openWriter(folder);
+  writer.pragma("synchronous = OFF");
+  writer.exec("CREATE TABLE t (a BLOB)");
+  const insert = writer.prepare("INSERT INTO t VALUES (randomblob(3000))");
+  const checkpointer = openCheckpointer(folder);
+  const policy = { walBytesTarget: 1, walBytesMax: 1 << 20, intervalMs: 1 };
+  insert.run();
+  expect(checkpointIfDue(checkpointer, folder, policy)).toBe("passive");
+  for (let row = 0; row < ROWS; row++) insert.run();
+  expect(checkpointIfDue(checkpointer, folder, policy)).toBe("restart");
+  checkpointer.close();
   writer.close();
 });
