@@ -98,9 +98,12 @@ class Drive implements Disposable {
 
   async #openOne(): Promise<void> {
     this.#opening++;
-    const connection: HttpConnection = await HttpConnection.open(this.#options.port, (error) => {
-      this.#closed(connection, error);
+    let opened: HttpConnection | null = null;
+    const connection = await HttpConnection.open(this.#options.port, (error) => {
+      if (opened === null) this.#fail(error);
+      else this.#closed(opened, error);
     });
+    opened = connection;
     this.#opening--;
     this.#connections.set(connection, null);
     this.#free.push(connection);

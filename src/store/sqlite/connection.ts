@@ -11,8 +11,11 @@ export type Connection = Database.Database;
 
 const FULL = 2;
 
-/** A WAL that a burst made larger shrinks to this when it starts over. */
-const JOURNAL_BYTES_KEPT = 64 * 1024 * 1024;
+/**
+ * A WAL that a burst made larger shrinks to this when it starts over. Well above the default bound, so that under steady load
+ * it never does: cutting the file and growing it again makes flushes wait for the file system's own journal.
+ */
+const JOURNAL_BYTES_KEPT = 256 * 1024 * 1024;
 
 /** How long a connection waits for a checkpoint that holds the write lock before it gives up. */
 const BUSY_TIMEOUT_MS = 10_000;
