@@ -6,34 +6,24 @@ import { bytesEqual } from "../base/bytes.js";
 import { GENESIS_STATE_ROOT, verifyCommitmentChain } from "../protocol/commitment.js";
 import { MerkleFrontier } from "../protocol/merkle-frontier.js";
 import type { Commitment } from "../store/commitment-contract.js";
-import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "../store/sqlite/commitment-rows.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { LeafReader } from "../store/sqlite/leaf-reader.js";
+import { checkChains } from "./committed-streams.js";
 
-export function* checkCommitments(db: Connection): Iterable<string> {
-  const tables = db.prepare("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ves_commitments'");
-  // Backups from before there were commitments.
-  if (tables.pluck().get() === 0) return;
-  const leaves = new LeafReader(db);
-  const streams = db.prepare("SELECT ref, ves_committed FROM streams ORDER BY ref").raw();
-  const chain = db.prepare(
-    `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref
-      WHERE s.ref = ? ORDER BY c.sequence_start`,
-  );
-  for (const [ref, committed] of streams.all() as [ref: number, committed: number][]) {
-    const commitments = (chain.all(ref) as CommitmentRow[]).map(commitmentFromRow);
-    const fault = chainFault(commitments, leaves);
-    if (fault !== null) yield fault;
-    const end = commitments.at(-1)?.sequenceEnd ?? 0;
-    if (end !== committed) yield `stream ${ref} says it is committed to ${committed}, its commitments end at ${end}`;
-  }
+const SERIES = { table: "ves_commitments", committedColumn: "ves_committed", name: "commitment" } as const;
+
+export function checkCommitments(db: Connection): Iterable<string> {
+  return checkChains(db, SERIES, () => {
+    const leaves = new LeafReader(db);
+    return (commitments) => chainFault(commitments, leaves);
+  });
 }
 
 function chainFault(commitments: readonly Commitment[], leaves: LeafReader): string | null {
   let previous: Commitment | null = null;
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;
-    const name = `commitment ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
+    const name = `${SERIES.name} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
     if (!hasItsEntries(commitment, leaves)) return `${name}: its Merkle root is not that of its entries`;
     if (bytesEqual(newStateRoot, GENESIS_STATE_ROOT)) return `${name}: it has no state root; a backfill computes it`;
     const fault = verifyCommitmentChain([commitment], previous);

@@ -7,27 +7,21 @@ import { GENESIS_STATE_ROOT } from "../protocol/commitment.js";
 import { buildLegacyTree } from "../protocol/legacy-merkle.js";
 import { legacyStateRoot } from "../protocol/legacy-state-root.js";
 import type { Commitment } from "../store/commitment-contract.js";
-import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "../store/sqlite/commitment-rows.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { LegacyLeafReader } from "../store/sqlite/legacy-leaf-reader.js";
-import { hasLegacyTables } from "./references.js";
+import { checkChains } from "./committed-streams.js";
 
-export function* checkLegacyCommitments(db: Connection): Iterable<string> {
-  if (!hasLegacyTables(db)) return;
-  const reader = new LegacyLeafReader(db);
-  const streams = db.prepare("SELECT ref, legacy_committed FROM streams ORDER BY ref").raw();
-  const chain = db.prepare(
-    `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN legacy_commitments c ON c.stream_ref = s.ref
-      WHERE s.ref = ? ORDER BY c.sequence_start`,
-  );
-  for (const [ref, committed] of streams.all() as [ref: number, committed: number][]) {
-    const commitments = (chain.all(ref) as CommitmentRow[]).map(commitmentFromRow);
-    const fault = chainFault(commitments, reader);
-    if (fault !== null) yield fault;
-    const end = commitments.at(-1)?.sequenceEnd ?? 0;
-    if (end !== committed)
-      yield `stream ${ref} says it is committed to ${committed}, its legacy commitments end at ${end}`;
-  }
+const SERIES = {
+  table: "legacy_commitments",
+  committedColumn: "legacy_committed",
+  name: "legacy commitment",
+} as const;
+
+export function checkLegacyCommitments(db: Connection): Iterable<string> {
+  return checkChains(db, SERIES, () => {
+    const reader = new LegacyLeafReader(db);
+    return (commitments) => chainFault(commitments, reader);
+  });
 }
 
 function chainFault(commitments: readonly Commitment[], reader: LegacyLeafReader): string | null {
@@ -36,7 +30,7 @@ function chainFault(commitments: readonly Commitment[], reader: LegacyLeafReader
   let root = GENESIS_STATE_ROOT;
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, prevStateRoot, newStateRoot } = commitment;
-    const name = `legacy commitment ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
+    const name = `${SERIES.name} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
     if (sequenceStart !== end + 1) return `${name}: it does not start behind the one before it`;
     if (!hasItsEntries(commitment, reader)) return `${name}: its events root is not that of its entries`;
     if (!bytesEqual(prevStateRoot, root)) return `${name}: its previous state root is not that of the one before it`;

@@ -9,8 +9,8 @@ import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_LEGACY_LEAF } from "./domains.js";
 import { HASH_BYTES, LEAF_COUNT_MAX } from "./merkle.js";
 import { PATH_LENGTH_MAX } from "./merkle-proof.js";
-import { levelStarts, treeBytes } from "./merkle-tree.js";
 import { sha256 } from "./sha256.js";
+import { assertLeafIndex, TreeNodes, treeBytes } from "./tree-nodes.js";
 
 export interface LegacyLeafFields {
   readonly tenantId: Uuid;
@@ -37,44 +37,14 @@ export function legacyNode(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(writer.reset().bytes(left).bytes(right).view());
 }
 
-/** A whole tree in one buffer, laid out as `MerkleTree`: leaves first, level d holding ceil(n / 2^d) nodes. */
-export class LegacyTree {
-  readonly #levelStarts: readonly number[];
-
-  constructor(
-    readonly leafCount: number,
-    readonly nodes: Uint8Array<ArrayBuffer>,
-  ) {
-    this.#levelStarts = levelStarts(leafCount);
-    assert(nodes.length === treeBytes(leafCount), "the nodes are not those of a tree of this size");
+/** A whole tree: a path holds the siblings that there are. */
+export class LegacyTree extends TreeNodes {
+  override path(index: number): Uint8Array[] {
+    return siblings(index, this.leafCount).map(({ level, at }) => this.node(level, at)!);
   }
 
-  get depth(): number {
-    return this.#levelStarts.length - 1;
-  }
-
-  get root(): Uint8Array {
-    return this.#node(this.depth, 0);
-  }
-
-  leaf(index: number): Uint8Array {
-    assert(Number.isInteger(index) && index >= 0 && index < this.leafCount, "leaf index out of range");
-    return this.#node(0, index);
-  }
-
-  /** The siblings that there are on a leaf's way up, bottom first. Views into the tree. */
-  path(index: number): Uint8Array[] {
-    return siblings(index, this.leafCount).map(({ level, at }) => this.#node(level, at));
-  }
-
-  /** For each item of the path, whether the node on the way up is the left child. */
-  directions(index: number): boolean[] {
+  override directions(index: number): boolean[] {
     return siblings(index, this.leafCount).map(({ at }) => at % 2 === 1);
-  }
-
-  #node(level: number, index: number): Uint8Array {
-    const at = this.#levelStarts[level]! + index * HASH_BYTES;
-    return this.nodes.subarray(at, at + HASH_BYTES);
   }
 }
 
@@ -98,7 +68,7 @@ export function buildLegacyTree(leaves: readonly Uint8Array[]): LegacyTree {
 
 /** Where the siblings of a leaf's way up stand: none where its node is the last of a level and has no partner. */
 function siblings(index: number, leafCount: number): { readonly level: number; readonly at: number }[] {
-  assert(Number.isInteger(index) && index >= 0 && index < leafCount, "leaf index out of range");
+  assertLeafIndex(index, leafCount);
   const found: { level: number; at: number }[] = [];
   let at = index;
   for (let count = leafCount, level = 0; count > 1; count = Math.ceil(count / 2), level++) {

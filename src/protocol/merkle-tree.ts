@@ -11,73 +11,24 @@ import {
   type MerkleStream,
   nodePreimage,
   padRoot,
-  treeDepth,
 } from "./merkle.js";
 import { pathDirections } from "./merkle-proof.js";
 import { type DigestColumn, digestColumn } from "./sha256.js";
+import { assertLeafIndex, TreeNodes, treeBytes } from "./tree-nodes.js";
 
-/**
- * A whole tree in one buffer, leaves first, then level by level up to the root; level d holds ceil(n / 2^d) nodes, the
- * rest of it being PAD. Ready to be moved between threads: `nodes` is all there is.
- */
-export class MerkleTree {
-  readonly #levelStarts: readonly number[];
-
-  constructor(
-    readonly leafCount: number,
-    readonly nodes: Uint8Array<ArrayBuffer>,
-  ) {
-    this.#levelStarts = levelStarts(leafCount);
-    assert(nodes.length === treeBytes(leafCount), "the nodes are not those of a tree of this size");
+/** A whole tree; beyond a level's last node there is PAD. */
+export class MerkleTree extends TreeNodes {
+  /** Always `depth` of them. */
+  override path(index: number): Uint8Array[] {
+    assertLeafIndex(index, this.leafCount);
+    return Array.from({ length: this.depth }, (_, level) => {
+      return this.node(level, Math.floor(index / 2 ** level) ^ 1) ?? padRoot(level);
+    });
   }
 
-  get depth(): number {
-    return this.#levelStarts.length - 1;
-  }
-
-  get root(): Uint8Array {
-    return this.#node(this.depth, 0);
-  }
-
-  leaf(index: number): Uint8Array {
-    assert(Number.isInteger(index) && index >= 0 && index < this.leafCount, "leaf index out of range");
-    return this.#node(0, index);
-  }
-
-  /** The siblings of a leaf's way up, bottom first: always `depth` of them. Views into the tree. */
-  path(index: number): Uint8Array[] {
-    assert(Number.isInteger(index) && index >= 0 && index < this.leafCount, "leaf index out of range");
-    const path: Uint8Array[] = [];
-    for (let level = 0; level < this.depth; level++) path.push(this.#node(level, Math.floor(index / 2 ** level) ^ 1));
-    return path;
-  }
-
-  /** For each item of the path, whether the node on the way up is the left child. */
-  directions(index: number): boolean[] {
+  override directions(index: number): boolean[] {
     return pathDirections(index, this.depth);
   }
-
-  #node(level: number, index: number): Uint8Array {
-    const start = this.#levelStarts[level]!;
-    const end = this.#levelStarts[level + 1] ?? this.nodes.length;
-    const at = start + index * HASH_BYTES;
-    return at < end ? this.nodes.subarray(at, at + HASH_BYTES) : padRoot(level);
-  }
-}
-
-/** Bytes of a tree's buffer: under 64 per leaf plus 32 per level. */
-export function treeBytes(leafCount: number): number {
-  let bytes = HASH_BYTES;
-  for (let count = leafCount; count > 1; count = Math.ceil(count / 2)) bytes += count * HASH_BYTES;
-  return bytes;
-}
-
-/** Where each level begins in a tree's buffer, in bytes. */
-export function levelStarts(leafCount: number): number[] {
-  const starts = [0];
-  for (let count = leafCount; count > 1; count = Math.ceil(count / 2)) starts.push(starts.at(-1)! + count * HASH_BYTES);
-  assert(starts.length === treeDepth(leafCount) + 1, "every level halves the one below");
-  return starts;
 }
 
 /** Builds the tree of `leafCount` consecutive events from `sequenceStart` on, added in order. */
