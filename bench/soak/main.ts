@@ -3,7 +3,7 @@
  * start, subscribers coming and going, commitments and the tree's checkpoints on. Prints what it holds and how it
  * answers over time; exits 1 when a bound is broken, an answer was wrong or the log is not sound afterwards.
  */
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -57,6 +57,7 @@ async function main(): Promise<void> {
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Error("--minutes must be a positive number");
   killOwnedAtExit();
+  mkdirSync(values.folder, { recursive: true });
   const folder = mkdtempSync(join(values.folder, "sequencer-soak-"));
   try {
     process.exitCode = (await soak(folder, minutes)) ? 0 : 1;

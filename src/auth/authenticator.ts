@@ -23,6 +23,8 @@ export interface AuthenticatorOptions {
 /** API keys remembered between requests. */
 const CACHED_KEYS_MAX = 10_000;
 
+const OPEN_ACCESS: Principal = { scope: BOOTSTRAP_SCOPE, credential: null, expiresAtMs: null };
+
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #cache = new LRUCache<string, Principal>({ max: CACHED_KEYS_MAX });
@@ -40,7 +42,7 @@ export class Authenticator {
         ? await this.#byApiKey(credential.text)
         : await this.#byToken(credential.text);
     } catch (error) {
-      if (this.#options.isOpen && error instanceof CodedError) return { scope: BOOTSTRAP_SCOPE, credential: null };
+      if (this.#options.isOpen && error instanceof CodedError) return OPEN_ACCESS;
       throw error;
     }
   }
@@ -67,16 +69,17 @@ export class Authenticator {
   }
 
   async #lookUp(keyHash: string): Promise<Principal> {
-    if (keyHash === this.#options.bootstrapKeyHash) return { scope: BOOTSTRAP_SCOPE, credential: keyHash };
+    if (keyHash === this.#options.bootstrapKeyHash)
+      return { scope: BOOTSTRAP_SCOPE, credential: keyHash, expiresAtMs: null };
     const key = await this.#options.reader.apiKey(keyHash);
     if (key === null || key.revokedAtMs !== null) throw invalidApiKey();
-    return { scope: scopeOf(key), credential: keyHash };
+    return { scope: scopeOf(key), credential: keyHash, expiresAtMs: null };
   }
 
   async #byToken(token: string): Promise<Principal> {
     const { jwt } = this.#options;
     if (jwt === null) throw new CodedError("INVALID_TOKEN", "Invalid JWT");
-    return { scope: await verifyJwt(token, jwt), credential: null };
+    return { ...(await verifyJwt(token, jwt)), credential: null };
   }
 }
 

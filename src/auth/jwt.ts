@@ -12,8 +12,8 @@ export interface JwtOptions {
 
 const LEEWAY_SECONDS = 60;
 
-/** The token's scope. Throws TOKEN_EXPIRED or INVALID_TOKEN. */
-export async function verifyJwt(token: string, options: JwtOptions): Promise<Scope> {
+/** What a token opens, and until when. Throws TOKEN_EXPIRED or INVALID_TOKEN. */
+export async function verifyJwt(token: string, options: JwtOptions): Promise<{ scope: Scope; expiresAtMs: number }> {
   try {
     const { payload } = await jwtVerify(token, new TextEncoder().encode(options.secret), {
       algorithms: ["HS256"],
@@ -22,7 +22,7 @@ export async function verifyJwt(token: string, options: JwtOptions): Promise<Sco
       clockTolerance: LEEWAY_SECONDS,
       requiredClaims: ["sub", "exp", "iat"],
     });
-    return scopeOfClaims(payload);
+    return { scope: scopeOfClaims(payload), expiresAtMs: (payload.exp! + LEEWAY_SECONDS) * 1000 };
   } catch (error) {
     if (error instanceof CodedError) throw error;
     if (error instanceof errors.JWTExpired) throw new CodedError("TOKEN_EXPIRED", "Token expired");

@@ -6,6 +6,8 @@ export interface Principal {
   readonly scope: Scope;
   /** SHA-256 (hex) of the API key, so that its revocation reaches what it opened; null for tokens and open access. */
   readonly credential: string | null;
+  /** When a token stops opening anything, and what it opened ends; null for API keys and open access. */
+  readonly expiresAtMs: number | null;
 }
 
 /** Every tenant, every store, everything allowed (wire-api B.4). */

@@ -2,12 +2,24 @@
  * All live subscriptions. It holds no queue: a committed chunk only wakes the cursors. Bound: `subscribersMax`, counted
  * from the moment a subscription is accepted, before its socket opens.
  */
-import { setImmediate as nextEventLoopTurn } from "node:timers/promises";
+import { setImmediate as nextEventLoopTurn, setTimeout as sleep } from "node:timers/promises";
+import { systemClock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import { Subscription, type SubscriptionOptions } from "./subscription.js";
 
 /** What a caller says of a new subscription; the rest is the broadcaster's. */
 export type NewSubscription = Omit<SubscriptionOptions, "onClosed" | "nextTurn">;
+
+/** Whose a subscription is: it ends with what opened it. */
+export interface SubscriptionHolder {
+  /** Names the API key, so that its revocation reaches the subscription; null where there is none. */
+  readonly credential: string | null;
+  /** When the token that opened it expires; null = never. */
+  readonly expiresAtMs: number | null;
+}
+
+/** Longest delay of a timer. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export class Broadcaster {
   readonly #subscribersMax: number;
@@ -32,12 +44,19 @@ export class Broadcaster {
     });
   }
 
-  /** `credential` names the API key, so that its revocation ends the subscription. */
-  add(options: NewSubscription, credential: string | null): Subscription {
+  add(options: NewSubscription, { credential, expiresAtMs }: SubscriptionHolder): Subscription {
     this.checkRoom();
-    const onClosed = (closed: Subscription): void => void this.#subscriptions.delete(closed);
+    const expiry = new AbortController();
+    const onClosed = (closed: Subscription): void => {
+      this.#subscriptions.delete(closed);
+      expiry.abort();
+    };
     const subscription = new Subscription({ ...options, nextTurn: this.#nextTurn, onClosed });
     this.#subscriptions.set(subscription, credential);
+    if (expiresAtMs !== null) {
+      const end = (): void => subscription.end(1008, "TOKEN_EXPIRED");
+      sleepUntil(expiresAtMs, expiry.signal).then(end, () => {});
+    }
     return subscription;
   }
 
@@ -62,5 +81,12 @@ export class Broadcaster {
   /** The service goes away: clients come back with their cursor (1001). Resolves when the last one is gone. */
   async finishAll(): Promise<void> {
     await Promise.all(Array.from(this.#subscriptions.keys(), (each) => each.finish(1001, "SHUTTING_DOWN")));
+  }
+}
+
+/** Resolves at a time by the system's clock, which may be further away than one timer reaches. */
+async function sleepUntil(atMs: number, signal: AbortSignal): Promise<void> {
+  for (let leftMs = atMs - systemClock.nowMs(); leftMs > 0; leftMs = atMs - systemClock.nowMs()) {
+    await sleep(Math.min(leftMs, TIMER_MS_MAX), undefined, { signal, ref: false });
   }
 }

@@ -145,6 +145,19 @@ describe("credentials", () => {
       }
     });
 
+    it("end what they opened when they expire", async () => {
+      // With the leeway of 60 s that requests have too.
+      const [short, long] = await Promise.all([sign({ exp: now() - 57 }), sign()]);
+      const open = (token: string) =>
+        connect(`${service.wsUrl}/subscribe`, { headers: { authorization: `Bearer ${token}` } });
+      const [ends, stays] = [await open(short), await open(long)];
+      expect([ends.status, stays.status]).toEqual([101, 101]);
+      expect(await ends.closed).toMatchObject({ code: 1008, reason: "TOKEN_EXPIRED" });
+      await agent.ingest([agent.sign()]);
+      await stays.heard(1);
+      stays.close();
+    });
+
     const bad: readonly [string, () => Promise<string> | string, ErrorCode][] = [
       ["expired", () => sign({ exp: now() - 90 }), "TOKEN_EXPIRED"],
       ["of another issuer", () => sign({ iss: "somebody" }), "INVALID_TOKEN"],

@@ -42,7 +42,7 @@ const SEQUENCER = {
 const FRESH_LOG_ID = "22222222-2222-4222-8222-222222222222" as Uuid;
 /** Who may do what is no subject here: everybody may. */
 const EVERYBODY = {
-  authenticate: () => Promise.resolve({ scope: BOOTSTRAP_SCOPE, credential: null }),
+  authenticate: () => Promise.resolve({ scope: BOOTSTRAP_SCOPE, credential: null, expiresAtMs: null }),
 } as unknown as Authenticator;
 
 /** How far the service's clock may jump forth and back, milliseconds. */

@@ -14,8 +14,8 @@ const channel = (address: string): Json => ({
   description:
     "One JSON text frame per entry, offsets ascending and, unfiltered, contiguous; with batch=1 one array per page. " +
     "Refused before the upgrade with the codes of HTTP: CURSOR_MALFORMED 400, CURSOR_IN_FUTURE 416, CURSOR_TOO_OLD 410, " +
-    "LOG_MISMATCH 409, TOO_MANY_SUBSCRIBERS 429. Closed with 1001 when the service goes away, 1008 when the credential " +
-    "is revoked. Browsers offer the subprotocols stateset.entries.v1 and stateset.key.<api key>.",
+    "LOG_MISMATCH 409, TOO_MANY_SUBSCRIBERS 429. Closed with 1001 when the service goes away, 1008 when the API key " +
+    "is revoked or the token expires. Browsers offer the subprotocols stateset.entries.v1 and stateset.key.<api key>.",
   messages: { entry: { $ref: "#/components/messages/entry" }, page: { $ref: "#/components/messages/page" } },
   bindings: {
     ws: {
