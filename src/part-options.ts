@@ -17,7 +17,7 @@ export function laneWorker(
   folder: string,
   keys: ServiceKeys,
   keyEpoch: SharedArrayBuffer,
-  { takeOver }: TlogOptions,
+  { takeOver, leafRing }: TlogOptions,
 ): LaneWorkerData {
   return {
     folder,
@@ -28,6 +28,7 @@ export function laneWorker(
     chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
     rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
     keyEpoch,
+    leafRing,
     ...(takeOver === undefined ? {} : { takeOver }),
   };
 }

@@ -6,12 +6,15 @@ import { isKeyName, NOTE_COSIGNATURE, parseNoteKey } from "./protocol/signed-not
 import { checkpointOrigin } from "./protocol/tlog-checkpoint.js";
 import type { ServiceKeys } from "./service-keys.js";
 import type { LogIdentity } from "./store/contract.js";
+import { LeafRing } from "./store/leaf-ring.js";
 import type { TakeOver } from "./store/sqlite/take-over.js";
 import type { TlogWorkerData, WitnessAddress } from "./tlog/tlog-message.js";
 
 export interface TlogOptions {
   /** Set when the operator declares this folder to be the log from now on. */
   readonly takeOver: TakeOver | undefined;
+  /** What the lane hands its entries' leaves over in; null when no tree is kept. */
+  readonly leafRing: SharedArrayBuffer | null;
   /** What the tlog thread is started with, for this log. */
   worker(log: LogIdentity): TlogWorkerData;
 }
@@ -37,7 +40,9 @@ export function readTlogOptions(config: Config, folder: string, keys: ServiceKey
     );
   }
   if (problems.length > 0) throw new ConfigError(problems);
+  const leafRing = LeafRing.allocate();
   return {
+    leafRing: config.TLOG_ENABLED ? leafRing : null,
     takeOver: config.TLOG_TAKE_OVER ? { originPrefix, guardPath, tlogMigrationsFolder } : undefined,
     worker: (log) => ({
       folder,
@@ -48,6 +53,7 @@ export function readTlogOptions(config: Config, folder: string, keys: ServiceKey
       intervalMs: config.TLOG_CHECKPOINT_INTERVAL_MS,
       witnesses,
       witnessQuorum,
+      leafRing,
     }),
   };
 }

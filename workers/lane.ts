@@ -3,6 +3,7 @@ import { parentPort, receiveMessageOnPort, workerData } from "node:worker_thread
 import { systemClock } from "../src/base/clock.js";
 import { LaneLoop } from "../src/lane/lane-loop.js";
 import type { FromLane, LaneWorkerData, ToLane } from "../src/lane/lane-message.js";
+import { LeafRing } from "../src/store/leaf-ring.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
 
@@ -19,6 +20,7 @@ const lane = new LaneLoop({
   clock: systemClock,
   keyEpoch: new Int32Array(options.keyEpoch),
   chunkEventsMax: options.chunkEventsMax,
+  ...(options.leafRing === null ? {} : { leaves: new LeafRing(options.leafRing) }),
   port: {
     receive: () => receiveMessageOnPort(port)?.message as ToLane | undefined,
     post: (message, transfer) => port.postMessage(message, transfer),

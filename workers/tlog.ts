@@ -1,12 +1,13 @@
 /**
- * The tlog thread: hashes durable entries as they come and signs the tree at intervals. It looks instead of being told, in
- * small slices, so that neither a missed wake nor a long backlog changes anything, and answers questions between slices.
+ * The tlog thread: takes durable entries into the tree as they come and signs it at intervals. It looks instead of being
+ * told, in small slices, so that neither a missed wake nor a long backlog changes anything, and answers questions between slices.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.js";
 import { parseNoteKey } from "../src/protocol/signed-note.js";
 import { StorageFullError } from "../src/store/contract.js";
+import { LeafRing } from "../src/store/leaf-ring.js";
 import { openReader } from "../src/store/sqlite/connection.js";
 import { TlogEntries } from "../src/store/sqlite/tlog-entries.js";
 import { openTlogSigning } from "../src/store/sqlite/tlog-signing.js";
@@ -33,7 +34,7 @@ let isStopping = false;
 /** Runs until told to stop. Throws SignerConflictError when this folder may not sign, or may not any more. */
 async function run(): Promise<void> {
   using signing = openTlogSigning({ ...options, nowMs: systemClock.nowMs() }, entries);
-  const signer = new TlogSigner({ ...options, ...signing, ed25519, entries });
+  const signer = new TlogSigner({ ...options, ...signing, ed25519, entries, ring: new LeafRing(options.leafRing) });
   const publisher = new Publisher({
     cosigners: options.witnesses.map(
       ({ url, key }) =>
@@ -59,9 +60,9 @@ async function follow(signer: TlogSigner, publisher: Publisher): Promise<void> {
   for (let isLast = false; !isLast; ) {
     // Once more after the word to stop: what was acknowledged by then is in the last checkpoint.
     isLast = isStopping;
-    for (let grown = SLICE_ENTRIES; grown === SLICE_ENTRIES; ) {
+    for (let grown = SLICE_ENTRIES; grown > 0; ) {
       grown = signer.grow(SLICE_ENTRIES);
-      const isDue = performance.now() - signedMs >= options.intervalMs || (isLast && grown < SLICE_ENTRIES);
+      const isDue = performance.now() - signedMs >= options.intervalMs || (isLast && grown === 0);
       if (signer.size > signer.signedSize && isDue) {
         signedMs = performance.now();
         if (!signed(signer, publisher)) break;

@@ -70,6 +70,7 @@ export function appendEntry(chunk: Chunk, event: AdmittedEvent, entity: EntitySt
     commandId,
     agentSignature,
     payloadHash,
+    receiptHash: hash,
     frameCheck: check,
   });
   chunk.entries.push({ kind, offset, tenantId, storeId, sequenceNumber, entityType, entityId, frame });

@@ -3,7 +3,7 @@
  * where the step is; recovery is the same function on the next start, because the lane keeps no state of its own.
  */
 import { crashPoint } from "../base/crash-point.js";
-import { type LaneStore, type LogEntry, StorageFullError } from "../store/contract.js";
+import { type LaneStore, type LogEntry, type NewEntry, StorageFullError } from "../store/contract.js";
 import type { LaneContext } from "./chunk.js";
 import { chunkQuery } from "./chunk-query.js";
 import { decideChunk, hasWrites } from "./decide-chunk.js";
@@ -14,6 +14,8 @@ export interface ChunkOutcome {
   readonly answers: readonly LaneAnswer[];
   /** New entries in offset order. */
   readonly entries: readonly LogEntry[];
+  /** The same as they were written. */
+  readonly written: readonly NewEntry[];
   readonly hasRevocations: boolean;
   readonly rejectedByReason: ReadonlyMap<string, number>;
   /** Milliseconds from the first write to the flush's return; 0 when there was nothing to write. */
@@ -42,7 +44,7 @@ async function turn(store: LaneStore, items: readonly LaneItem[], context: LaneC
   const { writes, entries, answers, rejectedByReason } = chunk;
   if (!hasWrites(writes)) {
     await store.rollback();
-    return { answers, entries, hasRevocations: false, rejectedByReason, commitMs: 0 };
+    return { answers, entries, written: [], hasRevocations: false, rejectedByReason, commitMs: 0 };
   }
   const startedMs = performance.now();
   // Crash inside: all of the chunk or nothing of it is there, the store's transaction decides which.
@@ -50,7 +52,8 @@ async function turn(store: LaneStore, items: readonly LaneItem[], context: LaneC
   // Crash from here on: the chunk is durable but unanswered. A client that sends again gets the stored receipts.
   crashPoint("lane.committed");
   const commitMs = performance.now() - startedMs;
-  return { answers, entries, hasRevocations: writes.agentKeyRevocations.length > 0, rejectedByReason, commitMs };
+  const hasRevocations = writes.agentKeyRevocations.length > 0;
+  return { answers, entries, written: writes.entries, hasRevocations, rejectedByReason, commitMs };
 }
 
 function refuseAll(items: readonly LaneItem[]): ChunkOutcome {
@@ -62,5 +65,5 @@ function refuseAll(items: readonly LaneItem[]): ChunkOutcome {
       message: "the store is full: nothing was written",
     }),
   );
-  return { answers, entries: [], hasRevocations: false, rejectedByReason: new Map(), commitMs: 0 };
+  return { answers, entries: [], written: [], hasRevocations: false, rejectedByReason: new Map(), commitMs: 0 };
 }

@@ -6,6 +6,7 @@
 import type { Clock } from "../base/clock.js";
 import { crashPoint } from "../base/crash-point.js";
 import type { LaneStore } from "../store/contract.js";
+import type { LeafRing } from "../store/leaf-ring.js";
 import { unpackLegacyRequests } from "../verify/legacy-request.js";
 import { unpackVerifiedRequests } from "../verify/verified-request.js";
 import type { LaneContext } from "./chunk.js";
@@ -29,6 +30,8 @@ export interface LaneLoopOptions extends Pick<LaneContext, "sequencer" | "sign">
   /** Shared: how many chunks with revocations are durable. */
   readonly keyEpoch: Int32Array;
   readonly chunkEventsMax: number;
+  /** Where new entries' leaves go for the log's tree; left out = nobody follows. */
+  readonly leaves?: Pick<LeafRing, "offer">;
 }
 
 export class LaneLoop {
@@ -63,7 +66,7 @@ export class LaneLoop {
   }
 
   async #turn(items: readonly LaneItem[]): Promise<void> {
-    const { store, port, clock, sequencer, sign, keyEpoch } = this.#options;
+    const { store, port, clock, sequencer, sign, keyEpoch, leaves } = this.#options;
     const context = { nowMs: clock.nowMs(), sequencer, sign, keyEpoch: Atomics.load(keyEpoch, 0) };
     const outcome = await commitChunk(store, items, context);
     // Before the answers go out: whoever hears of a revocation can rely on it.
@@ -75,6 +78,8 @@ export class LaneLoop {
     const { message, transfer } = encodeChunk(items, outcome);
     port.post(message, transfer);
     crashPoint("lane.answered");
+    // Last: they are durable, and nobody waits for them.
+    leaves?.offer(outcome.written);
   }
 
   /** Takes everything that arrived during the last flush, without going back to the event loop. */

@@ -23,6 +23,8 @@ export interface LaneWorkerData {
   readonly takeOver?: TakeOver;
   /** Shared Int32: how many chunks with revocations are durable. */
   readonly keyEpoch: SharedArrayBuffer;
+  /** Memory of the `LeafRing` to the tlog thread, null when there is none. */
+  readonly leafRing: SharedArrayBuffer | null;
 }
 
 export type ToLane =

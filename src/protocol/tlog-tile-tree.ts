@@ -5,7 +5,7 @@
  */
 import { assert } from "../base/assert.js";
 import { hashesOnLevel, TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH } from "./tlog-tile.js";
-import { HASH_BYTES, nodeHash, type TreeNodes, treeRoot } from "./tlog-tree.js";
+import { foldColumn, HASH_BYTES, type TreeNodes, treeRoot } from "./tlog-tree.js";
 
 /** Hashes of a saved tile, null where there is none. A partial tile is the beginning of what it grows into. */
 export type SavedTile = (level: number, index: number) => Uint8Array | null;
@@ -32,6 +32,7 @@ export class TileTree implements TreeNodes {
   /** Full tiles not saved yet, by name. */
   readonly #full = new Map<string, GrownTile>();
   readonly #scratch = new Uint8Array(TILE_BYTES);
+  readonly #foldScratch = foldColumn(this.#scratch);
   #size: number;
 
   /** A tree of `size` leaves whose tiles `saved` has. */
@@ -126,13 +127,7 @@ export class TileTree implements TreeNodes {
     if (count === 1) return hashes.slice(begin, begin + HASH_BYTES);
     const scratch = this.#scratch;
     scratch.set(hashes.subarray(begin, begin + count * HASH_BYTES));
-    for (let width = count; width > 1; width /= 2) {
-      for (let i = 0; i < width; i += 2) {
-        const at = i * HASH_BYTES;
-        const left = scratch.subarray(at, at + HASH_BYTES);
-        scratch.set(nodeHash(left, scratch.subarray(at + HASH_BYTES, at + 2 * HASH_BYTES)), at / 2);
-      }
-    }
+    this.#foldScratch(count);
     return scratch.slice(0, HASH_BYTES);
   }
 }

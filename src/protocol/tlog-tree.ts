@@ -4,7 +4,7 @@
  * commitment, which pads and names its domains.
  */
 import { assert } from "../base/assert.js";
-import { sha256 } from "./sha256.js";
+import { digestColumn, sha256 } from "./sha256.js";
 
 export const HASH_BYTES = 32;
 
@@ -29,6 +29,32 @@ export function leafHash(record: Uint8Array): Uint8Array {
   message[0] = LEAF_PREFIX;
   message.set(record, 1);
   return sha256(message);
+}
+
+/** Writes the 32-byte hash of a leaf with these bytes into `out`, from byte `at` on, an even number. */
+export function leafHashColumn(out: Uint8Array): (record: Uint8Array, at: number) => void {
+  const digestInto = digestColumn(out);
+  let message = new Uint8Array(0);
+  return (record, at) => {
+    if (message.length !== 1 + record.length) message = new Uint8Array(1 + record.length);
+    message[0] = LEAF_PREFIX;
+    message.set(record, 1);
+    digestInto(message, at);
+  };
+}
+
+/** Writes the root (32 bytes) of the complete subtree over `count` hashes, a power of two, over the first of them. */
+export function foldColumn(hashes: Uint8Array): (count: number) => void {
+  const digestInto = digestColumn(hashes);
+  return (count) => {
+    for (let width = count; width > 1; width /= 2) {
+      for (let i = 0; i < width; i += 2) {
+        const at = i * HASH_BYTES;
+        pair.set(hashes.subarray(at, at + 2 * HASH_BYTES), 1);
+        digestInto(pair, at / 2);
+      }
+    }
+  };
 }
 
 /** Hash of the node over two hashes of 32 bytes, 32 bytes. */

@@ -164,6 +164,8 @@ export interface NewEntry {
   readonly agentSignature: Uint8Array | null;
   /** Of a legacy event: what its Merkle leaf is made of. Null for a VES event. */
   readonly payloadHash: Uint8Array | null;
+  /** What the receipt signs, 32 bytes. */
+  readonly receiptHash: Uint8Array;
   /** `frameCheck` of the entry's frame: a reader that cannot rebuild the same frame passes nothing on. */
   readonly frameCheck: number;
 }

@@ -13,6 +13,8 @@ export interface TlogWorkerData {
   readonly witnesses: readonly WitnessAddress[];
   /** Cosignatures a checkpoint must have before it is served. */
   readonly witnessQuorum: number;
+  /** Memory of the `LeafRing` from the lane. */
+  readonly leafRing: SharedArrayBuffer;
 }
 
 export interface WitnessAddress {

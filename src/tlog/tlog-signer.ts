@@ -5,13 +5,15 @@
  * and not yet saved are at most those of one interval.
  */
 import { assert } from "../base/assert.js";
+import { bytesEqual } from "../base/bytes.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { signNote } from "../protocol/signed-note.js";
 import { checkpointText } from "../protocol/tlog-checkpoint.js";
 import { verifyConsistency } from "../protocol/tlog-proof.js";
 import { TILE_WIDTH } from "../protocol/tlog-tile.js";
 import type { TileTree } from "../protocol/tlog-tile-tree.js";
-import { consistencyProof, inclusionProof, leafHash, treeRoot } from "../protocol/tlog-tree.js";
+import { consistencyProof, HASH_BYTES, inclusionProof, leafHash, treeRoot } from "../protocol/tlog-tree.js";
+import type { LeafRing } from "../store/leaf-ring.js";
 import type { SigningGuard, TlogStore } from "../store/tlog-contract.js";
 import type { ConsistencyAnswer, InclusionAnswer, ServedCheckpoint, TlogQuestion } from "./tlog-message.js";
 
@@ -26,6 +28,8 @@ export interface TlogSignerOptions {
   readonly signingSeed: Uint8Array;
   readonly ed25519: Pick<Ed25519, "sign" | "publicKey">;
   readonly entries: LeafSource;
+  /** Leaves the lane has hashed already; null = every one is made of its row. */
+  readonly ring: Pick<LeafRing, "take" | "release"> | null;
   readonly store: TlogStore;
   readonly guard: SigningGuard | null;
   /** As large as the store's head. */
@@ -49,18 +53,33 @@ export class TlogSigner {
     return this.#options.store.head.size;
   }
 
-  /** Hashes up to `entriesMax` entries more into the tree. Returns how many there were. */
+  /** Hashes up to `entriesMax` entries more into the tree. Returns how many it took, 0 only when there are no more. */
   grow(entriesMax: number): number {
+    const { tree, ring } = this.#options;
+    const from = tree.size;
+    this.#growByRing(entriesMax);
+    if (tree.size === from) this.#growByRows(entriesMax);
+    ring?.release(tree.size);
+    return tree.size - from;
+  }
+
+  #growByRing(leavesMax: number): void {
+    const { tree, ring } = this.#options;
+    if (ring === null) return;
+    const leaves = ring.take(tree.size, leavesMax);
+    for (let at = 0; at < leaves.length; at += HASH_BYTES) tree.append(leaves.subarray(at, at + HASH_BYTES));
+  }
+
+  #growByRows(rowsMax: number): void {
     const { tree, entries } = this.#options;
-    const records = entries.records(tree.size, entriesMax);
-    for (const record of records) tree.append(leafHash(record));
-    return records.length;
+    for (const record of entries.records(tree.size, rowsMax)) tree.append(leafHash(record));
   }
 
   /** Signs the tree as it is. Throws SignerConflictError when that could contradict an earlier signature. */
   sign(): ServedCheckpoint {
     const { tree, store, guard, origin, signingSeed, ed25519 } = this.#options;
     const { head } = store;
+    if (tree.size > head.size) this.#assertLastLeaf();
     const next = { size: tree.size, root: tree.root() };
     assert(verifyConsistency(head, next, consistencyProof(tree, head.size, next.size)), "the tree rewrote itself");
     // Crash before: the entries are hashed again. Crash inside: the old head and tiles, or the new ones.
@@ -71,6 +90,17 @@ export class TlogSigner {
     // Crash here: as before; the guard is not ahead of the store.
     const note = signNote(checkpointText({ origin, ...next }), origin, signingSeed, ed25519);
     return { note, ...next, cosignatures: 0 };
+  }
+
+  /** Nothing is signed that is not durable: a leaf the lane hashed is that of a row which another connection can read. */
+  #assertLastLeaf(): void {
+    const { tree, entries } = this.#options;
+    const last = tree.size - 1;
+    const [record] = entries.records(last, 1);
+    assert(
+      record !== undefined && bytesEqual(leafHash(record), tree.node(0, last)),
+      "the tree is not of the log's rows",
+    );
   }
 
   /** What shows a witness that the signed tree of `to` leaves begins with that of `from`. */

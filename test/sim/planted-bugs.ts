@@ -57,7 +57,7 @@ class HastyLane implements Pick<LaneLoop, "wake"> {
     }
     const state = await store.begin(chunkQuery(items, context.keyEpoch));
     const chunk = decideChunk(items, state, context);
-    const outcome = { ...chunk, hasRevocations: false, commitMs: 0 };
+    const outcome = { ...chunk, written: chunk.writes.entries, hasRevocations: false, commitMs: 0 };
     const answers = encodeChunk(items, { ...outcome, entries: [] });
     const entries = encodeChunk([], { ...outcome, answers: [] });
     const [first, second] = this.#early === "answers" ? [answers, entries] : [entries, answers];

@@ -183,7 +183,13 @@ function open(options: SimServiceOptions): Opened {
   const { sequencerId } = SEQUENCER;
   const worker: LaneWorkerData = {
     ...{ folder, migrationsFolder: migrationsPath("sqlite"), freshLogId: FRESH_LOG_ID, sequencerId },
-    ...{ signingSeed: SIGNING_SEED, chunkEventsMax: sizes.chunkEventsMax, rejectionsKeptMax: 100, keyEpoch },
+    ...{
+      signingSeed: SIGNING_SEED,
+      chunkEventsMax: sizes.chunkEventsMax,
+      rejectionsKeptMax: 100,
+      keyEpoch,
+      leafRing: null,
+    },
   };
   const { store: sqlite, head } = openLaneStore({ ...worker, sequencer: SEQUENCER, nowMs: scheduler.nowMs() });
   const faulty = new FaultyStore(sqlite, scheduler, `${name}lane`, options);

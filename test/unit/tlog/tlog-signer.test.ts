@@ -48,8 +48,10 @@ function signerOf(store: TlogStore, guard: SigningGuard | null, history: string,
   const tree = new TileTree(store.head.size, (level, index) => store.tile(level, index));
   const records = (from: number, max: number) =>
     Array.from({ length: Math.max(0, Math.min(max, count - from)) }, (_, i) => record(history, from + i));
-  const signer = { origin: ORIGIN, signingSeed: SEED, ed25519: nodeEd25519, entries: { records }, store, guard, tree };
-  return new TlogSigner(signer);
+  const entries = { records };
+  return new TlogSigner({
+    ...{ origin: ORIGIN, signingSeed: SEED, ed25519: nodeEd25519, entries, store, guard, tree, ring: null },
+  });
 }
 
 function growTo(signer: TlogSigner): void {
@@ -118,7 +120,7 @@ describe("the signer", () => {
         Array.from({ length: Math.max(0, Math.min(max, 10 - from)) }, (_, i) => record("a", from + i));
       const tree = new TileTree(0, (level, index) => store.tile(level, index));
       const signing = { origin: name, signingSeed: SEED, ed25519: nodeEd25519, entries: { records } };
-      const mine = new TlogSigner({ ...signing, store, guard, tree });
+      const mine = new TlogSigner({ ...signing, store, guard, tree, ring: null });
       growTo(mine);
       expect(() => mine.sign(), `of ${size}`).toThrow("another history");
       expect(guard.read(name)).toEqual(forked);
@@ -161,7 +163,7 @@ describe("the signer", () => {
       const records = (from: number, max: number) =>
         Array.from({ length: Math.min(max, 400 - from) }, (_, i) => record("a", from + i));
       const signing = { origin: name, signingSeed: SEED, ed25519: nodeEd25519, entries: { records } };
-      const signer = new TlogSigner({ ...signing, store: again, guard, tree: resumed });
+      const signer = new TlogSigner({ ...signing, store: again, guard, tree: resumed, ring: null });
       growTo(signer);
       expect(Buffer.from(signer.sign().root).equals(rootAt(400)), stop).toBe(true);
       expect(guard.read(name)).toEqual(again.head);
