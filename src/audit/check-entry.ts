@@ -4,6 +4,7 @@
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import { uuidFromBytes } from "../base/ids.js";
+import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import { DOMAIN_EVENTSIG, DOMAIN_PAYLOAD_PLAIN, DOMAIN_RECEIPT } from "../protocol/domains.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { PAYLOAD_ENCRYPTED, PAYLOAD_PLAIN, VES_VERSION } from "../protocol/envelope.js";
@@ -16,7 +17,6 @@ import { AGENT_SIGNATURE_AT, type Entry, RECEIPT_SIGNATURE_AT, SIGNING_HASH_AT }
 import { EnvelopeCursor } from "./envelope-cursor.js";
 import { frameBytes } from "./frame-bytes.js";
 import type { EventTypeRow, References, StreamRow } from "./references.js";
-import { literal, ScratchBytes } from "./scratch-bytes.js";
 
 /** What an entry says that only other rows can confirm. */
 export interface EntryClaims {

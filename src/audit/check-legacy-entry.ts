@@ -4,7 +4,7 @@ import { uuidToBytes } from "../base/ids.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { legacyEventHash, legacyPayloadHash, legacyPayloadText } from "../protocol/legacy-event.js";
 import type { SequencedEvent } from "../store/contract.js";
-import { encodeFrame, encodeReceipt, frameCheck, receiptHashOf } from "../store/entry-frame.js";
+import { encodeEntry, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import { expectFact } from "./audit-fault.js";
 import type { EntryClaims } from "./check-entry.js";
 import { type Entry, LEGACY_RECEIPT_SIGNATURE_AT, PAYLOAD_HASH_AT, SIGNING_HASH_AT } from "./entry-rows.js";
@@ -71,7 +71,7 @@ export class LegacyEntryChecker {
       expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
     }
     if (storedCheck === null) return;
-    const frame = encodeFrame(offset, event, encodeReceipt(event, hash));
+    const { frame } = encodeEntry(offset, event, hash);
     expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
   }
 }

@@ -1,11 +1,12 @@
 /**
  * The frame an entry travels in, put together again from its stored facts for its checksum. `store/entry-frame.ts`, whose
- * form this must be, makes a dozen strings on the way; here all but the numbers is copied from bytes at hand.
+ * form this must be, takes a decoded event; here all but the numbers is copied from bytes at hand.
  */
+
+import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
 import { type Entry, RECEIPT_SIGNATURE_AT } from "./entry-rows.js";
 import type { SequencerRow, StreamRow } from "./references.js";
-import { literal, ScratchBytes } from "./scratch-bytes.js";
 
 const HEAD = literal('{"kind":"ves_event","offset":');
 const TIME = literal(',"sequenced_at":"');

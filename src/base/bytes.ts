@@ -36,7 +36,8 @@ export function fromHex(text: string, lengthBytes: number): Uint8Array | null {
   return bytes;
 }
 
-function hexValue(codeUnit: number): number {
+/** Value of a hex digit, 255 for every other code unit. */
+export function hexValue(codeUnit: number): number {
   return codeUnit < 256 ? HEX_VALUES[codeUnit]! : 255;
 }
 

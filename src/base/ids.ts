@@ -1,4 +1,4 @@
-import { fromHex, toHex } from "./bytes.js";
+import { hexValue, toHex } from "./bytes.js";
 
 /**
  * UUID text as this service writes it: lower case, hyphenated. The brand keeps unparsed text out of places that compare
@@ -27,7 +27,12 @@ export function parseUuid(text: string): Uuid | null {
 
 /** The 16 bytes in textual order. */
 export function uuidToBytes(uuid: Uuid): Uint8Array {
-  return fromHex(uuid.replaceAll("-", ""), 16)!;
+  const bytes = new Uint8Array(16);
+  for (let i = 0, at = 0; i < 16; i++, at += 2) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) at++;
+    bytes[i] = (hexValue(uuid.charCodeAt(at)) << 4) | hexValue(uuid.charCodeAt(at + 1));
+  }
+  return bytes;
 }
 
 export function uuidFromBytes(bytes: Uint8Array): Uuid {

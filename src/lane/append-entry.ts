@@ -2,7 +2,7 @@
 import type { Uuid } from "../base/ids.js";
 import { commandKey, idKey, streamKey } from "../store/chunk-key.js";
 import type { EntityState, EntryKind, SequencedEvent, StreamState } from "../store/contract.js";
-import { encodeFrame, encodeReceipt, frameCheck, receiptHashOf } from "../store/entry-frame.js";
+import { encodeEntry, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import type { Chunk } from "./chunk.js";
 
 export interface StreamName {
@@ -29,8 +29,8 @@ export interface EntryFacts {
 
 export interface AppendedEntry {
   readonly sequenceNumber: number;
-  /** JSON text. */
-  readonly receipt: string;
+  /** JSON, UTF-8. */
+  readonly receipt: Uint8Array;
 }
 
 /** `entity`: the event's own, of the chunk. */
@@ -58,9 +58,8 @@ export function appendEntry(chunk: Chunk, event: AdmittedEvent, entity: EntitySt
     receiptSignature: context.sign(hash),
     envelope,
   };
-  const receipt = encodeReceipt(sequenced, hash);
-  const frame = encodeFrame(offset, sequenced, receipt);
-  const check = frameCheck(frame);
+  const { frame, receiptAt } = encodeEntry(offset, sequenced, hash);
+  const receipt = frame.subarray(receiptAt, -1);
   chunk.writes.entries.push({
     offset,
     event: sequenced,
@@ -71,7 +70,7 @@ export function appendEntry(chunk: Chunk, event: AdmittedEvent, entity: EntitySt
     agentSignature,
     payloadHash,
     receiptHash: hash,
-    frameCheck: check,
+    frameCheck: frameCheck(frame),
   });
   chunk.entries.push({ kind, offset, tenantId, storeId, sequenceNumber, entityType, entityId, frame });
   chunk.state.events.set(idKey(eventId), sequenced);

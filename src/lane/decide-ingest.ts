@@ -24,8 +24,8 @@ interface Batch {
   readonly chunk: Chunk;
   readonly request: VerifiedRequest;
   readonly rejections: { readonly phase: number; readonly rejection: EventRejection }[];
-  readonly replayedReceipts: string[];
-  readonly newReceipts: string[];
+  readonly replayedReceipts: Uint8Array[];
+  readonly newReceipts: Uint8Array[];
   readonly commandsSeen: Set<string>;
   sequenceStart: number | null;
   sequenceEnd: number | null;

@@ -42,43 +42,34 @@ const DOMAINS: Readonly<Record<ReceiptKind, string>> = { ves_event: DOMAIN_RECEI
 
 const writer = new ByteWriter(128);
 
-/** `receipt_hash` from stored ids, 16 bytes each in textual order: the same hash without spelling them out first. */
-export function receiptHashOfBytes(
-  tenantId: Uint8Array,
-  storeId: Uint8Array,
-  eventId: Uint8Array,
-  sequenceNumber: number,
+/** An id as text, or its 16 bytes in textual order. */
+type Id = Uuid | Uint8Array;
+
+/** `receipt_hash` of ids as they are at hand: the same hash without spelling them out first. */
+export function receiptHashOfIds(
+  tenantId: Id,
+  storeId: Id,
+  eventId: Id,
+  sequenceNumber: number | bigint,
   eventSigningHash: Uint8Array,
   kind: ReceiptKind = "ves_event",
 ): Uint8Array {
-  writer.reset().ascii(DOMAINS[kind]).bytes(tenantId).bytes(storeId).bytes(eventId);
+  writer.reset().ascii(DOMAINS[kind]);
+  putId(tenantId);
+  putId(storeId);
+  putId(eventId);
   return sha256(writer.u64(sequenceNumber).bytes(eventSigningHash).view());
+}
+
+function putId(id: Id): void {
+  if (typeof id === "string") writer.uuid(id);
+  else writer.bytes(id);
 }
 
 /** `receipt_hash`, 32 bytes: over a 102-byte preimage for a VES event. For a legacy event the signing hash is `legacyEventHash`. */
 export function receiptHash(fields: ReceiptFields, kind: ReceiptKind = "ves_event"): Uint8Array {
-  writer
-    .reset()
-    .ascii(DOMAINS[kind])
-    .uuid(fields.tenantId)
-    .uuid(fields.storeId)
-    .uuid(fields.eventId)
-    .u64(fields.sequenceNumber)
-    .bytes(fields.eventSigningHash);
-  return sha256(writer.view());
-}
-
-/**
- * The receipt's one JSON form. Only `sequencerId` comes from configuration and may need escapes; every other string is made
- * here from hex digits, a UUID or digits and punctuation.
- */
-export function receiptJson(receipt: Receipt): string {
-  const scheme = receipt.receiptSignatureScheme ? `,"receiptSignatureScheme":${receipt.receiptSignatureScheme}` : "";
-  return `{"sequencerId":${JSON.stringify(receipt.sequencerId)},"eventId":"${receipt.eventId}","sequenceNumber":${
-    receipt.sequenceNumber
-  },"sequencedAt":"${receipt.sequencedAt}","receiptHash":"${receipt.receiptHash}","signatureAlg":"${
-    receipt.signatureAlg
-  }","sequencerSignature":"${receipt.sequencerSignature}","sequencerKeyVersion":${receipt.sequencerKeyVersion}${scheme}}`;
+  const { tenantId, storeId, eventId, sequenceNumber, eventSigningHash } = fields;
+  return receiptHashOfIds(tenantId, storeId, eventId, sequenceNumber, eventSigningHash, kind);
 }
 
 /**

@@ -3,51 +3,80 @@
  * rows) and passed on as bytes from there. Both build it here, so a live frame and a replayed one are byte-identical.
  */
 import { crc32 } from "node:zlib";
-import { uuidFromBytes } from "../base/ids.js";
-import { nativeHex } from "../base/native-hex.js";
-import { receiptHash, receiptJson } from "../protocol/receipt.js";
+import { literal, ScratchBytes } from "../base/scratch-bytes.js";
+import { receiptHashOfIds } from "../protocol/receipt.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
-import type { SequencedEvent } from "./contract.js";
+import type { EntryKind, SequencedEvent } from "./contract.js";
 
 type SignedFacts = Pick<SequencedEvent, "kind" | "tenantId" | "storeId" | "eventId" | "sequenceNumber" | "signingHash">;
 
+export interface EncodedEntry {
+  /**
+   * `{"kind":"ves_event"|"event","offset","tenant_id","store_id","sequence_number","sequenced_at","event":{…},"receipt":{…}}`;
+   * the envelope is copied as it is stored.
+   */
+  readonly frame: Buffer;
+  /** Where in the frame its receipt begins. It ends before the last byte. */
+  readonly receiptAt: number;
+}
+
+const HEAD: Readonly<Record<EntryKind, Buffer>> = {
+  ves_event: literal('{"kind":"ves_event","offset":'),
+  event: literal('{"kind":"event","offset":'),
+};
+const TENANT = literal(',"tenant_id":"');
+const STORE = literal('","store_id":"');
+const NUMBER = literal('","sequence_number":');
+const TIME = literal(',"sequenced_at":"');
+const EVENT = literal('","event":');
+const RECEIPT = literal(',"receipt":');
+const END = literal("}");
+
+/** Receipt JSON (ves-protocol §7): members in this order, hex without `0x`. No part of it can need an escape. */
+const RECEIPT_SEQUENCER = literal('{"sequencerId":"');
+const RECEIPT_EVENT = literal('","eventId":"');
+const RECEIPT_NUMBER = literal('","sequenceNumber":');
+const RECEIPT_TIME = literal(',"sequencedAt":"');
+const RECEIPT_HASH = literal('","receiptHash":"');
+const RECEIPT_SIGNATURE = literal('","signatureAlg":"ed25519","sequencerSignature":"');
+const RECEIPT_END = literal('","sequencerKeyVersion":0,"receiptSignatureScheme":1}');
+
+/** Everything of a frame but the envelope, at most. */
+const AROUND_ENVELOPE_MAX = 1024;
+
+const scratch = new ScratchBytes();
+
 /** What the sequencer signs for an event (ves-protocol §7). */
 export function receiptHashOf(event: SignedFacts): Uint8Array {
-  const { tenantId, storeId, sequenceNumber, signingHash: eventSigningHash } = event;
-  const eventId = uuidFromBytes(event.eventId);
-  return receiptHash({ tenantId, storeId, eventId, sequenceNumber, eventSigningHash }, event.kind);
+  const { tenantId, storeId, eventId, sequenceNumber, signingHash, kind } = event;
+  return receiptHashOfIds(tenantId, storeId, eventId, sequenceNumber, signingHash, kind);
 }
 
-/** Receipt JSON (ves-protocol §7). A function of stored facts only: an exact replay gets the same bytes for ever. */
-export function encodeReceipt(event: SequencedEvent, hash: Uint8Array = receiptHashOf(event)): string {
-  return receiptJson({
-    sequencerId: event.sequencer.sequencerId,
-    eventId: uuidFromBytes(event.eventId),
-    sequenceNumber: event.sequenceNumber,
-    sequencedAt: formatRfc3339(event.sequencedAtMs),
-    receiptHash: nativeHex(hash),
-    signatureAlg: "ed25519",
-    sequencerSignature: nativeHex(event.receiptSignature),
-    sequencerKeyVersion: 0,
-    receiptSignatureScheme: 1,
-  });
+/** A function of stored facts only: an exact replay gets the same bytes for ever. */
+export function encodeReceipt(event: SequencedEvent): Buffer {
+  scratch.begin(AROUND_ENVELOPE_MAX);
+  putReceipt(event, receiptHashOf(event));
+  return scratch.copy();
 }
 
-/**
- * `{"kind":"ves_event"|"event","offset","tenant_id","store_id","sequence_number","sequenced_at","event":{…},"receipt":{…}}`;
- * the envelope is copied as it is stored.
- */
-export function encodeFrame(offset: number, event: SequencedEvent, receipt: string): Buffer {
-  const { envelope } = event;
-  const head =
-    `{"kind":"${event.kind}","offset":${offset},"tenant_id":"${event.tenantId}","store_id":"${event.storeId}",` +
-    `"sequence_number":${event.sequenceNumber},"sequenced_at":"${formatRfc3339(event.sequencedAtMs)}","event":`;
-  const frame = Buffer.allocUnsafe(head.length + envelope.length + receipt.length + 12);
-  let at = frame.write(head, 0, "latin1");
-  frame.set(envelope, at);
-  at += envelope.length;
-  at += frame.write(`,"receipt":${receipt}}`, at, "latin1");
-  return frame.subarray(0, at);
+/** `hash`: the event's `receiptHashOf`. */
+export function encodeEntry(offset: number, event: SequencedEvent, hash: Uint8Array): EncodedEntry {
+  const { kind, envelope } = event;
+  scratch.begin(envelope.length + AROUND_ENVELOPE_MAX);
+  scratch.all(HEAD[kind]).ascii(`${offset}`).all(TENANT).ascii(event.tenantId).all(STORE).ascii(event.storeId);
+  scratch.all(NUMBER).ascii(`${event.sequenceNumber}`).all(TIME).ascii(formatRfc3339(event.sequencedAtMs));
+  scratch.all(EVENT).bytes(envelope).all(RECEIPT);
+  const receiptAt = scratch.length;
+  putReceipt(event, hash);
+  scratch.all(END);
+  return { frame: scratch.copy(), receiptAt };
+}
+
+function putReceipt(event: SequencedEvent, hash: Uint8Array): void {
+  scratch.all(RECEIPT_SEQUENCER).ascii(event.sequencer.sequencerId).all(RECEIPT_EVENT).uuid(event.eventId);
+  scratch.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`);
+  scratch.all(RECEIPT_TIME).ascii(formatRfc3339(event.sequencedAtMs)).all(RECEIPT_HASH).hex(hash);
+  scratch.all(RECEIPT_SIGNATURE).hex(event.receiptSignature).all(RECEIPT_END);
 }
 
 /** Checksum of a frame, kept with the entry: a damaged row is noticed before anyone is served from it. */

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { createRequire } from "node:module";
 import { assert } from "../base/assert.js";
+import { bytesEqual } from "../base/bytes.js";
 import { decodeBase64Url, encodeBase64Url } from "../protocol/base64url.js";
 import {
   type Ed25519,
@@ -63,9 +64,13 @@ function loadSodium(): Sodium | null {
 function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
   if (sodium === null) return null;
   const secretKeys = new BoundCache<Uint8Array>(CACHED_KEYS_MAX);
+  let lastSeed: Uint8Array = new Uint8Array(0);
+  let lastSecretKey: Uint8Array = lastSeed;
   /** libsodium's 64-byte secret key is seed || public key. */
   const secretKeyOf = (seed: Uint8Array): Uint8Array => {
     assert(seed.length === SEED_BYTES, "an Ed25519 seed is 32 bytes");
+    // A thread signs with one seed, nearly always.
+    if (bytesEqual(seed, lastSeed)) return lastSecretKey;
     const id = bytesId(seed);
     let secretKey = secretKeys.get(id);
     if (secretKey === undefined) {
@@ -73,6 +78,8 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
       sodium.crypto_sign_seed_keypair(new Uint8Array(PUBLIC_KEY_BYTES), secretKey, unshared(seed));
       secretKeys.set(id, secretKey);
     }
+    lastSeed = seed.slice();
+    lastSecretKey = secretKey;
     return secretKey;
   };
   // Bytes go in and out through areas that stay: passing a small array to native code makes the engine allocate and track

@@ -109,7 +109,7 @@ function checkEvent(event: IngestEvent, body: IngestBody, context: VerifyContext
   const badContent = checkContent(event, context.rules, context.nowMs);
   if (badContent !== null) return { stage: "refused", eventId, repeated: false, ...badContent };
 
-  const envelope = Buffer.from(envelopeJson(fields, event.payloadText), "utf8");
+  const envelope = envelopeJson(fields, event.payloadText);
   const key = context.findKey(keyRef(body, fields.agentKeyId)) ?? null;
   const badKey = checkKey(key, context.nowMs);
   if (key === null || badKey !== null) return { stage: "unproven", eventId, envelope, ...badKey! };

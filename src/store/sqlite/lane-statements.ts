@@ -9,6 +9,8 @@ export interface LaneStatements {
   readonly rollback: Statement;
   readonly lastEntry: Statement;
   readonly stream: Statement;
+  /** Answered by the index alone, which is all there is to say of nearly every event. */
+  readonly eventOffset: Statement;
   readonly event: Statement;
   readonly entity: Statement;
   readonly command: Readonly<Record<EntryKind, Statement>>;
@@ -40,10 +42,11 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     rollback: db.prepare("ROLLBACK"),
     lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`),
     stream: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+    eventOffset: db.prepare(`SELECT "offset" FROM entries WHERE event_id = ?`).pluck(),
     event: db.prepare(
       `SELECT e.kind, s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
               e.receipt_signature, e.envelope
-         FROM entries e JOIN streams s ON s.ref = e.stream_ref WHERE e.event_id = ?`,
+         FROM entries e JOIN streams s ON s.ref = e.stream_ref WHERE e."offset" = ?`,
     ),
     entity: db.prepare("SELECT ref, version FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?"),
     command: {

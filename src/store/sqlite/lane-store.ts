@@ -136,8 +136,9 @@ export class SqliteLaneStore implements LaneStore {
 
   #readEvents(query: ChunkQuery, state: ChunkState): void {
     for (const eventId of query.eventIds) {
-      const row = this.#sql.event.get(eventId) as StoredEventRow | undefined;
-      if (row === undefined) continue;
+      const offset = this.#sql.eventOffset.get(eventId) as number | undefined;
+      if (offset === undefined) continue;
+      const row = this.#sql.event.get(offset) as StoredEventRow;
       state.events.set(idKey(eventId), {
         kind: ENTRY_KINDS[row.kind]!,
         eventId,

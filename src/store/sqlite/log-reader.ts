@@ -5,7 +5,7 @@
  */
 import { AssertionError, assert } from "../../base/assert.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
-import { receiptHashOfBytes } from "../../protocol/receipt.js";
+import { receiptHashOfIds } from "../../protocol/receipt.js";
 import {
   type AgentKey,
   type AgentKeyRef,
@@ -21,7 +21,7 @@ import {
   type StreamRange,
 } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
-import { encodeFrame, encodeReceipt, frameCheck } from "../entry-frame.js";
+import { encodeEntry, frameCheck } from "../entry-frame.js";
 import type { Connection } from "./connection.js";
 import { readLogIdentity } from "./log-identity.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
@@ -256,8 +256,8 @@ export class SqliteLogReader {
       receiptSignature: blobs.subarray(SIGNING_HASH_END, RECEIPT_SIGNATURE_END),
       envelope: blobs.subarray(RECEIPT_SIGNATURE_END),
     };
-    const hash = receiptHashOfBytes(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
-    const frame = encodeFrame(offset, event, encodeReceipt(event, hash));
+    const hash = receiptHashOfIds(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
+    const { frame } = encodeEntry(offset, event, hash);
     if (row[7] !== null && row[7] !== frameCheck(frame)) {
       throw new AssertionError(`entry ${offset} is damaged: its checksum differs`);
     }

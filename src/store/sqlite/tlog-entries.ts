@@ -1,5 +1,5 @@
 import { assert } from "../../base/assert.js";
-import { receiptHashOfBytes } from "../../protocol/receipt.js";
+import { receiptHashOfIds } from "../../protocol/receipt.js";
 import { leafRecord } from "../../protocol/tlog-leaf.js";
 import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
@@ -67,7 +67,7 @@ export class TlogEntries {
     return leafRecord({
       kind,
       offset,
-      receiptHash: receiptHashOfBytes(tenantId, storeId, eventId, sequenceNumber, signingHash, kind),
+      receiptHash: receiptHashOfIds(tenantId, storeId, eventId, sequenceNumber, signingHash, kind),
       sequencedAtMs,
       sequencerId: this.#sequencer(sequencerRef),
       receiptSignature: row[7],
