@@ -44,6 +44,20 @@ export type UuidSource = () => Uuid;
 
 export const randomUuid: UuidSource = () => globalThis.crypto.randomUUID() as Uuid;
 
+/**
+ * A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random bits. Ids made about the same time stand
+ * together in an index, where random ones touch a page each.
+ */
+export function timeOrderedUuid(nowMs: number): Uuid {
+  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(16));
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, Math.floor(nowMs / 2 ** 32));
+  view.setUint32(2, nowMs);
+  bytes[6] = 0x70 | (bytes[6]! & 0x0f);
+  bytes[8] = 0x80 | (bytes[8]! & 0x3f);
+  return uuidFromBytes(bytes);
+}
+
 function hyphenate(hex: string): Uuid {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as Uuid;
 }
