@@ -31,6 +31,7 @@ export interface KernelFunctions {
   merge(out: Pointer, left: Pointer, right: Pointer): void;
   mergeWithInt(out: Pointer, seed: Pointer, value: bigint): void;
   hashRows(out: Pointer, rows: Pointer, rowBytes: number, count: number): void;
+  mergePairs(nodes: Pointer, children: Pointer, count: number): void;
   drawElements(out: Pointer, seed: Pointer, counter: number, count: number, degree: number): number;
   drawPositions(out: Pointer, seed: Pointer, count: number, mask: number): void;
   grind(seed: Pointer, bits: number, first: bigint, count: number): bigint;
@@ -122,6 +123,7 @@ export class Kernels {
   #top: Pointer;
   #bytes: Uint8Array;
   #elements: BigUint64Array;
+  #words: Uint32Array;
 
   /** `memoryBytesMax` defaults to 64 MiB: a verification of any accepted proof needs under 12 MiB. */
   constructor(module: WebAssembly.Module, memoryBytesMax = 64 * 1024 * 1024) {
@@ -131,6 +133,7 @@ export class Kernels {
     this.#top = alignUp(Number(this.call.heapBase.value));
     this.#bytes = new Uint8Array(this.call.memory.buffer);
     this.#elements = new BigUint64Array(this.call.memory.buffer);
+    this.#words = new Uint32Array(this.call.memory.buffer);
   }
 
   /** Current top of the arena; give it back to `release`. */
@@ -159,6 +162,7 @@ export class Kernels {
     this.call.memory.grow(Math.ceil((wanted - current) / PAGE_BYTES));
     this.#bytes = new Uint8Array(this.call.memory.buffer);
     this.#elements = new BigUint64Array(this.call.memory.buffer);
+    this.#words = new Uint32Array(this.call.memory.buffer);
   }
 
   /** Copies bytes in and returns where they are. */
@@ -176,7 +180,7 @@ export class Kernels {
 
   putWords(source: ArrayLike<number>): Pointer {
     const pointer = this.alloc(source.length * 4);
-    new Uint32Array(this.call.memory.buffer, pointer, source.length).set(source);
+    this.#words.set(source, pointer >>> 2);
     return pointer;
   }
 
@@ -190,8 +194,9 @@ export class Kernels {
     return this.#elements.subarray(pointer >>> 3, (pointer >>> 3) + count);
   }
 
+  /** A view of 4-aligned words, valid until the next allocation. */
   words(pointer: Pointer, count: number): Uint32Array {
-    return new Uint32Array(this.call.memory.buffer, pointer, count);
+    return this.#words.subarray(pointer >>> 2, (pointer >>> 2) + count);
   }
 
   digestsEqual(a: Pointer, b: Pointer): boolean {

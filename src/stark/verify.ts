@@ -9,10 +9,10 @@ import type { Kernels } from "./kernels.js";
 import type { Refusal } from "./refusal.js";
 import { refuse } from "./refusal.js";
 import { complianceStatementFault, type Statement } from "./statement.js";
-import type { Air } from "./v2/air.js";
-import { batchAir } from "./v2/batch-air.js";
+import type { Air, Instance } from "./v2/air.js";
+import { batchAir, batchInstance } from "./v2/batch-air.js";
 import { batchStatementFault } from "./v2/batch-statement.js";
-import { complianceAir } from "./v2/compliance-air.js";
+import { complianceAir, complianceInstance } from "./v2/compliance-air.js";
 import { conjecturedSecurityBits, type ProofProfile } from "./v2/options.js";
 import { parseProof } from "./v2/proof-parser.js";
 import { verifyProof } from "./v2/verifier.js";
@@ -57,7 +57,7 @@ function verifyVersion2(kernels: Kernels, proof: Uint8Array, statement: Statemen
   }
   const fault = statementFault(statement);
   if (fault !== null) return { valid: false, ...refuse("STATEMENT_INVALID", fault) };
-  const refusal = verifyProof(kernels, airOf(kernels, statement), proof, layout);
+  const refusal = verifyProof(kernels, instanceOf(statement), () => airOf(kernels, statement), proof, layout);
   if (refusal !== null) return { valid: false, ...refusal };
   const securityBits = conjecturedSecurityBits(layout.options, layout.shape.logTraceLength);
   return { valid: true, profile: layout.profile, securityBits };
@@ -66,6 +66,10 @@ function verifyVersion2(kernels: Kernels, proof: Uint8Array, statement: Statemen
 /** Null if well formed, else what is wrong. */
 export function statementFault(statement: Statement): string | null {
   return statement.kind === "compliance" ? complianceStatementFault(statement) : batchStatementFault(statement);
+}
+
+export function instanceOf(statement: Statement): Instance {
+  return statement.kind === "compliance" ? complianceInstance(statement) : batchInstance(statement);
 }
 
 export function airOf(kernels: Kernels, statement: Statement): Air {

@@ -181,6 +181,34 @@ export function hashRows(out: usize, rows: usize, rowBytes: u32, count: u32): vo
   }
 }
 
+/**
+ * One level of a tree: `nodes[i]` = merge of the digests at the u32 addresses `children[2i]` and `children[2i + 1]`. Nodes
+ * must lie apart from the digests that are read.
+ */
+export function mergePairs(nodes: usize, children: usize, count: u32): void {
+  for (let i: u32 = 0; i < count; i += 4) {
+    const left = count - i;
+    const p0 = children + (i << 3);
+    const p1 = p0 + (left > 1 ? 8 : 0);
+    const p2 = p0 + (left > 2 ? 16 : 0);
+    const p3 = p0 + (left > 3 ? 24 : 0);
+    for (let side: usize = 0; side < 2; side++) {
+      const at = side << 2;
+      const d0: usize = load<u32>(p0 + at);
+      const d1: usize = load<u32>(p1 + at);
+      const d2: usize = load<u32>(p2 + at);
+      const d3: usize = load<u32>(p3 + at);
+      const half = message + (side << 7);
+      transpose(half, v128.load(d0), v128.load(d1), v128.load(d2), v128.load(d3));
+      transpose(half + 64, v128.load(d0, 16), v128.load(d1, 16), v128.load(d2, 16), v128.load(d3, 16));
+    }
+    startChunk();
+    compressLanes(0, 64, CHUNK_START | CHUNK_END | ROOT);
+    storeDigests(digests);
+    memory.copy(nodes + (i << 5), digests, min<u32>(left, 4) << 5);
+  }
+}
+
 /** Message = seed || u64le(values), four consecutive values from `first`. */
 function compressSeeded(seed: usize, first: u64): void {
   startChunk();

@@ -2,7 +2,7 @@
 export { fieldAdd, fieldMul, fieldSub, inv as fieldInv, pow as fieldPow } from "./field";
 export { extInv, extMul, extPow2k, extInvBatch, loadElements, storeElements } from "./extension";
 export { hash, merge, mergeWithInt } from "./blake3";
-export { drawElements, drawPositions, grind, hashRows } from "./blake3-lanes";
+export { drawElements, drawPositions, grind, hashRows, mergePairs } from "./blake3-lanes";
 export { addBoundaryExt, evaluateComposition, runProgramExt } from "./constraints";
 export { checkRemainder, deepRows, evaluateColumns, evaluateExt, evaluatePeriodic, foldRows, innerProduct } from "./polynomial";
 export { rescueTrace } from "./rescue";

@@ -19,15 +19,19 @@ export interface PeriodicTable {
   readonly values: BigUint64Array;
 }
 
-export interface Air {
+/** The part of a statement that the transcript starts from. */
+export interface Instance {
   readonly shape: ProofShape;
+  /** Canonical public elements in transcript order. */
+  readonly publicElements: readonly bigint[];
+}
+
+export interface Air extends Instance {
   readonly program: ConstraintProgram;
   readonly parameters: readonly bigint[];
   readonly periodic: PeriodicTable;
   /** Sorted by (step, column), as their coefficients are assigned (section 3.4). */
   readonly assertions: readonly Assertion[];
-  /** Canonical public elements in transcript order. */
-  readonly publicElements: readonly bigint[];
 }
 
 /** Sorts into the order in which coefficients are drawn. */
@@ -36,8 +40,8 @@ export function sortAssertions(assertions: Assertion[]): Assertion[] {
 }
 
 /** Context elements of section 3.2 followed by the public elements. */
-export function transcriptSeed(air: Air, options: ProofOptions): bigint[] {
-  const { width, logTraceLength } = air.shape;
+export function transcriptSeed(instance: Instance, options: ProofOptions): bigint[] {
+  const { width, logTraceLength } = instance.shape;
   const [queries, blowup, grinding, extension, folding, remainder] = optionBytes(options) as [
     number,
     number,
@@ -48,5 +52,5 @@ export function transcriptSeed(air: Air, options: ProofOptions): bigint[] {
   ];
   const packed = extension * 65_536 + folding * 256 + remainder;
   const context = [width * 256, 2 ** logTraceLength, 1, 0xffffffff, packed, grinding, blowup, queries];
-  return [...context.map(BigInt), ...air.publicElements];
+  return [...context.map(BigInt), ...instance.publicElements];
 }

@@ -6,7 +6,7 @@ import { fieldInverse, fieldMul, fieldPow, fieldSub } from "../field.js";
 import type { Kernels } from "../kernels.js";
 import { rescueHash } from "../rescue.js";
 import type { BatchStatement } from "../statement.js";
-import { type Air, type Assertion, sortAssertions } from "./air.js";
+import { type Air, type Assertion, type Instance, sortAssertions } from "./air.js";
 import { ACCUMULATOR_BASE, COMPLIANCE_BASE, BATCH_COLUMNS as c, STREAMS } from "./batch-columns.js";
 import { emitEventSchedule, emitLimitCheck } from "./batch-constraints-events.js";
 import { emitLeafBinding, emitLeafHash } from "./batch-constraints-leaves.js";
@@ -20,18 +20,23 @@ import { rescuePeriodic } from "./rescue-periodic.js";
 const program = buildProgram();
 
 /** The statement must have passed `batchStatementFault`. */
+export function batchInstance(statement: BatchStatement): Instance {
+  const { logTraceLength } = batchPlan(batchInputs(statement).events);
+  return { shape: batchShape(logTraceLength), publicElements: statement.publicElements };
+}
+
+/** The statement must have passed `batchStatementFault`. */
 export function batchAir(kernels: Kernels, statement: BatchStatement): Air {
   const inputs = batchInputs(statement);
   const plan = batchPlan(inputs.events);
   const padPower = fieldPow(ACCUMULATOR_BASE, BigInt(plan.leaves - plan.events));
   const padSum = fieldMul(fieldSub(padPower, 1n), fieldInverse(ACCUMULATOR_BASE - 1n));
   return {
-    shape: batchShape(plan.logTraceLength),
+    ...batchInstance(statement),
     program,
     parameters: [BigInt(plan.events), padPower, padSum],
     periodic: rescuePeriodic(2 ** plan.logTraceLength, plan.leafHashRow, 5 * plan.events + plan.leaves),
     assertions: batchAssertions(inputs, plan, metadataHash(kernels, inputs)),
-    publicElements: statement.publicElements,
   };
 }
 

@@ -5,7 +5,7 @@
 import { FIELD_MODULUS } from "../field.js";
 import { MDS, MDS_INVERSE } from "../rescue-constants.js";
 import type { ComplianceStatement } from "../statement.js";
-import { type Air, type Assertion, sortAssertions } from "./air.js";
+import { type Air, type Assertion, type Instance, sortAssertions } from "./air.js";
 import { type ConstraintProgram, type Expression, ProgramBuilder } from "./constraint-program.js";
 import { COMPLIANCE_SHAPE } from "./proof-shape.js";
 import { rescuePeriodic } from "./rescue-periodic.js";
@@ -36,19 +36,17 @@ export const COMPLIANCE_CONSTRAINTS = 157;
 const program = buildProgram();
 const periodic = rescuePeriodic(2 ** COMPLIANCE_SHAPE.logTraceLength, 0, 1);
 
-export function complianceAir(statement: ComplianceStatement): Air {
+export function complianceInstance(statement: ComplianceStatement): Instance {
+  const { effectiveLimit, inputElements, witnessCommitment } = statement;
   return {
     shape: COMPLIANCE_SHAPE,
-    program,
-    parameters: [],
-    periodic,
-    assertions: complianceAssertions(statement),
-    publicElements: [
-      statement.effectiveLimit % FIELD_MODULUS,
-      ...statement.inputElements,
-      ...statement.witnessCommitment,
-    ],
+    publicElements: [effectiveLimit % FIELD_MODULUS, ...inputElements, ...witnessCommitment],
   };
+}
+
+export function complianceAir(statement: ComplianceStatement): Air {
+  const assertions = complianceAssertions(statement);
+  return { ...complianceInstance(statement), program, parameters: [], periodic, assertions };
 }
 
 /** Section 5.3, in coefficient order. */

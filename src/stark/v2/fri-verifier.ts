@@ -4,9 +4,9 @@
  */
 import type { Kernels, Pointer } from "../kernels.js";
 import { type Refusal, refuse } from "../refusal.js";
-import { verifyOpening } from "./merkle-opening.js";
-import { LOG_BLOWUP } from "./options.js";
-import type { FriLayerLayout, ProofLayout } from "./proof-parser.js";
+import { LOG_BLOWUP, type ProofOptions } from "./options.js";
+import type { ProofLayout } from "./proof-parser.js";
+import type { OpenedRows } from "./query-openings.js";
 
 /** Values of the current layer at its positions; positions are in first-seen order, not sorted. */
 interface LayerState {
@@ -15,19 +15,22 @@ interface LayerState {
   readonly logDomain: number;
 }
 
-/** `alphas` holds one element per layer; `proof` is where the proof's bytes lie; `values` are the DEEP values. */
+/**
+ * `layers` are the opened rows of each layer, already found to be committed; `alphas` one element for each; `values` the
+ * DEEP values at the queried positions. `proof` is where the proof's bytes lie.
+ */
 export function verifyFri(
   kernels: Kernels,
   layout: ProofLayout,
   proof: Pointer,
-  alphas: Pointer,
+  layers: readonly OpenedRows[],
+  alphas: readonly Pointer[],
   positions: readonly number[],
   values: Pointer,
 ): Refusal | null {
   let state: LayerState = { positions, values, logDomain: layout.shape.logTraceLength + LOG_BLOWUP };
-  for (const [i, layer] of layout.friLayers.entries()) {
-    const root = proof + layout.commitmentsAt + 32 * (2 + i);
-    const folded = verifyLayer(kernels, layout, layer, proof, root, alphas + 16 * i, state);
+  for (const [i, layer] of layers.entries()) {
+    const folded = verifyLayer(kernels, layout.options, layer, alphas[i]!, state);
     if ("code" in folded) return folded;
     state = folded;
   }
@@ -36,32 +39,22 @@ export function verifyFri(
 
 function verifyLayer(
   kernels: Kernels,
-  layout: ProofLayout,
-  layer: FriLayerLayout,
-  proof: Pointer,
-  root: Pointer,
+  options: ProofOptions,
+  layer: OpenedRows,
   alpha: Pointer,
   state: LayerState,
 ): LayerState | Refusal {
   const { call } = kernels;
-  const { folding, extensionDegree } = layout.options;
+  const { folding, extensionDegree } = options;
+  const { positions } = layer;
   const logFolding = Math.log2(folding);
   const rowCount = 2 ** (state.logDomain - logFolding);
-  const folded = [...new Set(state.positions.map((position) => position % rowCount))];
-  if (folded.length !== layer.rows) return refuse("FRI_LAYER_INCONSISTENT", "number of rows");
-
-  const wire = proof + layer.rowsAt;
-  const rows = kernels.alloc(layer.rows * folding * 16);
-  if (call.loadElements(rows, wire, layer.rows * folding, extensionDegree) === 0) {
+  const rows = kernels.alloc(positions.length * folding * 16);
+  if (call.loadElements(rows, layer.rowsAt, positions.length * folding, extensionDegree) === 0) {
     return refuse("NON_CANONICAL_ELEMENT", "FRI layer row");
   }
-  const leaves = kernels.alloc(layer.rows * 32);
-  call.hashRows(leaves, wire, folding * 8 * extensionDegree, layer.rows);
-  if (!verifyOpening(kernels, root, folded, leaves, layer.opening, proof)) {
-    return refuse("OPENING_INVALID", "FRI layer");
-  }
-  const rowOf = new Map(folded.map((position, row) => [position, row]));
-  const claimed = kernels.elements(rows, layer.rows * folding * 2);
+  const rowOf = new Map(positions.map((position, row) => [position, row]));
+  const claimed = kernels.elements(rows, positions.length * folding * 2);
   const carried = kernels.elements(state.values, state.positions.length * 2);
   for (const [k, position] of state.positions.entries()) {
     const at = 2 * (rowOf.get(position % rowCount)! * folding + Math.floor(position / rowCount));
@@ -69,9 +62,9 @@ function verifyLayer(
       return refuse("FRI_LAYER_INCONSISTENT", "row disagrees with the previous layer");
     }
   }
-  const values = kernels.alloc(layer.rows * 16);
-  call.foldRows(values, rows, layer.rows, logFolding, kernels.putWords(folded), state.logDomain, alpha);
-  return { positions: folded, values, logDomain: state.logDomain - logFolding };
+  const values = kernels.alloc(positions.length * 16);
+  call.foldRows(values, rows, positions.length, logFolding, kernels.putWords(positions), state.logDomain, alpha);
+  return { positions, values, logDomain: state.logDomain - logFolding };
 }
 
 function verifyRemainder(kernels: Kernels, layout: ProofLayout, proof: Pointer, state: LayerState): Refusal | null {

@@ -1,72 +1,93 @@
 /**
  * Batch Merkle openings (section 3.5): verification over digests that lie in kernel memory, and construction from a full
- * tree. Both index slots by position in the CURRENT level's list, exactly as the wire format does.
+ * tree. Both index slots by position in the CURRENT level's list, exactly as the wire format does. Verification plans
+ * first, so that an opening of the wrong form costs no hash.
  */
 import type { Kernels, Pointer } from "../kernels.js";
 import type { Opening } from "./proof-parser.js";
 
+/** One level of merges in kernel memory: `nodes[i]` comes of what `children[2i]` and `children[2i + 1]` point at. */
+export interface MergeLevel {
+  readonly nodes: Pointer;
+  /** Two u32 addresses per node. */
+  readonly children: Pointer;
+  readonly count: number;
+}
+
 /**
- * True if `leaves[k]` (32 bytes each) stand at `positions[k]` under `root`. Positions are distinct and below 2^depth, in
- * any order. Slot offsets count from `proof`. Every digest of every slot must be used (section 11.3 item 6).
+ * The merges from `leaves[k]` (32 bytes each) at `positions[k]` up to one root, or null if the slots do not hold exactly
+ * the digests that are missing: every digest of every slot must be used (section 11.3 item 6). Hashes nothing. Positions
+ * are distinct and below 2^depth, in any order. Slot offsets count from `proof`.
  */
-export function verifyOpening(
+export function planOpening(
   kernels: Kernels,
-  root: Pointer,
   positions: readonly number[],
   leaves: Pointer,
   opening: Opening,
   proof: Pointer,
-): boolean {
+): MergeLevel[] | null {
   const leafAt = new Map(positions.map((position, k) => [position, leaves + 32 * k]));
   const pairs = [...new Set(positions.map((position) => position & ~1))].sort((a, b) => a - b);
   const slots = opening.slotCount.length;
-  if (pairs.length !== slots) return false;
+  if (pairs.length !== slots) return null;
   const used = new Array<number>(slots).fill(0);
-  const nodes = kernels.alloc(32 * slots);
   const take = (slot: number): Pointer | null => {
     if (used[slot]! >= opening.slotCount[slot]!) return null;
     return proof + opening.slotAt[slot]! + 32 * used[slot]!++;
   };
-  let level: number[] = [];
+  const children: Pointer[] = [];
   for (const [slot, position] of pairs.entries()) {
     const left = leafAt.get(position) ?? take(slot);
     const right = leafAt.get(position + 1) ?? take(slot);
-    if (left === null || right === null) return false;
-    kernels.call.merge(nodes + 32 * slot, left, right);
-    level.push(position >> 1);
+    if (left === null || right === null) return null;
+    children.push(left, right);
   }
+  const levels = [mergeLevel(kernels, children)];
+  let indices = pairs.map((position) => position >> 1);
   for (let height = 1; height < opening.depth; height++) {
-    const next = climb(kernels, level, nodes, take);
-    if (next === null) return false;
-    level = next;
+    const above = climb(indices, levels.at(-1)!.nodes, take);
+    if (above === null) return null;
+    levels.push(mergeLevel(kernels, above.children));
+    indices = above.parents;
   }
-  return used.every((count, slot) => count === opening.slotCount[slot]) && kernels.digestsEqual(nodes, root);
+  return used.every((count, slot) => count === opening.slotCount[slot]) ? levels : null;
 }
 
-/** One level up, in place: parent k is written at or before its children. */
+/** One level up: the parents' indices, and their children, left and right in turn. `nodes` are in the order of `indices`. */
 function climb(
-  kernels: Kernels,
-  level: readonly number[],
+  indices: readonly number[],
   nodes: Pointer,
   take: (slot: number) => Pointer | null,
-): number[] | null {
-  const next: number[] = [];
-  for (let k = 0; k < level.length; k++) {
-    const index = level[k]!;
-    const parent = nodes + 32 * next.length;
+): { parents: number[]; children: Pointer[] } | null {
+  const parents: number[] = [];
+  const children: Pointer[] = [];
+  for (let k = 0; k < indices.length; k++) {
+    const index = indices[k]!;
     const own = nodes + 32 * k;
-    if (level[k + 1] === (index ^ 1)) {
-      kernels.call.merge(parent, own, own + 32);
+    parents.push(index >> 1);
+    if (indices[k + 1] === (index ^ 1)) {
+      children.push(own, own + 32);
       k++;
-    } else {
-      const sibling = take(k);
-      if (sibling === null) return null;
-      if ((index & 1) === 0) kernels.call.merge(parent, own, sibling);
-      else kernels.call.merge(parent, sibling, own);
+      continue;
     }
-    next.push(index >> 1);
+    const sibling = take(k);
+    if (sibling === null) return null;
+    if ((index & 1) === 0) children.push(own, sibling);
+    else children.push(sibling, own);
   }
-  return next;
+  return { parents, children };
+}
+
+/** A level over these children, with room for its nodes. */
+export function mergeLevel(kernels: Kernels, children: readonly Pointer[]): MergeLevel {
+  const count = children.length / 2;
+  return { nodes: kernels.alloc(32 * count), children: kernels.putWords(children), count };
+}
+
+/** Computes all nodes and returns where those of the last level are. */
+export function runMerges(kernels: Kernels, levels: readonly MergeLevel[]): Pointer {
+  for (const { nodes, children, count } of levels) kernels.call.mergePairs(nodes, children, count);
+  return levels.at(-1)!.nodes;
 }
 
 /** A full tree: `levels[0]` points at 2^depth leaves, `levels[depth]` at the root. */

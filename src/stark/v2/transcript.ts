@@ -32,6 +32,13 @@ export class Transcript {
     this.reseed(digest);
   }
 
+  /** A copy of the current seed for `drawFrom`: what is drawn changes no later seed, so drawing can wait. */
+  keepSeed(): Pointer {
+    const kept = this.#kernels.alloc(32);
+    this.#kernels.bytes(kept, 32).set(this.#kernels.bytes(this.seed, 32));
+    return kept;
+  }
+
   /** Draws `count` extension elements, 16 bytes each. */
   draw(count: number): Pointer {
     const out = this.#kernels.alloc(count * 16);
@@ -64,4 +71,11 @@ export class Transcript {
     this.#kernels.call.drawPositions(out, this.seed, count, 2 ** logDomain - 1);
     return [...new Set(this.#kernels.words(out, count))].sort((a, b) => a - b);
   }
+}
+
+/** Draws the first `count` extension elements, 16 bytes each, that follow this seed. */
+export function drawFrom(kernels: Kernels, seed: Pointer, count: number, degree: 1 | 2): Pointer {
+  const out = kernels.alloc(count * 16);
+  kernels.call.drawElements(out, seed, 0, count, degree);
+  return out;
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../../src/base/asset-paths.js";
 import { fromHex } from "../../../src/base/bytes.js";
 import { parseUuid, uuidToBytes } from "../../../src/base/ids.js";
 import { makeAmountBinding } from "../../../src/stark/amount-binding.js";
@@ -19,7 +21,7 @@ export const FIXTURES = [...COMPLIANCE_FIXTURES, ...BATCH_FIXTURES] as const;
 
 export const ACCEPT_ALL: Acceptance = { profiles: ["default", "secure", "fast"] };
 
-const folder = new URL("../../vectors/stark/", import.meta.url);
+const folder = join(packageRoot, "test", "vectors", "stark");
 const module = new WebAssembly.Module(readFileSync(kernelsUrl));
 
 export function newKernels(memoryBytesMax?: number): Kernels {
@@ -27,12 +29,12 @@ export function newKernels(memoryBytesMax?: number): Kernels {
 }
 
 export function fixtureProof(name: string): Uint8Array {
-  return new Uint8Array(readFileSync(new URL(`${name}.bin`, folder)));
+  return new Uint8Array(readFileSync(join(folder, `${name}.bin`)));
 }
 
 /** One `key=value` line of a fixture's text. */
 export function fixtureText(name: string, key: string): string {
-  const line = readFileSync(new URL(`${name}.txt`, folder), "utf8").match(new RegExp(`^${key}=(.*)$`, "m"));
+  const line = readFileSync(join(folder, `${name}.txt`), "utf8").match(new RegExp(`^${key}=(.*)$`, "m"));
   return line![1]!;
 }
 

@@ -145,6 +145,21 @@ describe("BLAKE3", () => {
     }
   });
 
+  it("a level of merges is its merges one by one, whatever the count and wherever the children lie", () => {
+    const digests = kernels.putBytes(input.subarray(0, 32 * 40));
+    for (let count = 1; count <= 9; count++) {
+      const children = Array.from({ length: 2 * count }, (_, i) => digests + 32 * ((7 * i + 3 * count) % 40));
+      const out = kernels.alloc(32 * (count + 1));
+      kernels.bytes(out + 32 * count, 32).fill(0xaa);
+      call.mergePairs(out, kernels.putWords(children), count);
+      for (let i = 0; i < count; i++) {
+        const [left, right] = [children[2 * i]!, children[2 * i + 1]!].map((at) => kernels.bytes(at, 32).slice());
+        expect([...kernels.bytes(out + 32 * i, 32)]).toEqual([...blake3(Uint8Array.of(...left!, ...right!))]);
+      }
+      expect(kernels.bytes(out + 32 * count, 32).every((byte) => byte === 0xaa)).toBe(true);
+    }
+  });
+
   it("grinding finds the smallest nonce, across lane groups", () => {
     const seed = kernels.putBytes(input.subarray(0, 32));
     const zeroBits = (nonce: bigint): boolean => {

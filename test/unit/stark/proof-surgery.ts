@@ -98,24 +98,53 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Offsets of everything but elements and digests: counts, lengths, options, tags. A test changes each of these. */
-export function framingOffsets(proof: Uint8Array): Set<number> {
-  const layout = layoutOf(proof);
-  const { shape, options, uniqueQueries } = layout;
+/** Consecutive rows, digests or elements: bytes that parsing passes over. */
+export interface Region {
+  readonly section: string;
+  readonly at: number;
+  readonly itemBytes: number;
+  readonly items: number;
+  /** For rows and digests of an opening, what they are opened against: 0 trace, 1 constraints, then the FRI layers. */
+  readonly commitment: number | null;
+}
+
+/** All of them, in the order of the proof but for the slots of openings. */
+export function regionsOf(layout: ProofLayout): Region[] {
+  const { shape, options, uniqueQueries, friLayers } = layout;
   const limbs = 8 * options.extensionDegree;
-  const framing = new Set(proof.keys());
-  const drop = (at: number, length: number): void => {
-    for (let i = at; i < at + length; i++) framing.delete(i);
+  const regions: Region[] = [];
+  const add = (
+    section: string,
+    at: number,
+    itemBytes: number,
+    items: number,
+    commitment: number | null = null,
+  ): void => {
+    regions.push({ section, at, itemBytes, items, commitment });
   };
-  drop(layout.commitmentsAt, 32 * (3 + layout.friLayers.length));
-  drop(layout.traceRowsAt, uniqueQueries * shape.width * 8);
-  drop(layout.partRowsAt, uniqueQueries * shape.compositionColumns * limbs);
-  drop(layout.oodTraceAt, 2 * shape.width * limbs);
-  drop(layout.oodPartsAt, shape.compositionColumns * limbs);
-  drop(layout.remainderAt, layout.remainderLength * limbs);
-  for (const { rowsAt, rows } of layout.friLayers) drop(rowsAt, rows * options.folding * limbs);
-  for (const opening of [layout.traceOpening, layout.partOpening, ...layout.friLayers.map((layer) => layer.opening)]) {
-    for (const [slot, at] of opening.slotAt.entries()) drop(at, 32 * opening.slotCount[slot]!);
+  const addOpening = (section: string, { slotAt, slotCount }: Opening, commitment: number): void => {
+    for (const [slot, at] of slotAt.entries()) add(section, at, 32, slotCount[slot]!, commitment);
+  };
+  add("commitments", layout.commitmentsAt, 32, 3 + friLayers.length);
+  add("trace rows", layout.traceRowsAt, shape.width * 8, uniqueQueries, 0);
+  addOpening("trace opening", layout.traceOpening, 0);
+  add("constraint rows", layout.partRowsAt, shape.compositionColumns * limbs, uniqueQueries, 1);
+  addOpening("constraint opening", layout.partOpening, 1);
+  add("out-of-domain frame", layout.oodTraceAt, limbs, 2 * shape.width);
+  add("out-of-domain frame", layout.oodPartsAt, limbs, shape.compositionColumns);
+  for (const [i, { rowsAt, rows, opening }] of friLayers.entries()) {
+    add("FRI rows", rowsAt, options.folding * limbs, rows, 2 + i);
+    addOpening("FRI openings", opening, 2 + i);
+  }
+  add("remainder", layout.remainderAt, limbs, layout.remainderLength);
+  return regions;
+}
+
+/** Offsets of everything but elements and digests: counts, lengths, options, tags, nonce. A test changes each of these. */
+export function framingOffsets(proof: Uint8Array): Set<number> {
+  const framing = new Set(proof.keys());
+  for (const { at, itemBytes, items } of regionsOf(layoutOf(proof))) {
+    for (let i = at; i < at + itemBytes * items; i++) framing.delete(i);
   }
   return framing;
 }
