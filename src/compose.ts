@@ -16,6 +16,7 @@ import type { Logger } from "./base/log.js";
 import { Submissions } from "./base/submissions.js";
 import { Broadcaster } from "./broadcast/broadcaster.js";
 import { EntrySource } from "./broadcast/entry-source.js";
+import { KeptPages } from "./broadcast/kept-pages.js";
 import { Tail } from "./broadcast/tail.js";
 import { Commitments, type CommitmentsOptions } from "./commit/commitments.js";
 import { TreeBuilder } from "./commit/tree-builder.js";
@@ -96,7 +97,8 @@ async function compose(
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
   const tail = new Tail(head.nextOffset, { bytesMax: config.TAIL_BYTES_MAX, pageBytesMax });
-  const source = new EntrySource(head, tail, reader);
+  const kept = new KeptPages(config.READ_AHEAD_BYTES_MAX);
+  const source = new EntrySource(head, tail, reader, kept);
   const broadcaster = new Broadcaster(config.SEQ_WS_MAX_SUBSCRIBERS);
   const verifier = disposals.use(
     new Verifier({
@@ -121,7 +123,7 @@ async function compose(
   });
   const chains = startCommitments(config, disposals, { folder, reader, lane, shutdown: shutdown.signal }, metrics, log);
   const proofs = disposals.use(startProofs(config, { reader, lane }, metrics));
-  watchGauges(metrics, { submissions, lane, broadcaster, tail, ...chains, tlog, proofs });
+  watchGauges(metrics, { submissions, lane, broadcaster, tail, kept, ...chains, tlog, proofs });
 
   // Even a hard exit must find no thread that is still loading: Node would abort.
   await Promise.all([reader.loaded, verifier.loaded, proofs.loaded]);
@@ -199,9 +201,10 @@ function startProofs(
 
 function watchGauges(
   metrics: Metrics,
-  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "tlog" | "proofs"> & Chains & { tail: Tail },
+  parts: Pick<Parts, "submissions" | "lane" | "broadcaster" | "tlog" | "proofs"> &
+    Chains & { tail: Tail; kept: KeptPages },
 ): void {
-  const { submissions, lane, broadcaster, tail, builder, commitments, legacyCommitments, tlog, proofs } = parts;
+  const { submissions, lane, broadcaster, tail, kept, builder, commitments, legacyCommitments, tlog, proofs } = parts;
   metrics.watch({
     queueRequests: () => submissions.requests,
     queueBytes: () => submissions.bytes,
@@ -210,6 +213,7 @@ function watchGauges(
     headOffset: () => tail.nextOffset,
     subscriberLag: () => tail.nextOffset - (broadcaster.slowestCursor() ?? tail.nextOffset),
     tailBytes: () => tail.bytes,
+    readAheadBytes: () => kept.bytes,
     treeSize: () => tlog.size,
     treeLagMs: () => tlog.lagMs,
     merkleBuilds: () => builder.builds,

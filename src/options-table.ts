@@ -128,6 +128,12 @@ export const OPTIONS = {
   SEQ_BROADCASTER_PAGE_SIZE: integer(256, 1, 4096, "Entries a subscriber reads at a time."),
   PAGE_BYTES_MAX: integer(256 * KIB, KIB, 64 * MIB, "Bytes after which a page of entries ends."),
   TAIL_BYTES_MAX: integer(32 * MIB, 0, 4096 * MIB, "Recent entries kept in memory for live subscribers, bytes."),
+  READ_AHEAD_BYTES_MAX: integer(
+    16 * MIB,
+    0,
+    4096 * MIB,
+    "Pages kept and read ahead for subscribers behind the tail, all together, bytes.",
+  ),
   WS_PING_INTERVAL_SECS: integer(
     120,
     8,

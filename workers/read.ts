@@ -21,7 +21,7 @@ export default function read(task: ReadTask): unknown {
   if ("series" in task) return readCommitments(task);
   switch (task.method) {
     case "page":
-      return move(packPage(reader.page(...task.args)));
+      return move(reader.page(...task.args).packed);
     case "streamPage":
       return moveEntries(reader.streamPage(...task.args));
     case "entryByEventId": {

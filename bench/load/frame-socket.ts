@@ -75,9 +75,7 @@ export class FrameSocket implements Disposable {
         }
         at = headEnd;
       }
-      const taken = Math.min(this.#missing, bytes.length - at);
-      this.#take(bytes.subarray(at, at + taken));
-      at += taken;
+      at += this.#take(bytes, at);
     }
     if (this.#isOpen) this.#options.onProgress?.();
   }
@@ -107,21 +105,23 @@ export class FrameSocket implements Disposable {
     if (bytes.length - at < headBytes) return -1;
     this.#isText = (bytes[at]! & 0x0f) === TEXT;
     if (length < 126) this.#missing = length;
-    else this.#missing = length === 126 ? bytes.readUInt16BE(at + 2) : bytes.readUIntBE(at + 4, 6);
+    else if (length === 126) this.#missing = (bytes[at + 2]! << 8) | bytes[at + 3]!;
+    else this.#missing = bytes.readUIntBE(at + 4, 6);
     return at + headBytes;
   }
 
-  #take(part: Buffer): void {
-    this.#missing -= part.length;
-    if (!this.#isText) return;
-    this.payloadBytes += part.length;
+  /** Takes what is there of the current message; returns how much. Who only counts cuts nothing out. */
+  #take(bytes: Buffer, at: number): number {
+    const taken = Math.min(this.#missing, bytes.length - at);
+    this.#missing -= taken;
+    if (!this.#isText) return taken;
+    this.payloadBytes += taken;
+    if (this.#missing === 0) this.messages += 1;
     const { onMessage } = this.#options;
-    if (this.#missing > 0) {
-      if (onMessage !== undefined) this.#parts.push(Buffer.from(part));
-      return;
-    }
-    this.messages += 1;
-    if (onMessage === undefined) return;
-    onMessage(this.#parts.length === 0 ? part : Buffer.concat([...this.#parts.splice(0), part]));
+    if (onMessage === undefined) return taken;
+    const part = bytes.subarray(at, at + taken);
+    if (this.#missing > 0) this.#parts.push(Buffer.from(part));
+    else onMessage(this.#parts.length === 0 ? part : Buffer.concat([...this.#parts.splice(0), part]));
+    return taken;
   }
 }

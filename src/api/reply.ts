@@ -1,5 +1,5 @@
 import { compactJson, type JsonObject } from "../stark/canonical-json.js";
-import type { LogEntry } from "../store/contract.js";
+import type { EntryFrame } from "../store/contract.js";
 import type { HttpReply } from "../transport/http.js";
 
 export function jsonReply(value: unknown, status = 200): HttpReply {
@@ -15,7 +15,7 @@ export function losslessReply(value: JsonObject): HttpReply {
 export function entriesReply(
   members: Readonly<Record<string, unknown>>,
   name: string,
-  entries: readonly LogEntry[],
+  entries: readonly EntryFrame[],
 ): HttpReply {
   return listReply(
     members,

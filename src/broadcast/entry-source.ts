@@ -1,5 +1,6 @@
-import type { EntryFilter, LogHead, LogIdentity, LogReader, Page } from "../store/contract.js";
+import type { EntryFilter, LogHead, LogIdentity, LogReader, Page, StoredPage } from "../store/contract.js";
 import { compileFilter, type EntryMatcher } from "../store/entry-filter.js";
+import type { KeptPages } from "./kept-pages.js";
 import type { Tail } from "./tail.js";
 
 /** A reader's question, compiled once per reader. */
@@ -21,11 +22,14 @@ export class EntrySource {
   readonly #identity: LogIdentity;
   readonly #tail: Tail;
   readonly #reader: LogReader;
+  /** Of the store's pages: what its readers keep. */
+  readonly kept: KeptPages;
 
-  constructor(identity: LogIdentity, tail: Tail, reader: LogReader) {
+  constructor(identity: LogIdentity, tail: Tail, reader: LogReader, kept: KeptPages) {
     this.#identity = identity;
     this.#tail = tail;
     this.#reader = reader;
+    this.kept = kept;
   }
 
   get head(): LogHead {
@@ -37,18 +41,24 @@ export class EntrySource {
   }
 
   /** From memory at once where possible, else a promise of a page from the store. */
-  page(fromOffset: number, query: EntryQuery): Page | Promise<Page> {
-    return this.#tail.page(fromOffset, query.matches, query.entriesMax) ?? this.#storedPage(fromOffset, query);
+  page(fromOffset: number, query: EntryQuery): Page | Promise<StoredPage> {
+    return this.#tail.page(fromOffset, query.matches, query.entriesMax) ?? this.#read(fromOffset, query);
+  }
+
+  /** Null where memory has it: a page that need not be asked for beforehand. */
+  storedPage(fromOffset: number, query: EntryQuery): Promise<StoredPage> | null {
+    return fromOffset < this.#tail.firstOffset ? this.#read(fromOffset, query) : null;
   }
 
   /**
    * The store may already hold a chunk this thread has not heard of. It is left for the next page: a cursor handed out is
    * never beyond the head, or its owner would be refused for coming from the future.
    */
-  async #storedPage(fromOffset: number, query: EntryQuery): Promise<Page> {
+  async #read(fromOffset: number, query: EntryQuery): Promise<StoredPage> {
     const page = await this.#reader.page(fromOffset, query.filter, query.entriesMax);
     const end = this.#tail.nextOffset;
     if (page.nextOffset <= end) return page;
-    return { entries: page.entries.filter(({ offset }) => offset < end), nextOffset: end };
+    const entries = page.entries.filter(({ offset }) => offset < end);
+    return { entries, nextOffset: end, bytesHeld: page.bytesHeld, release: () => page.release() };
   }
 }

@@ -1,14 +1,12 @@
 /**
- * One subscriber: a cursor that pulls. It reads the next page only when the socket has taken the last one, so a slow
- * subscriber costs one page of memory and delays nobody; a wake is only a hint to look.
+ * One subscriber: a cursor that pulls. It sends the next page only when the socket has taken the last one, so a slow
+ * subscriber costs the two pages of `ReadAhead` at most and delays nobody; a wake is only a hint to look.
  * Invariant: what was sent is exactly the matching entries below `#cursor`, each once, in order.
  */
-import type { Page } from "../store/contract.js";
-import type { Socket, SocketHandler } from "../transport/http.js";
+import type { EntryFrame, Page } from "../store/contract.js";
+import { CORKED_BYTES_MAX, type Socket, type SocketHandler } from "../transport/http.js";
 import type { EntryQuery, EntrySource } from "./entry-source.js";
-
-/** Bytes a socket may hold before the next frame waits. One frame may exceed it: the largest is a payload's limit. */
-const BUFFERED_BYTES_MAX = 32 * 1024;
+import { ReadAhead } from "./read-ahead.js";
 
 export interface SubscriptionOptions {
   readonly source: EntrySource;
@@ -27,6 +25,7 @@ export interface SubscriptionOptions {
 export class Subscription implements SocketHandler {
   readonly protocol?: string;
   readonly #options: SubscriptionOptions;
+  readonly #pages: ReadAhead;
   #cursor: number;
   #socket: Socket | null = null;
   #isPulling = false;
@@ -36,6 +35,7 @@ export class Subscription implements SocketHandler {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#pages = new ReadAhead(options.source, options.query);
     this.#cursor = options.fromOffset;
     if (options.protocol !== null) this.protocol = options.protocol;
   }
@@ -61,6 +61,7 @@ export class Subscription implements SocketHandler {
 
   closed(): void {
     this.#socket = null;
+    this.#pages.end();
     this.#options.onClosed(this);
     this.#onClosed();
   }
@@ -93,12 +94,13 @@ export class Subscription implements SocketHandler {
   }
 
   async #pull(): Promise<void> {
-    const { source, query, nextTurn, onError } = this.#options;
+    const { source, nextTurn, onError } = this.#options;
     this.#isPulling = true;
     try {
       while (this.#canSend() && this.#cursor < source.nextOffset) {
-        const page = source.page(this.#cursor, query);
+        const page = this.#pages.page(this.#cursor);
         this.#send(page instanceof Promise ? await page : page);
+        this.#pages.sent(this.#cursor);
         // Between two pages.
         if (this.#canSend() && this.#cursor < source.nextOffset) await nextTurn();
       }
@@ -110,43 +112,69 @@ export class Subscription implements SocketHandler {
     }
   }
 
+  /**
+   * A socket that holds anything back gets nothing more: the kernel's buffer before it is full, so waiting costs no time, and
+   * each frame added to a backlog would cost a write that fails.
+   */
   #canSend(): boolean {
-    const isOpen = this.#socket !== null && this.#ending === null;
-    return isOpen && this.#socket!.bufferedBytes() < BUFFERED_BYTES_MAX;
+    return this.#socket !== null && this.#ending === null && this.#socket.bufferedBytes() === 0;
   }
 
   #send(page: Page): void {
-    this.#socket?.corked(() => {
-      if (this.#options.isBatched) this.#sendBatch(page);
-      else this.#sendEach(page);
-    });
-  }
-
-  #sendEach(page: Page): void {
-    let bytes = 0;
-    let frames = 0;
-    for (const { offset, frame } of page.entries) {
-      // Stopped in the middle of a page: the cursor stays at the first entry that was not taken.
-      if (!this.#canSend() || !this.#socket!.send(frame)) {
-        this.#cursor = offset;
-        break;
-      }
-      frames += 1;
-      bytes += frame.length;
-      this.#cursor = offset + 1;
-    }
-    if (frames === page.entries.length) this.#cursor = page.nextOffset;
-    this.#options.onFrames(frames, bytes);
+    if (this.#options.isBatched) this.#sendBatch(page);
+    else this.#sendEach(page);
   }
 
   #sendBatch(page: Page): void {
     if (page.entries.length > 0) {
-      const frame = arrayFrame(page);
-      if (!this.#socket!.send(frame)) return;
+      const frame = page.array ?? arrayFrame(page);
+      if (!this.#canSend() || !this.#socket!.send(frame)) return;
       this.#options.onFrames(page.entries.length, frame.length);
     }
     this.#cursor = page.nextOffset;
   }
+
+  #sendEach({ entries, nextOffset }: Page): void {
+    // A page that was sent in part goes on in its middle.
+    let index = firstFrom(entries, this.#cursor);
+    while (index < entries.length && this.#canSend()) {
+      const sent = this.#sendSome(entries, index);
+      index += sent;
+      if (sent === 0) break;
+    }
+    // Stopped in the middle of a page: the cursor stays at the first entry that was not taken.
+    this.#cursor = index < entries.length ? entries[index]!.offset : nextOffset;
+  }
+
+  /** As many frames as make one write; returns how many the socket took. */
+  #sendSome(entries: readonly EntryFrame[], from: number): number {
+    const socket = this.#socket!;
+    let to = from;
+    let bytes = 0;
+    socket.corked(() => {
+      for (; to < entries.length; to++) {
+        const { frame } = entries[to]!;
+        if (to > from && bytes + frame.length > CORKED_BYTES_MAX) return;
+        if (!socket.send(frame)) return;
+        bytes += frame.length;
+      }
+    });
+    this.#options.onFrames(to - from, bytes);
+    return to - from;
+  }
+}
+
+/** Index of the first entry at or beyond `offset`. */
+function firstFrom(entries: readonly EntryFrame[], offset: number): number {
+  if (entries.length === 0 || entries[0]!.offset >= offset) return 0;
+  let low = 1;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (entries[middle]!.offset < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 const COMMA = 0x2c;

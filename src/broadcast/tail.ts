@@ -6,6 +6,7 @@
 import { assert } from "../base/assert.js";
 import type { LogEntry, Page } from "../store/contract.js";
 import type { EntryMatcher } from "../store/entry-filter.js";
+import type { EntryPage } from "../store/packed-page.js";
 
 export interface TailOptions {
   /** Frame bytes kept. */
@@ -15,7 +16,7 @@ export interface TailOptions {
 }
 
 /** The new entries of one commit: every entry of the log from `nextOffset - count` on. */
-export interface TailPage extends Page {
+export interface TailPage extends EntryPage {
   readonly count: number;
   readonly frameBytes: number;
 }

@@ -15,6 +15,7 @@ export interface MetricSources {
   /** Entries the slowest subscriber is behind. */
   subscriberLag(): number;
   tailBytes(): number;
+  readAheadBytes(): number;
   /** Leaves the served checkpoint covers. */
   treeSize(): number;
   /** Age of the oldest durable entry that no served checkpoint covers. */
@@ -109,6 +110,9 @@ export class Metrics {
       () => sources.treeLagMs() / 1000,
     );
     this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
+    this.#gauge("sequencer_read_ahead_bytes", "Pages kept for subscribers behind the tail.", () =>
+      sources.readAheadBytes(),
+    );
     this.#gauge("sequencer_merkle_builds", "Merkle trees in the making or waiting.", () => sources.merkleBuilds());
     this.#gauge("sequencer_merkle_tree_bytes", "Merkle trees kept for proofs.", () => sources.merkleTreeBytes());
     this.#gauge("sequencer_stark_verifications", "Proofs being read, verified or stored, or waiting for it.", () =>

@@ -228,17 +228,21 @@ export class StorageFullError extends Error {
 
 // ------------------------------------------------------------------------------------------------------- the readers' role
 
-/** An entry as readers pass it on: its frame is the wire form, encoded once. */
-export interface LogEntry {
+/** An entry as it is passed on: its place and its wire form, encoded once. */
+export interface EntryFrame {
   readonly offset: number;
+  /** One JSON object, UTF-8 (spec wire: `kind, offset, tenant_id, store_id, …, event, receipt`). */
+  readonly frame: Uint8Array;
+}
+
+/** The same with what filters and scopes look at. */
+export interface LogEntry extends EntryFrame {
   readonly kind: EntryKind;
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
   readonly sequenceNumber: number;
   readonly entityType: string;
   readonly entityId: string;
-  /** One JSON object, UTF-8 (spec wire: `kind, offset, tenant_id, store_id, …, event, receipt`). */
-  readonly frame: Uint8Array;
 }
 
 /** In the order of their stored numbers. `event`: a legacy event, vouched for by the credential that sent it. */
@@ -255,9 +259,19 @@ export interface EntryFilter {
 }
 
 export interface Page {
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly EntryFrame[];
+  /** Their frames as one JSON array, where they lie like that. */
+  readonly array?: Uint8Array;
   /** Where to go on: every entry below it was in this page or did not match. */
   readonly nextOffset: number;
+}
+
+/** A page that was read for whoever asked. */
+export interface StoredPage extends Page {
+  /** Memory it occupies while somebody has it, bytes. */
+  readonly bytesHeld: number;
+  /** Says that nobody will look at it again: its memory is used for another page. Who does not say so leaves it to the collector. */
+  release(): void;
 }
 
 export interface LogHead extends LogIdentity {
@@ -296,7 +310,7 @@ export interface EntityName {
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
   /** Entries with offset >= `fromOffset` that match, in order. */
-  page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<Page>;
+  page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<StoredPage>;
   /** Entries of one stream by sequence number. */
   streamPage(range: StreamRange): Promise<readonly LogEntry[]>;
   /** Last sequence number of a stream's events of that kind (VES events when left out), 0 if it has none. */

@@ -61,18 +61,50 @@ export function encodeReceipt(event: SequencedEvent): Buffer {
 
 /** `hash`: the event's `receiptHashOf`. */
 export function encodeEntry(offset: number, event: SequencedEvent, hash: Uint8Array): EncodedEntry {
-  const { kind, envelope } = event;
+  const { envelope } = event;
   scratch.begin(envelope.length + AROUND_ENVELOPE_MAX);
-  scratch.all(HEAD[kind]).ascii(`${offset}`).all(TENANT).ascii(event.tenantId).all(STORE).ascii(event.storeId);
-  scratch.all(NUMBER).ascii(`${event.sequenceNumber}`).all(TIME).ascii(formatRfc3339(event.sequencedAtMs));
-  scratch.all(EVENT).bytes(envelope).all(RECEIPT);
-  const receiptAt = scratch.length;
-  putReceipt(event, hash);
-  scratch.all(END);
+  putHead(offset, event);
+  scratch.bytes(envelope);
+  const receiptAt = putEnd(event, hash);
   return { frame: scratch.copy(), receiptAt };
 }
 
-function putReceipt(event: SequencedEvent, hash: Uint8Array): void {
+/** What a frame says of an event beside its envelope. */
+export type EntryFacts = Omit<SequencedEvent, "envelope">;
+
+/**
+ * The same frame, of an envelope that is text of `envelopeBytes` bytes as UTF-8. Not copied: valid until anything else is
+ * encoded.
+ */
+export function frameView(
+  offset: number,
+  facts: EntryFacts,
+  envelope: string,
+  envelopeBytes: number,
+  hash: Uint8Array,
+): Buffer {
+  scratch.begin(envelopeBytes + AROUND_ENVELOPE_MAX);
+  putHead(offset, facts);
+  scratch.text(envelope, envelopeBytes);
+  putEnd(facts, hash);
+  return scratch.view();
+}
+
+function putHead(offset: number, { kind, tenantId, storeId, sequenceNumber, sequencedAtMs }: EntryFacts): void {
+  scratch.all(HEAD[kind]).ascii(`${offset}`).all(TENANT).ascii(tenantId).all(STORE).ascii(storeId);
+  scratch.all(NUMBER).ascii(`${sequenceNumber}`).all(TIME).ascii(formatRfc3339(sequencedAtMs)).all(EVENT);
+}
+
+/** Returns where the receipt begins. */
+function putEnd(facts: EntryFacts, hash: Uint8Array): number {
+  scratch.all(RECEIPT);
+  const receiptAt = scratch.length;
+  putReceipt(facts, hash);
+  scratch.all(END);
+  return receiptAt;
+}
+
+function putReceipt(event: EntryFacts, hash: Uint8Array): void {
   scratch.all(RECEIPT_SEQUENCER).ascii(event.sequencer.sequencerId).all(RECEIPT_EVENT).uuid(event.eventId);
   scratch.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`);
   scratch.all(RECEIPT_TIME).ascii(formatRfc3339(event.sequencedAtMs)).all(RECEIPT_HASH).hex(hash);

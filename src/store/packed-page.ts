@@ -2,8 +2,13 @@ import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
 import { ENTRY_KINDS, type LogEntry, type Page } from "./contract.js";
 
+/** Whole entries, not their frames alone. */
+export interface EntryPage extends Page {
+  readonly entries: readonly LogEntry[];
+}
+
 /** A page for a hand-off between threads: one transferable buffer, frames included. */
-export function packPage({ entries, nextOffset }: Page): Uint8Array<ArrayBuffer> {
+export function packPage({ entries, nextOffset }: EntryPage): Uint8Array<ArrayBuffer> {
   let frameBytes = 0;
   for (const { frame } of entries) frameBytes += frame.length;
   const writer = new PackWriter(64 + frameBytes + entries.length * 256);
@@ -20,7 +25,7 @@ export function packPage({ entries, nextOffset }: Page): Uint8Array<ArrayBuffer>
  * What `packPage` packed. Its entries are unpacked when somebody first looks at them, and then kept: of a busy log with few
  * subscribers most pages are held in memory and never looked at.
  */
-export class PackedPage implements Page {
+export class PackedPage implements EntryPage {
   readonly nextOffset: number;
   readonly count: number;
   /** Of all frames. */

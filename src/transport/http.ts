@@ -72,13 +72,19 @@ export interface SocketHandler {
   closed(code: number, reason: string): void;
 }
 
+/**
+ * Bytes of frames, their heads not counted, that surely fit into one corked write. The native library gathers 16 KiB; what is
+ * more costs it an allocation and another copy each time.
+ */
+export const CORKED_BYTES_MAX = 15 * 1024;
+
 export interface Socket {
   /**
    * Sends one text message; the bytes must be UTF-8 and are copied before it returns. False when the frame was not taken:
    * the socket is gone, or its backlog is at `socketBufferBytesMax`. Nothing of a refused frame is ever sent.
    */
   send(frame: Uint8Array): boolean;
-  /** Runs several sends as one write. */
+  /** Runs several sends as one write, if they are not more than `CORKED_BYTES_MAX`. */
   corked(work: () => void): void;
   /** Bytes accepted but not yet taken by the kernel; 0 once the socket is gone. */
   bufferedBytes(): number;

@@ -108,6 +108,9 @@ export class OpenSocket implements Socket {
   private native: NativeSocket<Attachment> | null = null;
   private readonly liveness: Liveness;
   private look: NodeJS.Timeout | undefined;
+  /** False only where nothing is buffered: asking the native library before each of many frames costs as much as sending one. */
+  private mayHaveBacklog = false;
+  private isDrainNoted = false;
 
   constructor(
     private readonly handler: SocketHandler,
@@ -118,7 +121,10 @@ export class OpenSocket implements Socket {
   }
 
   send(frame: Uint8Array): boolean {
-    if (this.native === null || this.native.send(frame, false) === DROPPED) return false;
+    if (this.native === null) return false;
+    const result = this.native.send(frame, false);
+    if (result === DROPPED) return false;
+    if (result === BACKLOG) this.mayHaveBacklog = true;
     this.liveness.sent(frame.length);
     return true;
   }
@@ -126,10 +132,15 @@ export class OpenSocket implements Socket {
   corked(work: () => void): void {
     if (this.native === null) work();
     else this.native.cork(work);
+    // What was corked is written only now.
+    this.mayHaveBacklog = true;
   }
 
   bufferedBytes(): number {
-    return this.native === null ? 0 : this.native.getBufferedAmount();
+    if (this.native === null || !this.mayHaveBacklog) return 0;
+    const bytes = this.native.getBufferedAmount();
+    this.mayHaveBacklog = bytes > 0;
+    return bytes;
   }
 
   end(code: number, reason: string): void {
@@ -148,8 +159,17 @@ export class OpenSocket implements Socket {
     this.guarded(() => this.handler.opened(this));
   }
 
+  /**
+   * Told in the next turn of the event loop: of a large frame that is cut off inside the native callback the library sends no
+   * more, because it stops watching the socket when the callback returns.
+   */
   drained(): void {
-    this.guarded(() => this.handler.drained());
+    if (this.isDrainNoted) return;
+    this.isDrainNoted = true;
+    setImmediate(() => {
+      this.isDrainNoted = false;
+      if (this.native !== null) this.guarded(() => this.handler.drained());
+    });
   }
 
   heard(): void {
@@ -184,5 +204,6 @@ export class OpenSocket implements Socket {
   }
 }
 
-/** What the native send returns for a frame over the backlog bound. */
+/** What the native send returns for a frame that waits, and for one over the backlog bound. */
+const BACKLOG = 0;
 const DROPPED = 2;

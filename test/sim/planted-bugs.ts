@@ -11,7 +11,7 @@ import { decideChunk, hasWrites } from "../../src/lane/decide-chunk.js";
 import type { LaneItem } from "../../src/lane/lane-item.js";
 import type { LaneLoop, LaneLoopOptions } from "../../src/lane/lane-loop.js";
 import { encodeChunk, type ToLane } from "../../src/lane/lane-message.js";
-import type { ChunkState, ChunkWrites, LaneStore, LogEntry, LogReader } from "../../src/store/contract.js";
+import type { ChunkState, ChunkWrites, EntryFrame, LaneStore, LogReader } from "../../src/store/contract.js";
 import type { Socket, SocketHandler } from "../../src/transport/http.js";
 import { unpackVerifiedRequests } from "../../src/verify/verified-request.js";
 import type { ServiceVariant } from "./sim-service.js";
@@ -153,7 +153,7 @@ class QueueSubscriber implements SocketHandler {
   readonly options: Omit<SubscriptionOptions, "onClosed" | "nextTurn">;
   readonly #reader: LogReader;
   readonly #onClosed: () => void;
-  readonly #queue: LogEntry[] = [];
+  readonly #queue: EntryFrame[] = [];
   #socket: Socket | null = null;
   #isLive = false;
 
@@ -196,7 +196,7 @@ class QueueSubscriber implements SocketHandler {
     this.drained();
   }
 
-  #send({ frame }: LogEntry): void {
+  #send({ frame }: EntryFrame): void {
     this.#socket?.send(this.options.isBatched ? Buffer.concat([Buffer.from("["), frame, Buffer.from("]")]) : frame);
   }
 }

@@ -15,12 +15,12 @@ import type { Uuid } from "../../src/base/ids.js";
 import { Submissions } from "../../src/base/submissions.js";
 import { Broadcaster } from "../../src/broadcast/broadcaster.js";
 import { EntrySource } from "../../src/broadcast/entry-source.js";
+import { KeptPages } from "../../src/broadcast/kept-pages.js";
 import { Tail } from "../../src/broadcast/tail.js";
 import { Lane, type LaneThread } from "../../src/lane/lane.js";
 import { LaneLoop, type LaneLoopOptions } from "../../src/lane/lane-loop.js";
 import type { FromLane, LaneWorkerData, ToLane } from "../../src/lane/lane-message.js";
 import type { LaneStore, LogHead, LogReader } from "../../src/store/contract.js";
-import { PackedPage, packPage } from "../../src/store/packed-page.js";
 import { openReader } from "../../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../../src/store/sqlite/log-reader.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
@@ -60,6 +60,7 @@ export interface ServiceSizes {
   readonly pageEntriesMax: number;
   readonly catchUpMax: number;
   readonly subscribersMax: number;
+  readonly readAheadBytesMax: number;
 }
 
 /** The parts a planted bug replaces. */
@@ -98,7 +99,7 @@ export class SimService {
     const { keyEpoch, submissions } = opened;
     const { reader, close: closeReader } = simReader(options);
     const tail = new Tail(head.nextOffset, { bytesMax: sizes.tailBytesMax, pageBytesMax: sizes.pageBytesMax });
-    const source = new EntrySource(head, tail, reader);
+    const source = new EntrySource(head, tail, reader, new KeptPages(sizes.readAheadBytesMax));
     const nextTurn = (): Promise<void> => scheduler.turn(`${name}main`, () => {});
     const broadcaster =
       variant.broadcaster?.(sizes.subscribersMax, nextTurn, reader) ?? new Broadcaster(sizes.subscribersMax, nextTurn);
@@ -277,7 +278,7 @@ function simReader({ scheduler, folder, name, sizes }: SimServiceOptions): { rea
   };
   const reader: LogReader = {
     head: () => read(() => sqlite.head()),
-    page: (...args) => read(() => new PackedPage(packPage(sqlite.page(...args)))),
+    page: (...args) => read(() => sqlite.page(...args)),
     streamPage: (range) => read(() => sqlite.streamPage(range)),
     streamHead: (...args) => read(() => sqlite.streamHead(...args)),
     legacyPage: (range) => read(() => sqlite.legacyPage(range)),

@@ -94,6 +94,7 @@ class Run {
       pageEntriesMax: random.pick([1, 3, 100]),
       catchUpMax: random.pick([0, 0, 4, 15]),
       subscribersMax: random.pick([2, 64]),
+      readAheadBytesMax: random.pick([0, 3_000, 1_000_000]),
     };
     const isCalm = random.chance(0.2);
     const io = isCalm ? 0 : random.pick([0, 0.05, 0.15]);

@@ -17,11 +17,11 @@ import {
   type LegacyRange,
   type LogEntry,
   type LogHead,
-  type Page,
   type StreamRange,
 } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
-import { encodeEntry, frameCheck } from "../entry-frame.js";
+import { type EntryFacts, frameCheck, frameView } from "../entry-frame.js";
+import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { readLogIdentity } from "./log-identity.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
@@ -30,28 +30,34 @@ import { StoredSequencers } from "./stored-sequencers.js";
 /** Rows one page may look at when a filter matches few of them. */
 const SCAN_ROWS_MAX = 4096;
 
-/** The blobs come as one: a buffer per column costs more than half of what reading the row does. */
-const ENTRY_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref,
-  n.entity_type, n.entity_id, e.frame_crc32, e.kind,
-  CAST(e.event_id || e.signing_hash || e.receipt_signature || e.envelope AS BLOB)`;
+/**
+ * What a frame is made of. As text: each blob would be a buffer of its own, outside the heap, and collecting those costs as
+ * much again as reading the row. The entity is in the envelope too: its row is read only where a filter or a caller asks.
+ */
+const FRAME_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.frame_crc32, e.kind,
+  hex(e.event_id || e.signing_hash || e.receipt_signature), CAST(e.envelope AS TEXT), length(e.envelope)`;
+const ENTRY_COLUMNS = `${FRAME_COLUMNS}, n.entity_type, n.entity_id`;
 
-/** Where the blobs end. The schema checks the lengths; in a damaged row the frame's checksum differs. */
-const EVENT_ID_END = 16;
-const SIGNING_HASH_END = EVENT_ID_END + 32;
-const RECEIPT_SIGNATURE_END = SIGNING_HASH_END + 64;
-
-type EntryRow = readonly [
+type FrameRow = readonly [
   offset: number,
   streamRef: number,
   sequenceNumber: number,
   sequencedAtMs: number,
   sequencerRef: number,
-  entityType: string,
-  entityId: string,
   frameCheck: number | null,
   kind: number,
-  blobs: Buffer,
+  idAndHashesHex: string,
+  envelope: string,
+  envelopeBytes: number,
+  entityType?: string,
+  entityId?: string,
 ];
+type EntryRow = readonly [...frame: Required<FrameRow>];
+
+/** Where event id, signing hash and receipt signature end. The schema checks their lengths. */
+const EVENT_ID_END = 16;
+const SIGNING_HASH_END = EVENT_ID_END + 32;
+const RECEIPT_SIGNATURE_END = SIGNING_HASH_END + 64;
 
 interface StreamHeads {
   readonly ref: number;
@@ -70,6 +76,11 @@ interface Stream {
 export class SqliteLogReader {
   readonly #db: Connection;
   readonly #bytesMax: number;
+  readonly #page = new FramePageWriter();
+  readonly #idAndHashes = Buffer.alloc(RECEIPT_SIGNATURE_END);
+  readonly #eventId = this.#idAndHashes.subarray(0, EVENT_ID_END);
+  readonly #signingHash = this.#idAndHashes.subarray(EVENT_ID_END, SIGNING_HASH_END);
+  readonly #receiptSignature = this.#idAndHashes.subarray(SIGNING_HASH_END);
   readonly #streams = new Map<number, Stream>();
   readonly #sequencers: StoredSequencers;
   readonly #sql;
@@ -81,6 +92,9 @@ export class SqliteLogReader {
     this.#sql = {
       last: db.prepare(`SELECT max("offset") FROM entries`).pluck(),
       scan: db
+        .prepare(`SELECT ${FRAME_COLUMNS} FROM entries e WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`)
+        .raw(),
+      scanWithEntities: db
         .prepare(
           `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
             WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
@@ -124,23 +138,24 @@ export class SqliteLogReader {
     return { ...readLogIdentity(this.#db), nextOffset: last === null ? 0 : last + 1 };
   }
 
-  page(fromOffset: number, filter: EntryFilter, entriesMax: number): Page {
+  /** `spare`: a buffer to write it into, that nobody else looks at. */
+  page(fromOffset: number, filter: EntryFilter, entriesMax: number, spare?: ArrayBuffer): FramePage {
     const matches = compileFilter(filter);
-    const entries: LogEntry[] = [];
+    const page = this.#page;
+    page.begin(spare);
     let nextOffset = fromOffset;
-    let bytes = 0;
     // Unfiltered pages need no more rows than entries.
     const rowsMax = matches === matchAll ? Math.min(entriesMax, SCAN_ROWS_MAX) : SCAN_ROWS_MAX;
-    for (const row of this.#sql.scan.iterate(fromOffset, rowsMax) as IterableIterator<EntryRow>) {
-      if (entries.length === entriesMax || bytes >= this.#bytesMax) break;
+    const namesEntity = filter.entityType !== undefined || filter.entityId !== undefined;
+    const scan = namesEntity ? this.#sql.scanWithEntities : this.#sql.scan;
+    for (const row of scan.iterate(fromOffset, rowsMax) as IterableIterator<FrameRow>) {
+      if (page.count === entriesMax || page.bytes >= this.#bytesMax) break;
       nextOffset = row[0] + 1;
       const stream = this.#stream(row[1]);
-      if (!matches(stream, row[5], row[6], ENTRY_KINDS[row[8]]!)) continue;
-      const entry = this.#entry(row, stream);
-      bytes += entry.frame.length;
-      entries.push(entry);
+      if (!matches(stream, row[10] ?? "", row[11] ?? "", ENTRY_KINDS[row[6]]!)) continue;
+      page.add(row[0], this.#frame(row, stream));
     }
-    return { entries, nextOffset };
+    return page.finish(nextOffset);
   }
 
   streamPage(range: StreamRange): LogEntry[] {
@@ -236,32 +251,43 @@ export class SqliteLogReader {
     return entries;
   }
 
-  /** The readers' innermost loop: no destructuring, no spread, no text that only a failure needs. */
-  #entry(row: EntryRow, { tenantId, storeId, tenantBytes, storeBytes }: Stream): LogEntry {
-    const kind = ENTRY_KINDS[row[8]]!;
-    const offset = row[0];
-    const sequenceNumber = row[2];
-    const blobs = row[9];
-    const eventId = blobs.subarray(0, EVENT_ID_END);
-    const signingHash = blobs.subarray(EVENT_ID_END, SIGNING_HASH_END);
-    const event = {
-      kind,
-      eventId,
-      tenantId,
-      storeId,
-      sequenceNumber,
+  #entry(row: EntryRow, stream: Stream): LogEntry {
+    const { kind, tenantId, storeId, sequenceNumber } = this.#facts(row, stream);
+    const frame = Buffer.from(this.#frame(row, stream));
+    return { kind, offset: row[0], tenantId, storeId, sequenceNumber, entityType: row[10], entityId: row[11], frame };
+  }
+
+  /** The readers' innermost loop. Valid until the next one is asked for. */
+  #frame(row: FrameRow, stream: Stream): Buffer {
+    const facts = this.#facts(row, stream);
+    const { tenantBytes, storeBytes } = stream;
+    const { eventId, sequenceNumber, signingHash, kind } = facts;
+    const hash = receiptHashOfIds(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
+    const frame = frameView(row[0], facts, row[8], row[9], hash);
+    if (row[5] !== null && row[5] !== frameCheck(frame)) {
+      throw new AssertionError(`entry ${row[0]} is damaged: its checksum differs`);
+    }
+    return frame;
+  }
+
+  /** Its bytes are views of one buffer: they are the next row's as soon as that is asked for. */
+  #facts(row: FrameRow, stream: Stream): EntryFacts {
+    const written = this.#idAndHashes.write(row[7], "hex");
+    assert(
+      written === RECEIPT_SIGNATURE_END,
+      `entry ${row[0]} is damaged: an id, hash or signature has another length`,
+    );
+    return {
+      kind: ENTRY_KINDS[row[6]]!,
+      eventId: this.#eventId,
+      tenantId: stream.tenantId,
+      storeId: stream.storeId,
+      sequenceNumber: row[2],
       sequencedAtMs: row[3],
       sequencer: this.#sequencers.byRef(row[4]),
-      signingHash,
-      receiptSignature: blobs.subarray(SIGNING_HASH_END, RECEIPT_SIGNATURE_END),
-      envelope: blobs.subarray(RECEIPT_SIGNATURE_END),
+      signingHash: this.#signingHash,
+      receiptSignature: this.#receiptSignature,
     };
-    const hash = receiptHashOfIds(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
-    const { frame } = encodeEntry(offset, event, hash);
-    if (row[7] !== null && row[7] !== frameCheck(frame)) {
-      throw new AssertionError(`entry ${offset} is damaged: its checksum differs`);
-    }
-    return { kind, offset, tenantId, storeId, sequenceNumber, entityType: row[5], entityId: row[6], frame };
   }
 
   #stream(ref: number): Stream {

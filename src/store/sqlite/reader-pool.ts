@@ -25,9 +25,9 @@ import type {
   LogEntry,
   LogHead,
   LogReader,
-  Page,
   StreamRange,
 } from "../contract.js";
+import { FramePage } from "../frame-page.js";
 import { PackedPage } from "../packed-page.js";
 import type { ProofKey, ProofKind, ProofReader, StoredProof } from "../proof-contract.js";
 import type { SqliteCommitmentReader } from "./commitment-reader.js";
@@ -38,6 +38,10 @@ export interface ReadWorkerData {
   readonly folder: string;
   readonly pageBytesMax: number;
 }
+
+/** Buffers kept for pages to come, and how large such a one may be. */
+const SPARES_MAX = 8;
+const SPARE_BYTES_MAX = 1024 * 1024;
 
 /** Entries travel packed; everything else is small and cloned. */
 export type ReadTask = Call<SqliteLogReader & SqliteProofReader> | CommitmentTask;
@@ -52,6 +56,8 @@ export class SqliteReaderPool implements LogReader, ProofReader {
   readonly commitments: Readonly<Record<CommitmentSeries, CommitmentReader>>;
   /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
   readonly loaded: Promise<unknown>;
+  /** Buffers of pages that were released, for the next ones: a new one for each has both threads collect garbage all the time. */
+  readonly #spares: ArrayBuffer[] = [];
 
   constructor(options: ReadWorkerData & { readonly threads: number }) {
     this.#pool = new Piscina({
@@ -72,8 +78,11 @@ export class SqliteReaderPool implements LogReader, ProofReader {
     return this.#run("head");
   }
 
-  async page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<Page> {
-    return new PackedPage(await this.#run<Uint8Array>("page", fromOffset, filter, entriesMax));
+  async page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<FramePage> {
+    const spare = this.#spares.pop();
+    const task: ReadTask = { method: "page", args: [fromOffset, filter, entriesMax, spare] };
+    const packed = await this.#pool.run(task, spare && { transferList: [spare] });
+    return new FramePage(packed, (buffer) => this.#keep(buffer));
   }
 
   async streamPage(range: StreamRange): Promise<readonly LogEntry[]> {
@@ -135,6 +144,10 @@ export class SqliteReaderPool implements LogReader, ProofReader {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.loaded;
     await this.#pool.destroy();
+  }
+
+  #keep(buffer: ArrayBuffer): void {
+    if (this.#spares.length < SPARES_MAX && buffer.byteLength <= SPARE_BYTES_MAX) this.#spares.push(buffer);
   }
 
   #run<T>(method: ReadMethod, ...args: unknown[]): Promise<T> {

@@ -19,6 +19,14 @@ describe("scratch bytes", () => {
     expect(written).toEqual(Buffer.from(`<${JSON.stringify(text)}${text}>`, "utf8"));
   });
 
+  it("writes a text whose bytes are known, and refuses another number of them", () => {
+    for (const text of ["", "x".repeat(5_000), "ü€😀".repeat(1_000)]) {
+      const bytes = Buffer.byteLength(text);
+      expect(scratch.begin(0).ascii("<").text(text, bytes).ascii(">").copy()).toEqual(Buffer.from(`<${text}>`));
+      expect(() => scratch.begin(0).text(text, bytes + 1)).toThrow("as UTF-8");
+    }
+  });
+
   it("makes room for whatever comes, whatever it was told to expect", () => {
     const id = randomUUID() as Uuid;
     const bytes = randomBytes(70);

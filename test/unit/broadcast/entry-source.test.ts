@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import { uuidFromBytes } from "../../../src/base/ids.js";
 import { EntrySource, entryQuery } from "../../../src/broadcast/entry-source.js";
+import { KeptPages } from "../../../src/broadcast/kept-pages.js";
 import { Tail, type TailPage } from "../../../src/broadcast/tail.js";
-import type { LogEntry, LogReader, Page } from "../../../src/store/contract.js";
+import type { EntryFrame, LogEntry, LogReader, StoredPage } from "../../../src/store/contract.js";
 
 const ID = uuidFromBytes(new Uint8Array(16).fill(7));
 
@@ -12,19 +13,25 @@ function entry(offset: number): LogEntry {
   return { kind: "ves_event", offset, ...stream, entityType: "order", entityId: "1", frame };
 }
 
-function page(from: number, to: number): Page {
-  return { entries: Array.from({ length: to - from }, (_, index) => entry(from + index)), nextOffset: to };
+function entries(from: number, to: number): LogEntry[] {
+  return Array.from({ length: to - from }, (_, index) => entry(from + index));
+}
+
+const release = (): void => {};
+
+function page(from: number, to: number): StoredPage {
+  return { entries: entries(from, to), nextOffset: to, bytesHeld: 1, release };
 }
 
 function committed(from: number, to: number): TailPage {
-  const { entries, nextOffset } = page(from, to);
-  const frameBytes = entries.reduce((bytes, { frame }) => bytes + frame.length, 0);
-  return { entries, nextOffset, count: entries.length, frameBytes };
+  const frameBytes = entries(from, to).reduce((bytes, { frame }) => bytes + frame.length, 0);
+  return { entries: entries(from, to), nextOffset: to, count: to - from, frameBytes };
 }
 
 /** A store that is `stored` entries long, whatever this thread has heard. */
 function storeOf(stored: number): LogReader {
-  const read = async (from: number, _: unknown, max: number): Promise<Page> => page(from, Math.min(stored, from + max));
+  const read = async (from: number, _: unknown, max: number): Promise<StoredPage> =>
+    page(from, Math.min(stored, from + max));
   return { page: read } as unknown as LogReader;
 }
 
@@ -33,8 +40,8 @@ const query = entryQuery({}, 100);
 it("hands out no cursor beyond the head, also when the store is ahead of what was announced", async () => {
   for (const stored of [4, 5]) {
     const tail = new Tail(3, { bytesMax: 0, pageBytesMax: 1000 });
-    const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(stored));
-    expect(await source.page(1, query)).toEqual(page(1, 3));
+    const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(stored), new KeptPages(0));
+    expect(await source.page(1, query)).toMatchObject({ ...page(1, 3), release: expect.any(Function) });
     tail.append(committed(3, stored));
     expect(await source.page(3, query)).toEqual(page(3, stored));
     expect(await source.page(stored, query)).toEqual({ entries: [], nextOffset: stored });
@@ -54,11 +61,11 @@ it("crosses from the store to memory without a gap or a repetition, for every pl
       [9, 10],
     ] as const)
       tail.append(committed(from, to));
-    const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(10));
-    const read: LogEntry[] = [];
+    const source = new EntrySource({ logId: ID, epoch: 1 }, tail, storeOf(10), new KeptPages(0));
+    const read: EntryFrame[] = [];
     for (let next = 0; next < source.nextOffset; ) {
-      const { entries, nextOffset } = await source.page(next, entryQuery({}, 2));
-      read.push(...entries);
+      const { entries: found, nextOffset } = await source.page(next, entryQuery({}, 2));
+      read.push(...found);
       expect(nextOffset).toBeGreaterThan(next);
       next = nextOffset;
     }

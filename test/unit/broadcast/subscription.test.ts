@@ -2,27 +2,24 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { uuidFromBytes } from "../../../src/base/ids.js";
 import { EntrySource, entryQuery } from "../../../src/broadcast/entry-source.js";
+import { KeptPages } from "../../../src/broadcast/kept-pages.js";
 import { Subscription } from "../../../src/broadcast/subscription.js";
 import { Tail } from "../../../src/broadcast/tail.js";
-import type { LogReader, Page } from "../../../src/store/contract.js";
+import type { LogReader, StoredPage } from "../../../src/store/contract.js";
 import type { Socket } from "../../../src/transport/http.js";
 
 const ID = uuidFromBytes(new Uint8Array(16).fill(7));
 const ENTRIES = 9;
 
-function page(from: number, to: number): Page {
-  const stream = { tenantId: ID, storeId: ID, entityType: "order", entityId: "1" };
+/** A page occupies ten bytes. */
+const PAGE_BYTES = 10;
+
+function page(from: number, to: number): StoredPage {
   const entries = Array.from({ length: to - from }, (_, index) => {
     const offset = from + index;
-    return {
-      kind: "ves_event" as const,
-      offset,
-      sequenceNumber: offset + 1,
-      ...stream,
-      frame: Buffer.from(`${offset}`),
-    };
+    return { offset, frame: Buffer.from(`${offset}`) };
   });
-  return { entries, nextOffset: to };
+  return { entries, nextOffset: to, bytesHeld: PAGE_BYTES, release: () => {} };
 }
 
 /** A client's side: takes `room` frames, then none until it is given more. */
@@ -42,8 +39,9 @@ class Client implements Socket {
     work();
   }
 
+  /** What it does not take would wait. */
   bufferedBytes(): number {
-    return 0;
+    return this.room === 0 ? 1 : 0;
   }
 
   end(code: number): void {
@@ -56,9 +54,14 @@ class Client implements Socket {
 }
 
 /** A subscriber of a log that is read from the store, three entries a page. */
-function subscribe(isBatched: boolean, client: Client, read: LogReader["page"]): Subscription {
+function subscribe(
+  isBatched: boolean,
+  client: Client,
+  read: LogReader["page"],
+  kept: KeptPages = new KeptPages(2 * PAGE_BYTES),
+): Subscription {
   const tail = new Tail(ENTRIES, { bytesMax: 0, pageBytesMax: 1000 });
-  const source = new EntrySource({ logId: ID, epoch: 1 }, tail, { page: read } as unknown as LogReader);
+  const source = new EntrySource({ logId: ID, epoch: 1 }, tail, { page: read } as unknown as LogReader, kept);
   const quiet = { onFrames() {}, onError() {}, onClosed() {} };
   const place = { source, query: entryQuery({}, 3), fromOffset: 0 };
   const subscription = new Subscription({ ...place, isBatched, protocol: null, nextTurn: turn, ...quiet });
@@ -73,10 +76,16 @@ async function settled(): Promise<void> {
 const stored: LogReader["page"] = async (from, _, max) => page(from, Math.min(ENTRIES, from + max));
 
 describe("a subscription", () => {
-  it.each([true, false])("goes on with what the socket did not take (batched: %s)", async (isBatched) => {
+  it.each([
+    [true, 2 * PAGE_BYTES],
+    [true, 0],
+    [false, 2 * PAGE_BYTES],
+    [false, PAGE_BYTES],
+    [false, 0],
+  ])("goes on with what the socket did not take (batched: %s, %d bytes kept)", async (isBatched, bytesMax) => {
     const client = new Client();
     client.room = 1;
-    const subscription = subscribe(isBatched, client, stored);
+    const subscription = subscribe(isBatched, client, stored, new KeptPages(bytesMax));
     for (let given = 0; given < ENTRIES; given++) {
       await settled();
       client.room = 1;
@@ -98,5 +107,109 @@ describe("a subscription", () => {
     expect(client.received).toEqual(["0", "1", "2", "3", "4", "5"]);
     expect(client.closed).toBe(1011);
     expect(subscription.cursor).toBe(6);
+  });
+
+  it.each([true, false])("reads each page once, however slow the socket is (batched: %s)", async (isBatched) => {
+    const reads: number[] = [];
+    const client = new Client();
+    client.room = 1;
+    const subscription = subscribe(isBatched, client, async (from, filter, max) => {
+      reads.push(from);
+      return stored(from, filter, max);
+    });
+    for (let given = 0; given < ENTRIES; given++) {
+      await settled();
+      // One page is being sent, one is read ahead: never more.
+      expect(reads.length).toBeLessThanOrEqual(Math.floor(subscription.cursor / 3) + 2);
+      client.room = 1;
+      subscription.drained();
+    }
+    await settled();
+    expect(reads).toEqual([0, 3, 6]);
+  });
+
+  it("asks for the next page while the socket takes this one", async () => {
+    const reads: number[] = [];
+    const client = new Client();
+    client.room = 1;
+    subscribe(false, client, async (from, filter, max) => {
+      reads.push(from);
+      return stored(from, filter, max);
+    });
+    await settled();
+    expect(client.received).toEqual(["0"]);
+    expect(reads).toEqual([0, 3]);
+  });
+
+  it("keeps nothing of a page that was sent, and nothing when it is gone", async () => {
+    const kept = new KeptPages(100 * PAGE_BYTES);
+    const done = new Client();
+    subscribe(false, done, stored, kept);
+    await settled();
+    expect(done.received).toHaveLength(ENTRIES);
+    expect(kept.bytes).toBe(0);
+
+    const stuck = new Client();
+    stuck.room = 1;
+    const subscription = subscribe(false, stuck, stored, kept);
+    await settled();
+    expect(kept.bytes).toBe(2 * PAGE_BYTES);
+    subscription.closed();
+    expect(kept.bytes).toBe(0);
+  });
+
+  it("keeps nothing of a page that arrives when it is gone", async () => {
+    const kept = new KeptPages(100 * PAGE_BYTES);
+    let arrive = (): void => {};
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const client = new Client();
+    const subscription = subscribe(
+      false,
+      client,
+      async (from, filter, max) => {
+        if (from === 3) await arrived;
+        return stored(from, filter, max);
+      },
+      kept,
+    );
+    await settled();
+    subscription.closed();
+    arrive();
+    await settled();
+    expect(client.received).toEqual(["0", "1", "2"]);
+    expect(kept.bytes).toBe(0);
+  });
+
+  it("is not troubled by a page read ahead that nobody takes any more", async () => {
+    const client = new Client();
+    client.room = 1;
+    const subscription = subscribe(false, client, async (from, filter, max) => {
+      if (from === 3) throw new Error("entry 3 is damaged");
+      return stored(from, filter, max);
+    });
+    await settled();
+    expect(client.closed).toBeNull();
+    subscription.closed();
+    await settled();
+    expect(client.received).toEqual(["0"]);
+  });
+
+  it("that stands still lets go of its pages for one that moves, and misses nothing", async () => {
+    const kept = new KeptPages(2 * PAGE_BYTES);
+    const stuck = new Client();
+    stuck.room = 1;
+    const late = subscribe(false, stuck, stored, kept);
+    await settled();
+    const moving = new Client();
+    subscribe(false, moving, stored, kept);
+    await settled();
+    expect(moving.received).toHaveLength(ENTRIES);
+    expect(kept.bytes).toBe(0);
+    stuck.room = ENTRIES;
+    late.drained();
+    await settled();
+    expect(stuck.received).toEqual(moving.received);
   });
 });

@@ -39,6 +39,26 @@ describe("pages of the log", () => {
     expect(offsets(bytesMax, entriesMax)).toEqual(ALL);
   });
 
+  it("have the frames of whole entries, alone and as one array, whatever the filter reads", () => {
+    using db = Object.assign(openReaderOf(databasePath(folder)), { [Symbol.dispose]: () => db.close() });
+    const reader = new SqliteLogReader(db, 1 << 20);
+    const { entries, array } = reader.page(0, {}, 100);
+    expect(`[${entries.map(({ frame }) => Buffer.from(frame).toString()).join(",")}]`).toBe(array.toString());
+    const parsed = JSON.parse(array.toString());
+    for (const [offset, { event }] of parsed.entries()) {
+      const { entity_type: entityType, entity_id: entityId, event_id } = event;
+      const whole = reader.entryByEventId(event_id)!;
+      expect(whole).toMatchObject({ offset, entityType, entityId });
+      expect(whole.frame).toEqual(entries[offset]!.frame);
+      const same = parsed.flatMap((other: { event: unknown }, at: number) =>
+        JSON.stringify(other.event).includes(JSON.stringify(entityId)) ? [at] : [],
+      );
+      const filtered = reader.page(0, { entityType, entityId }, 100);
+      expect(filtered.entries.map((found) => found.offset)).toEqual(same);
+      expect(filtered.nextOffset).toBe(EVENTS);
+    }
+  });
+
   it("end before an entry whose checksum differs", () => {
     const db = new Database(databasePath(folder));
     db.exec("DROP TRIGGER entries_are_never_updated");
@@ -46,5 +66,15 @@ describe("pages of the log", () => {
     db.close();
     expect(() => offsets(1 << 20, 100)).toThrow("entry 20 is damaged");
     expect(() => offsets(1 << 20, 1)).toThrow("entry 20 is damaged");
+  });
+
+  it("are not served with an envelope that is not UTF-8, with a checksum or without", () => {
+    for (const check of ["frame_crc32", "NULL"]) {
+      const db = new Database(databasePath(folder));
+      db.exec("DROP TRIGGER IF EXISTS entries_are_never_updated");
+      db.exec(`UPDATE entries SET envelope = X'7B22FF227D', frame_crc32 = ${check} WHERE "offset" = 10`);
+      db.close();
+      expect(() => offsets(1 << 20, 1)).toThrow();
+    }
   });
 });
