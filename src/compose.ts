@@ -13,7 +13,9 @@ import { systemClock } from "./base/clock.js";
 import { Disposals } from "./base/disposal.js";
 import { randomUuid } from "./base/ids.js";
 import type { Logger } from "./base/log.js";
+import type { OnDemandThreadsOptions } from "./base/on-demand-threads.js";
 import { Submissions } from "./base/submissions.js";
+import { ThreadStarts } from "./base/thread-starts.js";
 import { Broadcaster } from "./broadcast/broadcaster.js";
 import { EntrySource } from "./broadcast/entry-source.js";
 import { KeptPages } from "./broadcast/kept-pages.js";
@@ -48,20 +50,31 @@ import { selectEd25519 } from "./verify/ed25519-native.js";
 import { KeyDirectory } from "./verify/key-directory.js";
 import { Verifier } from "./verify/verifier.js";
 
+/** A thread without work for so long ends. */
+const THREAD_IDLE_MS = 60_000;
+
+type OnDemand = Pick<OnDemandThreadsOptions, "idleMs" | "starts" | "onFailure">;
+
 export interface Service {
   readonly address: string;
   readonly port: number;
   readonly head: LogHead;
   readonly keys: ServiceKeys;
+  /** What a hard exit waits for. */
+  readonly starts: ThreadStarts;
   /** Unready, stop accepting, answer every waiter, close sockets with 1001, close the store. */
   stop(): Promise<void>;
 }
 
-/** `onFatal`: the process must end now; what is in memory may be ahead of the disk. */
+/**
+ * `onFatal`: the process must end now; what is in memory may be ahead of the disk. It is called when no thread is loading.
+ */
 export async function startService(config: Config, log: Logger, onFatal: (error: Error) => void): Promise<Service> {
   const disposals = new Disposals();
+  const onDemand = onDemandThreads(log);
+  const onFailure = (error: Error): void => void onDemand.starts.settledForExit().then(() => onFatal(error));
   try {
-    return await compose(config, log, onFatal, disposals);
+    return await compose(config, log, onFailure, onDemand, disposals);
   } catch (error) {
     await disposals[Symbol.asyncDispose]();
     throw error;
@@ -71,7 +84,8 @@ export async function startService(config: Config, log: Logger, onFatal: (error:
 async function compose(
   config: Config,
   log: Logger,
-  onFatal: (error: Error) => void,
+  onFailure: (error: Error) => void,
+  onDemand: OnDemand,
   disposals: Disposals,
 ): Promise<Service> {
   refuseOpenAccess(config);
@@ -89,10 +103,10 @@ async function compose(
     worker: laneWorker(config, folder, keys, keyEpoch, tlogOptions),
     submissions,
     queueEventsMax: config.SEQ_QUEUE_CAP,
-    onFailure: onFatal,
+    onFailure,
   });
   disposals.use(lane);
-  disposals.use(startCheckpointer(checkpointWorker(config, folder), (mode) => metrics.checkpoint(mode), onFatal));
+  disposals.use(startCheckpointer(checkpointWorker(config, folder), (mode) => metrics.checkpoint(mode), onFailure));
   const tlog = disposals.use(startTlog(config, tlogOptions, head, metrics, log));
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
@@ -121,12 +135,11 @@ async function compose(
     },
     onRoom: () => verifier.pump(),
   });
-  const chains = startCommitments(config, disposals, { folder, reader, lane, shutdown: shutdown.signal }, metrics, log);
-  const proofs = disposals.use(startProofs(config, { reader, lane }, metrics));
+  const chains = startCommitments(config, disposals, { folder, reader, lane, shutdown, onDemand }, metrics, log);
+  const proofs = disposals.use(startProofs(config, { reader, lane, onDemand }, metrics));
   watchGauges(metrics, { submissions, lane, broadcaster, tail, kept, ...chains, tlog, proofs });
 
-  // Even a hard exit must find no thread that is still loading: Node would abort.
-  await Promise.all([reader.loaded, verifier.loaded, proofs.loaded]);
+  await Promise.all([reader.loaded, verifier.loaded]);
   const server = disposals.use(
     await listen({
       ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
@@ -135,7 +148,7 @@ async function compose(
   );
   const endSubscriptions = () => broadcaster.finishAll();
   const stop = () => shutDown({ shutdown, server, submissions, disposals, endSubscriptions });
-  return { address: server.address, port: server.port, head, keys, stop };
+  return { address: server.address, port: server.port, head, keys, starts: onDemand.starts, stop };
 }
 
 /** A folder that may not sign any more says so loudly and goes on without checkpoints: the log itself is whole. */
@@ -157,6 +170,12 @@ interface Chains {
   readonly legacyCommitments: Commitments;
 }
 
+/** For work that many services never have: without it these threads cost no memory. */
+function onDemandThreads(log: Logger): OnDemand {
+  const onFailure = (error: Error): void => log.error({ err: error }, "a thread failed; the next task starts another");
+  return { idleMs: THREAD_IDLE_MS, starts: new ThreadStarts(), onFailure };
+}
+
 /** Two chains per stream, of VES and of legacy events, over one thread that builds trees. */
 function startCommitments(
   config: Config,
@@ -164,16 +183,31 @@ function startCommitments(
   {
     folder,
     reader,
+    shutdown: { signal: shutdown },
+    onDemand,
     ...chain
-  }: Pick<CommitmentsOptions, "lane" | "shutdown"> & { folder: string; reader: SqliteReaderPool },
+  }: Pick<CommitmentsOptions, "lane"> & {
+    folder: string;
+    reader: SqliteReaderPool;
+    shutdown: AbortController;
+    onDemand: OnDemand;
+  },
   metrics: Metrics,
   log: Logger,
 ): Chains {
-  const builder = disposals.use(new TreeBuilder({ folder, buildsMax: config.VES_COMMIT_BUILDS_MAX }));
+  const builder = disposals.use(new TreeBuilder({ ...onDemand, folder, buildsMax: config.VES_COMMIT_BUILDS_MAX }));
   const [commitments, legacyCommitments] = (["ves", "legacy"] as const).map((series) =>
     disposals.use(
       new Commitments({
-        ...{ ...chain, series, builder, limits: commitmentLimits(config), clock: systemClock, newBatchId: randomUuid },
+        ...{
+          ...chain,
+          shutdown,
+          series,
+          builder,
+          limits: commitmentLimits(config),
+          clock: systemClock,
+          newBatchId: randomUuid,
+        },
         reader: reader.commitments[series],
         onCommitted: (treeDepth, trigger, durationMs) => metrics.committed(trigger, treeDepth, durationMs),
         onFailure: (error) => log.warn({ err: error }, "automatic commitment failed; it is tried again"),
@@ -186,13 +220,13 @@ function startCommitments(
 /** Proofs end with the workers they start. */
 function startProofs(
   config: Config,
-  parts: Pick<ProofRegistryOptions, "reader" | "lane">,
+  { onDemand, ...parts }: Pick<ProofRegistryOptions, "reader" | "lane"> & { onDemand: OnDemand },
   metrics: Metrics,
 ): ProofRegistry {
   const onVerified = ({ verdict, workMs }: StarkOutcome) => metrics.starkVerified(verdict.valid, workMs);
   return new ProofRegistry({
     ...parts,
-    workers: new ProofWorkers({ ...proofWorkerBounds(config), onVerified }),
+    workers: new ProofWorkers({ ...onDemand, ...proofWorkerBounds(config), onVerified }),
     verifyOnSubmit: config.VES_STARK_VERIFY_ON_SUBMIT,
     newProofId: randomUuid,
     onSubmitted: (kind, isVerified) => metrics.proofSubmitted(kind, isVerified),

@@ -2,15 +2,8 @@
 /** Process entry: which command, which signals, which exit code. */
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";
-import { backup } from "./cli/backup.js";
 import { health } from "./cli/health.js";
-import { restore } from "./cli/restore.js";
 import { UsageError } from "./cli/usage-error.js";
-import { verifyCheckpoint } from "./cli/verify-checkpoint.js";
-import { verifyCommitment } from "./cli/verify-commitment.js";
-import { verifyLog } from "./cli/verify-log.js";
-import { verifyProof } from "./cli/verify-proof.js";
-import { verifyReceipt } from "./cli/verify-receipt.js";
 import { type Service, startService } from "./compose.js";
 import { type Config, ConfigError, describeOptions, readConfig } from "./config.js";
 import { FolderLockedError } from "./store/sqlite/folder-lock.js";
@@ -38,21 +31,23 @@ Exit codes: 0 clean, 1 shutdown cut short or not ready, 2 bad configuration or u
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Commands beside the service. Each resolves to its exit code. */
-const OFFLINE: Readonly<Record<string, (args: readonly string[], env: Env) => Promise<number>>> = {
-  backup,
-  restore,
-  "verify-log": verifyLog,
-  "verify-checkpoint": verifyCheckpoint,
-  "verify-receipt": verifyReceipt,
-  "verify-proof": verifyProof,
-  "verify-commitment": verifyCommitment,
+type Command = (args: readonly string[], env: Env) => Promise<number>;
+
+/** Commands beside the service, loaded when called: a service needs none of their code. Each resolves to its exit code. */
+const OFFLINE: Readonly<Record<string, () => Promise<Command>>> = {
+  backup: async () => (await import("./cli/backup.js")).backup,
+  restore: async () => (await import("./cli/restore.js")).restore,
+  "verify-log": async () => (await import("./cli/verify-log.js")).verifyLog,
+  "verify-checkpoint": async () => (await import("./cli/verify-checkpoint.js")).verifyCheckpoint,
+  "verify-receipt": async () => (await import("./cli/verify-receipt.js")).verifyReceipt,
+  "verify-proof": async () => (await import("./cli/verify-proof.js")).verifyProof,
+  "verify-commitment": async () => (await import("./cli/verify-commitment.js")).verifyCommitment,
 };
 
 async function main(args: readonly string[]): Promise<void> {
   const [command = "serve", ...rest] = args[0]?.startsWith("--") === false ? args : ["serve", ...args];
-  const offline = OFFLINE[command];
-  if (offline !== undefined) process.exitCode = await offline(rest, process.env);
+  const load = OFFLINE[command];
+  if (load !== undefined) process.exitCode = await (await load())(rest, process.env);
   else if (args.includes("--help")) console.log(HELP);
   else if (args.includes("--version")) console.log(packageVersion);
   else if (command === "health") process.exitCode = await health(readConfig(rest, process.env));
@@ -83,10 +78,10 @@ async function serve(config: Config): Promise<void> {
 function stopOnSignals(service: Service, log: Logger, deadlineSecs: number): void {
   let isStopping = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) cutShort(log, `second ${signal}`);
+    if (isStopping) return void cutShort(service, log, `second ${signal}`);
     isStopping = true;
     log.info({ signal }, "stopping");
-    setTimeout(() => cutShort(log, "deadline"), deadlineSecs * 1000).unref();
+    setTimeout(() => void cutShort(service, log, "deadline"), deadlineSecs * 1000).unref();
     service.stop().then(
       () => {
         log.info("stopped");
@@ -102,8 +97,9 @@ function stopOnSignals(service: Service, log: Logger, deadlineSecs: number): voi
   process.on("SIGINT", onSignal);
 }
 
-function cutShort(log: Logger, why: string): never {
+async function cutShort({ starts }: Service, log: Logger, why: string): Promise<void> {
   log.warn({ why }, "shutdown cut short: everything acknowledged is durable, open requests get no answer");
+  await starts.settledForExit();
   process.exit(EXIT_CUT_SHORT);
 }
 

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { migrationsPath } from "./base/asset-paths.js";
 import { randomUuid } from "./base/ids.js";
+import type { OnDemandThreadsOptions } from "./base/on-demand-threads.js";
 import type { SubmissionLimits } from "./base/submissions.js";
 import type { CommitmentLimits } from "./commit/commitments.js";
 import { type Config, ConfigError } from "./config.js";
@@ -80,7 +81,9 @@ export function submissionLimits(config: Config): SubmissionLimits {
 
 const PROOF_THREADS_MAX = 4;
 
-export function proofWorkerBounds(config: Config): Omit<ProofWorkersOptions, "onVerified"> {
+export function proofWorkerBounds(
+  config: Config,
+): Omit<ProofWorkersOptions, "onVerified" | keyof OnDemandThreadsOptions> {
   return {
     threads: config.VES_STARK_VERIFY_CONCURRENCY || proofThreads(availableParallelism()),
     queueMax: config.VES_STARK_VERIFY_QUEUE,

@@ -24,7 +24,7 @@ const LEVELS: readonly (readonly string[])[] = [
 const CONFINED: Readonly<Record<string, readonly string[]>> = {
   "uWebSockets.js": ["transport"],
   "better-sqlite3": ["store"],
-  piscina: ["store", "verify", "commit", "proofs", "audit", "workers"],
+  piscina: ["store", "verify", "audit", "workers"],
   "hpke-js": ["protocol"],
   "sodium-native": ["verify"],
   "prom-client": ["ops"],

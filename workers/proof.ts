@@ -1,8 +1,8 @@
 /** Proof worker: reads submissions and verifies STARKs, one at a time on one kernels instance. */
 import { readFileSync } from "node:fs";
-import { constants, setPriority } from "node:os";
 import { readSubmission } from "../src/api/proof-body.js";
 import { CodedError } from "../src/base/errors.js";
+import { answerTasks, lowerThreadPriority } from "../src/base/thread-tasks.js";
 import type { ProofTask, StarkOutcome } from "../src/proofs/proof-workers.js";
 import type { ReadOutcome, SubmissionForm } from "../src/proofs/submission.js";
 import { Kernels, kernelsUrl } from "../src/stark/kernels.js";
@@ -10,19 +10,11 @@ import { verify } from "../src/stark/verify.js";
 
 const kernels = new Kernels(new WebAssembly.Module(readFileSync(kernelsUrl)));
 
-// From now on this thread gets what all others leave. Not while its modules load: the service's start waits for that. Only
-// Linux has a priority per thread; elsewhere the call would slow the whole process down.
-if (process.platform === "linux") setPriority(constants.priority.PRIORITY_LOW);
+/** The lowest: proofs get what all others leave. */
+const NICE_INCREMENT = 19;
 
-export default function work(task: ProofTask): ReadOutcome | StarkOutcome | null {
-  switch (task.kind) {
-    case "load":
-      return null;
-    case "read":
-      return read(task.form, task.body);
-    case "verify":
-      return verifyStark(task);
-  }
+function work(task: ProofTask): ReadOutcome | StarkOutcome {
+  return task.kind === "read" ? read(task.form, task.body) : verifyStark(task);
 }
 
 function read(form: SubmissionForm, body: Uint8Array): ReadOutcome {
@@ -40,3 +32,6 @@ function verifyStark({ proof, statement, acceptance }: Extract<ProofTask, { kind
   const verdict = verify(kernels, proof, statement, acceptance);
   return { verdict, workMs: performance.now() - startedMs };
 }
+
+lowerThreadPriority(NICE_INCREMENT);
+answerTasks<ProofTask>((task) => ({ value: work(task) }));

@@ -8,7 +8,7 @@ import { systemClock } from "../src/base/clock.js";
 import { parseNoteKey } from "../src/protocol/signed-note.js";
 import { StorageFullError } from "../src/store/contract.js";
 import { LeafRing } from "../src/store/leaf-ring.js";
-import { openReader } from "../src/store/sqlite/connection.js";
+import { openReader, SCAN_CACHE_KIB } from "../src/store/sqlite/connection.js";
 import { TlogEntries } from "../src/store/sqlite/tlog-entries.js";
 import { openTlogSigning } from "../src/store/sqlite/tlog-signing.js";
 import { SignerConflictError } from "../src/store/tlog-contract.js";
@@ -27,7 +27,7 @@ const WITNESS_RETRY_MS = 10_000;
 const port = parentPort!;
 const options = workerData as TlogWorkerData;
 const ed25519 = selectEd25519();
-const db = openReader(options.folder);
+const db = openReader(options.folder, SCAN_CACHE_KIB);
 const entries = new TlogEntries(db);
 let isStopping = false;
 

@@ -1,13 +1,12 @@
 /**
- * Trees of committed or about-to-be-committed ranges, built off the main thread by a pool of one, which runs at a lower
- * priority than the signature workers. A range is built once, however many ask for it at the same time.
+ * Trees of committed or about-to-be-committed ranges, built by a thread that exists while there is work for it and runs at a
+ * lower priority than the signature workers. A range is built once, however many ask for it at the same time.
  * Bound: `buildsMax` ranges being built or waiting; more are refused with OVERLOADED.
  */
-import { Piscina } from "piscina";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
-import { WORKER_LIMITS } from "../base/worker-limits.js";
+import { OnDemandThreads, type OnDemandThreadsOptions } from "../base/on-demand-threads.js";
 import { LegacyTree } from "../protocol/legacy-merkle.js";
 import { MerkleTree } from "../protocol/merkle-tree.js";
 import type { CommitmentSeries } from "../store/commitment-contract.js";
@@ -43,28 +42,25 @@ export interface BuiltTree {
   readonly stateRoot: Uint8Array | null;
 }
 
-export interface TreeBuilderOptions extends TreeWorkerData {
+export interface TreeBuilderOptions
+  extends TreeWorkerData,
+    Pick<OnDemandThreadsOptions, "idleMs" | "starts" | "onFailure"> {
   readonly buildsMax: number;
 }
 
-/** Added to the thread's nice value where the platform has one: signatures go first when processors are short. */
-const NICE_INCREMENT = 5;
-
 export class TreeBuilder implements AsyncDisposable {
-  readonly #pool: Piscina;
+  readonly #threads: OnDemandThreads<TreeJob>;
   readonly #buildsMax: number;
   readonly #building = new Map<string, Promise<BuiltTree>>();
 
-  constructor({ folder, buildsMax }: TreeBuilderOptions) {
+  constructor({ folder, buildsMax, ...threads }: TreeBuilderOptions) {
     this.#buildsMax = buildsMax;
-    this.#pool = new Piscina({
-      filename: workerPath("merkle"),
+    this.#threads = new OnDemandThreads({
+      ...threads,
+      name: "merkle",
+      path: workerPath("merkle"),
       workerData: { folder } satisfies TreeWorkerData,
-      minThreads: 1,
-      maxThreads: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      niceIncrement: NICE_INCREMENT,
-      resourceLimits: WORKER_LIMITS,
+      threadsMax: 1,
     });
   }
 
@@ -73,6 +69,7 @@ export class TreeBuilder implements AsyncDisposable {
     return this.#building.size;
   }
 
+  /** Rejects with OVERLOADED beyond the bound, with SERVICE_UNAVAILABLE when the thread cannot be had. */
   build(series: CommitmentSeries, range: TreeTask, withStateRoot = false): Promise<BuiltTree> {
     const { tenantId, storeId, sequenceStart, sequenceEnd } = range;
     const name = `${series}:${tenantId}${storeId}:${sequenceStart}:${sequenceEnd}:${withStateRoot}`;
@@ -87,11 +84,11 @@ export class TreeBuilder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool.destroy();
+    await this.#threads[Symbol.asyncDispose]();
   }
 
   async #run(job: TreeJob): Promise<BuiltTree> {
-    const { nodes, stateRoot } = (await this.#pool.run(job)) as TreeNodes;
+    const { nodes, stateRoot } = (await this.#threads.run(job)) as TreeNodes;
     const Tree = job.series === "legacy" ? LegacyTree : MerkleTree;
     return { tree: new Tree(job.sequenceEnd - job.sequenceStart + 1, nodes), stateRoot };
   }

@@ -66,11 +66,6 @@ export class ProofRegistry implements AsyncDisposable {
     return this.#options.reader;
   }
 
-  /** Its workers may be ended from now on. */
-  get loaded(): Promise<unknown> {
-    return this.#options.workers.loaded;
-  }
-
   /** Proofs being read, verified or stored, or waiting for it. */
   get open(): number {
     return this.#options.workers.open;

@@ -1,20 +1,18 @@
 /**
  * Threads of their own for what a proof costs: reading its submission (130 KB of base64 in JSON, and more) and verifying
  * its STARK. They run at the lowest priority, so neither signatures nor the lane nor the main thread wait for a proof.
- * Bounds: `threads` tasks run; at most `threads + queueMax` proofs of together `bytesMax` have a place, what is beyond is
+ * They exist while there is work for them. Bounds: `threads` tasks run; at most `threads + queueMax` proofs of together `bytesMax` have a place, what is beyond is
  * refused at once (a lone proof is taken whatever its size); whoever waits longer than `deadlineMs` is told so. A
  * verification itself is bounded by construction (sizes are pinned before use), so no thread is ended in the middle of one.
  */
-import { Piscina } from "piscina";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
-import { WORKER_LIMITS } from "../base/worker-limits.js";
+import { OnDemandThreads, type OnDemandThreadsOptions } from "../base/on-demand-threads.js";
 import type { Statement } from "../stark/statement.js";
 import type { Acceptance, Verdict } from "../stark/verify.js";
 import type { ReadOutcome, Submission, SubmissionForm } from "./submission.js";
 
 export type ProofTask =
-  | { readonly kind: "load" }
   | { readonly kind: "read"; readonly form: SubmissionForm; readonly body: Uint8Array }
   | {
       readonly kind: "verify";
@@ -29,7 +27,7 @@ export interface StarkOutcome {
   readonly workMs: number;
 }
 
-export interface ProofWorkersOptions {
+export interface ProofWorkersOptions extends Pick<OnDemandThreadsOptions, "idleMs" | "starts" | "onFailure"> {
   readonly threads: number;
   readonly queueMax: number;
   readonly bytesMax: number;
@@ -40,23 +38,18 @@ export interface ProofWorkersOptions {
 
 export class ProofWorkers implements AsyncDisposable {
   readonly #options: ProofWorkersOptions;
-  readonly #pool: Piscina;
-  /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
-  readonly loaded: Promise<unknown>;
+  readonly #threads: OnDemandThreads<ProofTask>;
   #open = 0;
   #bytes = 0;
 
   constructor(options: ProofWorkersOptions) {
     this.#options = options;
-    this.#pool = new Piscina({
-      filename: workerPath("proof"),
-      minThreads: options.threads,
-      maxThreads: options.threads,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      resourceLimits: WORKER_LIMITS,
+    this.#threads = new OnDemandThreads({
+      ...options,
+      name: "proof",
+      path: workerPath("proof"),
+      threadsMax: options.threads,
     });
-    const load: ProofTask = { kind: "load" };
-    this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(load)));
   }
 
   /** Proofs that have a place: running, waiting, or on their way to the store. */
@@ -81,34 +74,29 @@ export class ProofWorkers implements AsyncDisposable {
 
   /**
    * Reads a submission's body, whose bytes move to the worker. Rejects with INVALID_REQUEST_BODY, UNPROCESSABLE_BODY or
-   * INVALID_FIELD_VALUE, or with TIMEOUT after the place's deadline.
+   * INVALID_FIELD_VALUE, with TIMEOUT after the place's deadline, with SERVICE_UNAVAILABLE when no thread can be had.
    */
   async read(place: ProofPlace, form: SubmissionForm, body: Uint8Array): Promise<Submission> {
     // Bytes that share their buffer with others are copied, not moved.
     const transferList = body.byteLength === body.buffer.byteLength ? [body.buffer as ArrayBuffer] : [];
-    const outcome = (await place.run(() => this.#run({ kind: "read", form, body }, transferList))) as ReadOutcome;
+    const task: ProofTask = { kind: "read", form, body };
+    const outcome = (await place.run(() => this.#threads.run(task, transferList))) as ReadOutcome;
     if ("submission" in outcome) return outcome.submission;
     const { code, message, pointer } = outcome.refused;
     throw new CodedError(code, message, pointer === null ? {} : { pointer });
   }
 
-  /** Rejects with TIMEOUT after the place's deadline. */
+  /** Rejects with TIMEOUT after the place's deadline, with SERVICE_UNAVAILABLE when no thread can be had. */
   async verify(place: ProofPlace, proof: Uint8Array, statement: Statement): Promise<StarkOutcome> {
     const { acceptance, onVerified } = this.#options;
-    const outcome = (await place.run(() =>
-      this.#run({ kind: "verify", proof, statement, acceptance }),
-    )) as StarkOutcome;
+    const task: ProofTask = { kind: "verify", proof, statement, acceptance };
+    const outcome = (await place.run(() => this.#threads.run(task))) as StarkOutcome;
     onVerified(outcome);
     return outcome;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.loaded;
-    await this.#pool.destroy();
-  }
-
-  #run(task: ProofTask, transferList: ArrayBuffer[] = []): Promise<unknown> {
-    return this.#pool.run(task, { transferList });
+    await this.#threads[Symbol.asyncDispose]();
   }
 }
 

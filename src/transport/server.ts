@@ -4,7 +4,6 @@ import type { Exchange } from "./exchange.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
 import { createNativeApp, hasNativeTransport, type NativeApp, type NativeListener } from "./native.js";
-import { NodeApp } from "./node-app.js";
 import { Router } from "./router.js";
 import { mountSocketRoute, type OpenSocket, type SocketContext } from "./sockets.js";
 
@@ -72,11 +71,17 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     throw new Error(`The native transport is required, but uWebSockets.js is not running natively on ${system}`);
   }
   const context = createContext(options);
-  const app = isNative ? createNativeApp() : new NodeApp();
+  const app = isNative ? createNativeApp() : await createNodeApp();
   for (const route of options.socketRoutes) mountSocketRoute(app, route, context);
   app.any("/*", (res, req) => handleHttp(context, res, req));
   const listener = await listen(app, options.host, options.port);
   return new RunningServer(options.host, app, listener, context);
+}
+
+/** Loaded only where it serves: with node:http's client side and ws it would cost every start some 3 MB. */
+async function createNodeApp(): Promise<NativeApp> {
+  const { NodeApp } = await import("./node-app.js");
+  return new NodeApp();
 }
 
 type ServerContext = HttpContext & SocketContext;

@@ -17,6 +17,12 @@ const FULL = 2;
  */
 const JOURNAL_BYTES_KEPT = 256 * 1024 * 1024;
 
+/** Page cache of a connection that answers questions. */
+const QUERY_CACHE_KIB = 16 * 1024;
+
+/** Page cache of one that reads each page once, in order. Under a writer SQLite drops a reader's cache at every commit anyway. */
+export const SCAN_CACHE_KIB = 1024;
+
 /** How long a connection waits for a checkpoint that holds the write lock before it gives up. */
 const BUSY_TIMEOUT_MS = 10_000;
 
@@ -60,16 +66,16 @@ export function assertDurable(db: Connection): void {
   assert(db.pragma("synchronous", { simple: true }) === FULL, "SQLite is not running synchronous=FULL");
 }
 
-export function openReader(folder: string): Connection {
-  return openReaderOf(databasePath(folder));
+export function openReader(folder: string, cacheKib = QUERY_CACHE_KIB): Connection {
+  return openReaderOf(databasePath(folder), cacheKib);
 }
 
 /** Reads a database file by its path, beside a running service or alone. */
-export function openReaderOf(path: string): Connection {
+export function openReaderOf(path: string, cacheKib = QUERY_CACHE_KIB): Connection {
   const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
     db.pragma("query_only = ON");
-    db.pragma("cache_size = -16384");
+    db.pragma(`cache_size = -${cacheKib}`);
     return db;
   } catch (error) {
     // A damaged file is first read here.

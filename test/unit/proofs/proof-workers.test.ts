@@ -1,14 +1,28 @@
 /** The bounds of the proof workers: what runs, what waits, what is refused, what comes too late; and what they read. */
 import { describe, expect, it } from "vitest";
+import { ThreadStarts } from "../../../src/base/thread-starts.js";
 import { ProofWorkers } from "../../../src/proofs/proof-workers.js";
 import { fixtureProof, fixtureStatement } from "../stark/fixtures.js";
 
 const proof = fixtureProof("c_secure");
 const statement = fixtureStatement("c_secure");
 
+function rethrow(error: Error): never {
+  throw error;
+}
+
 function newWorkers(queueMax: number, deadlineMs: number, bytesMax = 1 << 20): ProofWorkers {
   const acceptance = { profiles: ["secure"] } as const;
-  return new ProofWorkers({ threads: 1, queueMax, bytesMax, deadlineMs, acceptance, onVerified: () => {} });
+  const onDemand = { idleMs: 60_000, starts: new ThreadStarts(), onFailure: rethrow };
+  return new ProofWorkers({
+    ...onDemand,
+    threads: 1,
+    queueMax,
+    bytesMax,
+    deadlineMs,
+    acceptance,
+    onVerified: () => {},
+  });
 }
 
 const busy = expect.objectContaining({ code: "SERVICE_UNAVAILABLE" });
