@@ -4,6 +4,7 @@
  * First in, first out within a flow. Bounded by whoever admits the items.
  */
 import { assert } from "./assert.js";
+import { FlowTable } from "./flow-table.js";
 
 interface Flow<T> {
   readonly items: { readonly item: T; readonly cost: number }[];
@@ -11,10 +12,14 @@ interface Flow<T> {
   credit: number;
 }
 
+const newFlow = <T>(): Flow<T> => ({ items: [], credit: 0 });
+const isIdle = <T>({ items }: Flow<T>): boolean => items.length === 0;
+
 export class FairQueue<T> {
   readonly #quantum: number;
+  readonly #flows = new FlowTable<Flow<T>>(newFlow, isIdle);
   /** Flows with items, in the order of their turns. */
-  readonly #flows = new Map<string, Flow<T>>();
+  readonly #turns: Flow<T>[] = [];
   #size = 0;
   #cost = 0;
 
@@ -34,14 +39,14 @@ export class FairQueue<T> {
   }
 
   push(flow: string, item: T, cost: number): void {
-    this.#flow(flow).items.push({ item, cost });
+    this.#busy(flow).items.push({ item, cost });
     this.#size += 1;
     this.#cost += cost;
   }
 
   /** Back to its flow's front, for an item that was taken and must be taken again: it costs nothing. */
   unshift(flow: string, item: T): void {
-    this.#flow(flow).items.unshift({ item, cost: 0 });
+    this.#busy(flow).items.unshift({ item, cost: 0 });
     this.#size += 1;
   }
 
@@ -57,16 +62,18 @@ export class FairQueue<T> {
     flow.credit -= cost;
     this.#size -= 1;
     this.#cost -= cost;
-    // An idle flow saves nothing up. It is the first one: the turn is its own.
-    if (flow.items.length === 0) this.#flows.delete(this.#flows.keys().next().value!);
+    // It is the first one: the turn is its own.
+    if (flow.items.length === 0) this.#turns.shift();
     return item;
   }
 
-  #flow(name: string): Flow<T> {
-    let flow = this.#flows.get(name);
-    if (flow === undefined) {
-      flow = { items: [], credit: this.#quantum };
-      this.#flows.set(name, flow);
+  /** The flow, in its place among those with items: the caller gives it one. */
+  #busy(name: string): Flow<T> {
+    const flow = this.#flows.of(name);
+    if (flow.items.length === 0) {
+      // An idle flow saved nothing up.
+      flow.credit = this.#quantum;
+      this.#turns.push(flow);
     }
     return flow;
   }
@@ -74,13 +81,11 @@ export class FairQueue<T> {
   /** The flow whose turn it is, with the credit for its first item; each one passed over is paid for its next turn. */
   #turn(): Flow<T> | undefined {
     for (;;) {
-      const first = this.#flows.entries().next();
-      if (first.done === true) return undefined;
-      const [name, flow] = first.value;
-      if (flow.credit >= flow.items[0]!.cost) return flow;
+      const flow = this.#turns[0];
+      if (flow === undefined || flow.credit >= flow.items[0]!.cost) return flow;
       flow.credit += this.#quantum;
-      this.#flows.delete(name);
-      this.#flows.set(name, flow);
+      this.#turns.shift();
+      this.#turns.push(flow);
     }
   }
 }

@@ -5,6 +5,8 @@
  */
 import { assert } from "./assert.js";
 import { CodedError } from "./errors.js";
+import { FlowTable } from "./flow-table.js";
+import { Slots } from "./slots.js";
 
 export interface SubmissionLimits {
   readonly requestsMax: number;
@@ -22,9 +24,12 @@ interface FlowUse {
   bytes: number;
 }
 
+const newUse = (): FlowUse => ({ requests: 0, bytes: 0 });
+const isIdle = ({ requests }: FlowUse): boolean => requests === 0;
+
 interface Waiter {
   readonly bytes: number;
-  readonly flow: string | null;
+  readonly flow: FlowUse | null;
   resolve(answer: unknown): void;
   reject(error: Error): void;
 }
@@ -36,16 +41,16 @@ export interface Submission<T> {
 
 export class Submissions {
   readonly #limits: SubmissionLimits;
-  readonly #waiting = new Map<number, Waiter>();
+  readonly #waiting: Slots<Waiter>;
   readonly #onIdle: (() => void)[] = [];
-  /** Of flows with requests in flight. */
-  readonly #flows = new Map<string, FlowUse>();
+  readonly #flows = new FlowTable<FlowUse>(newUse, isIdle);
   #bytes = 0;
-  #lastId = 0;
   #isClosed = false;
 
   constructor(limits: SubmissionLimits) {
     this.#limits = limits;
+    // A lone request is admitted in any case.
+    this.#waiting = new Slots(Math.max(1, limits.requestsMax));
   }
 
   get requests(): number {
@@ -65,12 +70,11 @@ export class Submissions {
     const { requestsMax, bytesMax } = this.#limits;
     const isFull = this.#waiting.size >= requestsMax || this.#bytes + bytes > bytesMax;
     if (isFull && this.#waiting.size > 0) throw new CodedError("OVERLOADED", "too many submissions in flight");
-    if (flow !== null) this.#takeShare(flow, bytes);
-    this.#lastId = (this.#lastId + 1) >>> 0;
-    const requestId = this.#lastId;
-    assert(!this.#waiting.has(requestId), "a request id came round while its first user still waits");
+    const use = flow === null ? null : this.#flows.of(flow);
+    if (use !== null) this.#takeShare(use, bytes);
+    let requestId = 0;
     const answer = new Promise<T>((resolve, reject) => {
-      this.#waiting.set(requestId, { bytes, flow, resolve: resolve as (answer: unknown) => void, reject });
+      requestId = this.#waiting.add({ bytes, flow: use, resolve: resolve as (answer: unknown) => void, reject });
     });
     this.#bytes += bytes;
     return { requestId, answer };
@@ -91,35 +95,29 @@ export class Submissions {
     return new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
-  #takeShare(name: string, bytes: number): void {
-    const flow = this.#flows.get(name);
-    if (flow === undefined) {
-      this.#flows.set(name, { requests: 1, bytes });
-      return;
-    }
+  #takeShare(flow: FlowUse, bytes: number): void {
     const freeRequests = this.#limits.requestsMax - this.#waiting.size;
     const freeBytes = this.#limits.bytesMax - this.#bytes;
-    if (flow.requests >= FREE_SHARES_MAX * freeRequests || flow.bytes + bytes > FREE_SHARES_MAX * freeBytes) {
+    const isOver = flow.requests >= FREE_SHARES_MAX * freeRequests || flow.bytes + bytes > FREE_SHARES_MAX * freeBytes;
+    // The first one of a flow is always its share.
+    if (isOver && flow.requests > 0) {
       throw new CodedError("OVERLOADED", "too many submissions of one client in flight");
     }
     flow.requests += 1;
     flow.bytes += bytes;
   }
 
-  #giveShareBack(name: string, bytes: number): void {
-    const flow = this.#flows.get(name)!;
-    flow.requests -= 1;
-    flow.bytes -= bytes;
-    if (flow.requests === 0) this.#flows.delete(name);
-  }
-
   #take(requestId: number): Waiter {
-    const waiter = this.#waiting.get(requestId);
+    const waiter = this.#waiting.take(requestId);
     assert(waiter !== undefined, `request ${requestId} was answered twice or never asked`);
-    this.#waiting.delete(requestId);
     this.#bytes -= waiter.bytes;
-    if (waiter.flow !== null) this.#giveShareBack(waiter.flow, waiter.bytes);
+    if (waiter.flow !== null) giveShareBack(waiter.flow, waiter.bytes);
     if (this.#waiting.size === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
     return waiter;
   }
+}
+
+function giveShareBack(flow: FlowUse, bytes: number): void {
+  flow.requests -= 1;
+  flow.bytes -= bytes;
 }

@@ -10,7 +10,8 @@ export interface ExchangeContext {
   renderProblem(error: unknown, requestId: string): HttpReply;
   onRequest?(record: RequestRecord): void;
   logError(error: unknown, requestId: string): void;
-  readonly openExchanges: Set<Exchange>;
+  /** Exchanges that are not over. A number, not a Set of them: see `base/slots.ts`. */
+  openExchanges: number;
   /** Set while the server drains: each reply then closes its connection. */
   isClosingAfterReplies: boolean;
 }
@@ -46,7 +47,7 @@ export class Exchange {
     private readonly context: ExchangeContext,
   ) {
     this.head = new RequestHead(req);
-    context.openExchanges.add(this);
+    context.openExchanges += 1;
     res.onAborted(() => {
       this.lingering?.cancel();
       this.finish(CLIENT_CLOSED_STATUS);
@@ -124,7 +125,7 @@ export class Exchange {
   private finish(status: number): void {
     if (this.state === "over") return;
     this.state = "over";
-    this.context.openExchanges.delete(this);
+    this.context.openExchanges -= 1;
     this.onOver?.();
     const durationMs = performance.now() - this.startedMs;
     this.context.onRequest?.({ method: this.head.method, route: this.route, status, durationMs });

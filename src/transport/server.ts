@@ -1,6 +1,5 @@
 import { type AddressInfo, createServer } from "node:net";
 import { BodyBudget } from "./body-reader.js";
-import type { Exchange } from "./exchange.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
 import { createNativeApp, hasNativeTransport, type NativeApp, type NativeListener } from "./native.js";
@@ -105,7 +104,7 @@ function createContext(options: ServerOptions): ServerContext {
     router: new Router(options.routes),
     socketPaths: new Set(options.socketRoutes.map((route) => route.path)),
     budget: new BodyBudget(limits.bodyBytesInFlightMax),
-    openExchanges: new Set<Exchange>(),
+    openExchanges: 0,
     openSockets: new Set<OpenSocket>(),
     isClosingAfterReplies: false,
     renderProblem: (error, requestId) => options.renderProblem(error, requestId),
@@ -171,7 +170,7 @@ class RunningServer implements Server {
   }
 
   openRequests(): number {
-    return this.context.openExchanges.size;
+    return this.context.openExchanges;
   }
 
   openSockets(): number {

@@ -43,9 +43,9 @@ export class SqliteLaneStore implements LaneStore {
   readonly #rejectionsKeptMax: number;
   readonly #sequencers: StoredSequencers;
   /** Row references of the chunk's streams and entities. */
-  readonly #refs = new Map<StreamState | EntityState, number>();
+  #refs = new Map<StreamState | EntityState, number>();
   /** References of the event types the chunk has used so far. */
-  readonly #eventTypes = new Map<string, number>();
+  #eventTypes = new Map<string, number>();
 
   constructor(options: SqliteLaneStoreOptions) {
     this.identity = options.identity;
@@ -65,8 +65,9 @@ export class SqliteLaneStore implements LaneStore {
       this.#refuseIfFull(error);
       throw error;
     }
-    this.#refs.clear();
-    this.#eventTypes.clear();
+    // New ones, not cleared: see `base/slots.ts`.
+    this.#refs = new Map();
+    this.#eventTypes = new Map();
     const last = this.#sql.lastEntry.get() as { offset: number; sequenced_at_ms: number } | undefined;
     const state: ChunkState = {
       nextOffset: last === undefined ? 0 : last.offset + 1,
