@@ -34,6 +34,7 @@ import {
   laneWorker,
   proofWorkerBounds,
   refuseOpenAccess,
+  sharedCells,
   submissionLimits,
   verifyWorker,
 } from "./part-options.js";
@@ -96,17 +97,18 @@ async function compose(
   const tlogOptions = readTlogOptions(config, folder, keys);
   const metrics = new Metrics();
   const shutdown = new AbortController();
-  const keyEpoch = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const shared = sharedCells();
   const submissions = new Submissions(submissionLimits(config));
 
   const { lane, head } = await Lane.start({
-    worker: laneWorker(config, folder, keys, keyEpoch, tlogOptions),
+    worker: laneWorker(config, folder, keys, shared, tlogOptions),
     submissions,
     queueEventsMax: config.SEQ_QUEUE_CAP,
     onFailure,
   });
   disposals.use(lane);
-  disposals.use(startCheckpointer(checkpointWorker(config, folder), (mode) => metrics.checkpoint(mode), onFailure));
+  const checkpoints = checkpointWorker(config, folder, shared.writerPause);
+  disposals.use(startCheckpointer(checkpoints, (mode) => metrics.checkpoint(mode), onFailure));
   const tlog = disposals.use(startTlog(config, tlogOptions, head, metrics, log));
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
@@ -116,9 +118,9 @@ async function compose(
   const broadcaster = new Broadcaster(config.SEQ_WS_MAX_SUBSCRIBERS);
   const verifier = disposals.use(
     new Verifier({
-      worker: verifyWorker(config, keyEpoch),
+      worker: verifyWorker(config, shared.keyEpoch),
       threads: config.VERIFY_THREADS || availableParallelism(),
-      keys: new KeyDirectory({ reader, keyEpoch, ...keyCacheBounds(config) }),
+      keys: new KeyDirectory({ reader, keyEpoch: shared.keyEpoch, ...keyCacheBounds(config) }),
       lane,
       submissions,
       onFailure: (error) => log.error({ err: error }, "verification failed"),

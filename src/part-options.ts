@@ -10,14 +10,20 @@ import type { LaneWorkerData } from "./lane/lane-message.js";
 import type { ProofWorkersOptions } from "./proofs/proof-workers.js";
 import type { ServiceKeys } from "./service-keys.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
+import { WriterPause } from "./store/sqlite/writer-pause.js";
 import type { TlogOptions } from "./tlog-options.js";
 import type { VerifyWorkerData } from "./verify/verify-task.js";
+
+/** What threads tell each other by shared memory: how many revocations are durable, and when the lane pauses. */
+export function sharedCells(): Required<Pick<LaneWorkerData, "keyEpoch" | "writerPause">> {
+  return { keyEpoch: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT), writerPause: WriterPause.newBuffer() };
+}
 
 export function laneWorker(
   config: Config,
   folder: string,
   keys: ServiceKeys,
-  keyEpoch: SharedArrayBuffer,
+  shared: Pick<LaneWorkerData, "keyEpoch" | "writerPause">,
   { takeOver, leafRing }: TlogOptions,
 ): LaneWorkerData {
   return {
@@ -28,7 +34,7 @@ export function laneWorker(
     signingSeed: keys.signingSeed,
     chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
     rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
-    keyEpoch,
+    ...shared,
     leafRing,
     ...(takeOver === undefined ? {} : { takeOver }),
   };
@@ -70,9 +76,9 @@ export function commitmentLimits(config: Config): CommitmentLimits {
   };
 }
 
-export function checkpointWorker(config: Config, folder: string): CheckpointWorkerData {
+export function checkpointWorker(config: Config, folder: string, writerPause: SharedArrayBuffer): CheckpointWorkerData {
   const { WAL_BYTES_TARGET: walBytesTarget, WAL_BYTES_MAX: walBytesMax, CHECKPOINT_INTERVAL_MS: intervalMs } = config;
-  return { folder, policy: { walBytesTarget, walBytesMax, intervalMs } };
+  return { folder, policy: { walBytesTarget, walBytesMax, intervalMs }, writerPause };
 }
 
 export function submissionLimits(config: Config): SubmissionLimits {

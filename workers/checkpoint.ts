@@ -2,18 +2,18 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { type CheckpointWorkerData, checkpointIfDue } from "../src/store/sqlite/checkpoint.js";
 import { openCheckpointer } from "../src/store/sqlite/connection.js";
+import { WriterPause } from "../src/store/sqlite/writer-pause.js";
 
-const { folder, policy } = workerData as CheckpointWorkerData;
+const { folder, policy, writerPause } = workerData as CheckpointWorkerData;
+const pause = new WriterPause(writerPause);
 const db = openCheckpointer(folder);
 let timer = setTimeout(look, policy.intervalMs);
 
 function look(): void {
-  const startedMs = performance.now();
-  const mode = checkpointIfDue(db, folder, policy);
+  const { mode, heldMs } = checkpointIfDue(db, folder, policy, pause);
   if (mode !== "none") parentPort!.postMessage(mode);
-  // A restart holds the lane back, also while it waits for readers: it gets at most a fifth of the time.
-  const restMs = mode === "restart" ? 4 * (performance.now() - startedMs) : 0;
-  timer = setTimeout(look, Math.max(policy.intervalMs, restMs));
+  // The lane may be held back, also by readers that a restart waits for, for at most a fifth of the time.
+  timer = setTimeout(look, Math.max(policy.intervalMs, 4 * heldMs));
 }
 
 parentPort!.once("message", () => {

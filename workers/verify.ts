@@ -1,14 +1,11 @@
-/** Verify worker: `BatchVerifier` behind a Piscina task; the verified bytes are moved, not copied. */
-import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
+/** Verify worker: `BatchVerifier` behind `VerifyThreads`. */
+import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.js";
 import { BatchVerifier } from "../src/verify/batch-verifier.js";
-import type { VerifyTask, VerifyWorkerData } from "../src/verify/verify-task.js";
+import { serveVerifyTasks, type VerifyThreadData } from "../src/verify/verify-threads.js";
 
-const verifier = new BatchVerifier(workerData as VerifyWorkerData, systemClock);
+const { wakes, ...options } = workerData as VerifyThreadData;
+const verifier = new BatchVerifier(options, systemClock);
 
-export default function verify(task: VerifyTask): unknown {
-  const result = verifier.verify(task);
-  const { verified, legacy } = result;
-  const transfer = legacy === null ? [verified.buffer] : [verified.buffer, legacy.buffer];
-  return move({ [transferableSymbol]: transfer, [valueSymbol]: result } as never);
-}
+// Not while this module is still being loaded.
+setImmediate(() => serveVerifyTasks(parentPort!, wakes, (task) => verifier.verify(task)));

@@ -13,6 +13,7 @@ import { OPTIONS } from "../../src/options-table.js";
 import type { LaneStore } from "../../src/store/contract.js";
 import { startCheckpointer } from "../../src/store/sqlite/checkpointer.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
+import { WriterPause } from "../../src/store/sqlite/writer-pause.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
 import type { VerifiedEvent } from "../../src/verify/verified-request.js";
 import { Child, serveSteps } from "../child.js";
@@ -68,7 +69,9 @@ class Log implements AsyncDisposable {
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
+    const writerPause = WriterPause.newBuffer();
     const { store } = openLaneStore({
+      writerPause,
       ...{ folder, migrationsFolder: migrationsPath("sqlite"), freshLogId: randomUUID() as Uuid },
       ...{ sequencer: this.#sequencer, rejectionsKeptMax: 1, nowMs: Date.now() },
     });
@@ -81,7 +84,7 @@ class Log implements AsyncDisposable {
     const fail = (error: Error): never => {
       throw error;
     };
-    this.#checkpointer = startCheckpointer({ folder, policy }, () => {}, fail);
+    this.#checkpointer = startCheckpointer({ folder, policy, writerPause }, () => {}, fail);
   }
 
   async append(entries: number): Promise<number> {

@@ -3,6 +3,8 @@
  * event (0.4 µs against 78 µs per event, measured). Little-endian, private to one process and one build: never stored,
  * never sent over a network.
  */
+const EMPTY = Buffer.from(new ArrayBuffer(0));
+
 export class PackWriter {
   #buffer: Buffer;
   #at = 0;
@@ -65,7 +67,7 @@ export class PackWriter {
   take(): Uint8Array<ArrayBuffer> {
     const taken = this.#buffer.subarray(0, this.#at);
     const owned = new Uint8Array(taken.buffer as ArrayBuffer, taken.byteOffset, taken.byteLength);
-    this.#buffer = Buffer.from(new ArrayBuffer(4096));
+    this.#buffer = EMPTY;
     this.#at = 0;
     return owned;
   }

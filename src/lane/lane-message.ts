@@ -25,6 +25,8 @@ export interface LaneWorkerData {
   readonly keyEpoch: SharedArrayBuffer;
   /** Memory of the `LeafRing` to the tlog thread, null when there is none. */
   readonly leafRing: SharedArrayBuffer | null;
+  /** Lets the checkpointer in between two chunks; without one there is no checkpointer. */
+  readonly writerPause?: SharedArrayBuffer;
 }
 
 export type ToLane =

@@ -10,7 +10,8 @@ export class RequestHead {
   readonly method: string;
   readonly path: string;
   readonly requestId: string;
-  private readonly headers = new Map<string, string>();
+  /** Name, value, name, value: of a dozen headers, looking at each costs less than hashing. */
+  private readonly headers: string[] = [];
   private readonly rawQuery: string;
   private parsedQuery: URLSearchParams | undefined;
 
@@ -20,10 +21,11 @@ export class RequestHead {
     this.rawQuery = req.getQuery() ?? "";
     const { headers } = this;
     req.forEach((name, value) => {
-      const earlier = headers.get(name);
-      headers.set(name, earlier === undefined ? value : `${earlier}, ${value}`);
+      const at = valueAt(headers, name);
+      if (at === -1) headers.push(name, value);
+      else headers[at] = `${headers[at]}, ${value}`;
     });
-    const offered = headers.get("x-request-id");
+    const offered = this.header("x-request-id");
     this.requestId = offered !== undefined && ECHOED_REQUEST_ID.test(offered) ? offered : randomUUID();
   }
 
@@ -33,7 +35,8 @@ export class RequestHead {
   }
 
   header(name: string): string | undefined {
-    return this.headers.get(name) ?? this.headers.get(name.toLowerCase());
+    const at = valueAt(this.headers, name.toLowerCase());
+    return at === -1 ? undefined : this.headers[at];
   }
 
   /**
@@ -41,8 +44,8 @@ export class RequestHead {
    * the first of several lengths, a proxy in front of it might take the last.
    */
   bodyFraming(): BodyFraming {
-    const length = this.headers.get("content-length");
-    const coding = this.headers.get("transfer-encoding");
+    const length = this.header("content-length");
+    const coding = this.header("transfer-encoding");
     if (coding !== undefined) {
       if (length === undefined && coding.toLowerCase() === "chunked") return { kind: "chunked" };
       throw new CodedError("INVALID_REQUEST_BODY", "Transfer-Encoding must be chunked, without a Content-Length");
@@ -60,3 +63,9 @@ export type BodyFraming =
 
 /** Visible ASCII only: the value goes back into a header and into logs. */
 const ECHOED_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Index of the value of the header of that lower-case name, -1 where there is none. */
+function valueAt(headers: readonly string[], name: string): number {
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] === name) return at + 1;
+  return -1;
+}

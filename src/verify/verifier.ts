@@ -4,16 +4,14 @@
  * only for work that is worth it. Flows take turns.
  * Bounds: submissions in flight (Submissions), tasks = threads, and no task starts while the lane's queue is full.
  */
-import { Piscina } from "piscina";
-import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
 import { FairQueue } from "../base/fair-queue.js";
 import type { Submissions } from "../base/submissions.js";
-import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { AgentKeyRef } from "../store/contract.js";
 import type { KeyDirectory, KeyRecord } from "./key-directory.js";
 import type { IngestForm, IngestRequest } from "./verify-request.js";
-import { packRequests, type VerifyResult, type VerifyTask, type VerifyWorkerData } from "./verify-task.js";
+import { packRequests, type VerifyResult, type VerifyWorkerData } from "./verify-task.js";
+import { type VerifyPool, VerifyThreads } from "./verify-threads.js";
 
 /** A task takes requests until it holds this many body bytes or requests: about 10 ms of signatures. */
 const TASK_BYTES_MAX = 256 * 1024;
@@ -24,9 +22,6 @@ const TASK_BYTES_MIN = 16 * 1024;
 
 /** Body bytes a flow may send in its turn: what others wait for it, about 4 ms of signatures. */
 const TURN_BYTES = 64 * 1024;
-
-/** The lane and the main thread come first: what they wait for, everybody waits for. */
-const NICE_INCREMENT = 2;
 
 /** Times a request may come back for keys before it is given up: each time needs a revocation in between. */
 const KEY_ROUNDS_MAX = 8;
@@ -42,9 +37,6 @@ interface PendingBatch {
   /** Of their bodies together. */
   readonly bytes: number;
 }
-
-/** Where tasks run: worker threads, or a simulation of them. */
-export type VerifyPool = Pick<Piscina, "run" | "destroy">;
 
 /** Where verified requests go on: the lane. */
 export interface VerifiedSink {
@@ -66,17 +58,19 @@ export interface VerifierOptions {
 export class Verifier implements AsyncDisposable {
   readonly #options: VerifierOptions;
   readonly #pool: VerifyPool;
-  /** Every thread has loaded its modules. Node aborts the process when one is ended before that. */
-  readonly loaded: Promise<unknown>;
   readonly #pending = new FairQueue<PendingRequest>(TURN_BYTES);
   #tasks = 0;
   /** Those of at most TASK_BYTES_MIN. */
   #shortTasks = 0;
 
-  constructor(options: VerifierOptions, pool: VerifyPool = verifyThreads(options)) {
+  constructor(options: VerifierOptions, pool: VerifyPool = new VerifyThreads(options.worker, options.threads)) {
     this.#options = options;
     this.#pool = pool;
-    this.loaded = Promise.allSettled(Array.from({ length: options.threads }, () => this.#pool.run(emptyTask())));
+  }
+
+  /** See `VerifyPool`. */
+  get loaded(): Promise<unknown> {
+    return this.#pool.loaded;
   }
 
   /** Takes an admitted request; its submission gets the answer. `flow`: with whom it takes turns. */
@@ -95,8 +89,7 @@ export class Verifier implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.loaded;
-    await this.#pool.destroy();
+    await this.#pool[Symbol.asyncDispose]();
   }
 
   /** A worker's share, not the whole backlog: what the one that frees up first leaves is there for the next. */
@@ -121,9 +114,8 @@ export class Verifier implements AsyncDisposable {
     this.#shortTasks += short;
     try {
       const { packed, scopes } = packRequests(requests);
-      const task: VerifyTask = { packed, scopes, keys: requests.flatMap((request) => request.keys) };
-      const result = (await this.#pool.run(task, { transferList: [packed.buffer] })) as VerifyResult;
-      this.#deliver(requests, result);
+      const keys = requests.flatMap((request) => request.keys);
+      this.#deliver(requests, await this.#pool.run({ packed, scopes, keys }));
     } catch (error) {
       this.#options.onFailure(error);
       const failure = new CodedError("INTERNAL_ERROR", "Internal server error");
@@ -161,21 +153,4 @@ export class Verifier implements AsyncDisposable {
       submissions.refuse(request.requestId, error as Error);
     }
   }
-}
-
-function verifyThreads({ worker, threads }: VerifierOptions): Piscina {
-  return new Piscina({
-    filename: workerPath("verify"),
-    workerData: worker,
-    minThreads: threads,
-    maxThreads: threads,
-    idleTimeout: Number.POSITIVE_INFINITY,
-    resourceLimits: WORKER_LIMITS,
-    niceIncrement: NICE_INCREMENT,
-  });
-}
-
-/** Of no requests: a thread that answers it has loaded its modules. */
-function emptyTask(): VerifyTask {
-  return { ...packRequests([]), keys: [] };
 }

@@ -28,8 +28,9 @@ import type { Route, SocketRoute } from "../../src/transport/http.js";
 import { BatchVerifier } from "../../src/verify/batch-verifier.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
 import { KeyDirectory } from "../../src/verify/key-directory.js";
-import { Verifier, type VerifyPool } from "../../src/verify/verifier.js";
+import { Verifier } from "../../src/verify/verifier.js";
 import type { VerifyTask } from "../../src/verify/verify-task.js";
+import type { VerifyPool } from "../../src/verify/verify-threads.js";
 import { FaultyStore, type StoreFaults } from "./faulty-store.js";
 import type { Scheduler } from "./scheduler.js";
 
@@ -255,15 +256,16 @@ function verifyPool({ scheduler, name }: SimServiceOptions, newWorker: () => Bat
   const workers = Array.from({ length: VERIFY_THREADS }, newWorker);
   let tasks = 0;
   return {
-    async run(task: VerifyTask, options?: { transferList?: readonly ArrayBuffer[] }) {
+    loaded: Promise.resolve(),
+    async run(task: VerifyTask) {
       const thread = tasks++ % workers.length;
-      const moved = structuredClone(task, { transfer: [...(options?.transferList ?? [])] });
+      const moved = structuredClone(task, { transfer: [task.packed.buffer as ArrayBuffer] });
       const queue = `${name}verify${thread}`;
       const result = await scheduler.turn(queue, () => workers[thread]!.verify(moved));
       return scheduler.turn(queue, () => result);
     },
-    destroy: async () => {},
-  } as VerifyPool;
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
 
 /** Reader threads on connections of their own: what a read saw may be old when it arrives. */

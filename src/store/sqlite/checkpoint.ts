@@ -1,13 +1,15 @@
 /**
  * Moves the write-ahead log into the database file, from its own connection and thread, never inside a lane commit.
  * A PASSIVE checkpoint does the bulk without blocking anyone. Under steady load it never catches up with the writer, so
- * the file could grow without end: from `walBytesMax` a RESTART checkpoint holds the writer back for the short rest.
- * Bound on the WAL: `walBytesMax` plus what the lane writes in one interval, unless a program outside this service keeps a
+ * the file could grow without end: from `walBytesMax` passes follow each other until little is left, and then a RESTART
+ * checkpoint holds the writer back for that little.
+ * Bound on the WAL: `walBytesMax` plus what the lane writes meanwhile, unless a program outside this service keeps a
  * transaction open on the file: then it grows until that ends, and the lane goes on.
  */
 import { statSync } from "node:fs";
 import { crashPoint } from "../../base/crash-point.js";
 import { type Connection, databasePath, isDiskFull } from "./connection.js";
+import { WriterPause } from "./writer-pause.js";
 
 export interface CheckpointPolicy {
   /** WAL size from which a PASSIVE checkpoint runs. */
@@ -21,33 +23,70 @@ export interface CheckpointPolicy {
 export interface CheckpointWorkerData {
   readonly folder: string;
   readonly policy: CheckpointPolicy;
+  /** `WriterPause` shared with the lane. */
+  readonly writerPause: SharedArrayBuffer;
 }
 
 /** `full` = the disk took nothing of it: the write-ahead log keeps everything, and the next look tries again. */
 export type CheckpointMode = "none" | "passive" | "restart" | "full";
 
+export interface CheckpointOutcome {
+  readonly mode: CheckpointMode;
+  /** Milliseconds the writer was held back. */
+  readonly heldMs: number;
+}
+
 /** A page of 4,096 bytes and its frame header. */
 const WAL_FRAME_BYTES = 4096 + 24;
 
-export function checkpointIfDue(db: Connection, folder: string, policy: CheckpointPolicy): CheckpointMode {
-  if (walSize(folder) < policy.walBytesTarget) return "none";
+/** What a pass may leave for a RESTART: a few milliseconds of writing. */
+const LITTLE_FRAMES = 256;
+/** Passes at most: against a writer faster than the disk they would never catch up. */
+const PASSES_MAX = 4;
+/** How long a RESTART waits for the writer's transaction to end; it tries again at the next look. */
+const PAUSE_MS_MAX = 1_000;
+
+export function checkpointIfDue(
+  db: Connection,
+  folder: string,
+  policy: CheckpointPolicy,
+  pause: WriterPause = new WriterPause(WriterPause.newBuffer()),
+): CheckpointOutcome {
+  if (walSize(folder) < policy.walBytesTarget) return { mode: "none", heldMs: 0 };
   try {
-    return checkpoint(db, policy);
+    return checkpoint(db, policy, pause);
   } catch (error) {
-    if (isDiskFull(error)) return "full";
+    if (isDiskFull(error)) return { mode: "full", heldMs: 0 };
     throw error;
   }
 }
 
-function checkpoint(db: Connection, policy: CheckpointPolicy): CheckpointMode {
+function checkpoint(db: Connection, policy: CheckpointPolicy, pause: WriterPause): CheckpointOutcome {
   crashPoint("checkpoint.begun");
-  const [passive] = db.pragma("wal_checkpoint(PASSIVE)") as { log: number }[];
+  let frames = movePassively(db);
   crashPoint("checkpoint.passive");
   // Also when all of it was moved: the writer begins the log anew only if it added nothing meanwhile, and under load it has.
-  if (passive!.log * WAL_FRAME_BYTES < policy.walBytesMax) return "passive";
-  db.pragma("wal_checkpoint(RESTART)");
-  crashPoint("checkpoint.restart");
-  return "restart";
+  if (frames * WAL_FRAME_BYTES < policy.walBytesMax) return { mode: "passive", heldMs: 0 };
+  for (let passes = 1, added = frames; added > LITTLE_FRAMES && passes < PASSES_MAX; passes++) {
+    const before = frames;
+    frames = movePassively(db);
+    added = frames - before;
+  }
+  if (!pause.hold(PAUSE_MS_MAX)) return { mode: "passive", heldMs: 0 };
+  const startedMs = performance.now();
+  try {
+    db.pragma("wal_checkpoint(RESTART)");
+    crashPoint("checkpoint.restart");
+  } finally {
+    pause.release();
+  }
+  return { mode: "restart", heldMs: performance.now() - startedMs };
+}
+
+/** Returns the frames in the log when the pass was over. */
+function movePassively(db: Connection): number {
+  const [passive] = db.pragma("wal_checkpoint(PASSIVE)") as { log: number }[];
+  return passive!.log;
 }
 
 export function walSize(folder: string): number {

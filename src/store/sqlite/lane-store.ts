@@ -24,6 +24,7 @@ import { LaneProofs } from "./lane-proofs.js";
 import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 import { StoredSequencers } from "./stored-sequencers.js";
+import type { WriterPause } from "./writer-pause.js";
 
 export interface SqliteLaneStoreOptions {
   readonly db: Connection;
@@ -31,6 +32,8 @@ export interface SqliteLaneStoreOptions {
   readonly sequencer: SequencerIdentity;
   /** Rejection records kept; the oldest go first. */
   readonly rejectionsKeptMax: number;
+  /** Where the checkpointer is let in; without one nothing else writes. */
+  readonly pause?: WriterPause | undefined;
 }
 
 export class SqliteLaneStore implements LaneStore {
@@ -41,6 +44,7 @@ export class SqliteLaneStore implements LaneStore {
   readonly #proofs: LaneProofs;
   readonly #sequencerRef: number;
   readonly #rejectionsKeptMax: number;
+  readonly #pause: WriterPause | undefined;
   readonly #sequencers: StoredSequencers;
   /** Row references of the chunk's streams and entities. */
   #refs = new Map<StreamState | EntityState, number>();
@@ -55,10 +59,12 @@ export class SqliteLaneStore implements LaneStore {
     this.#commitments = new LaneCommitments(options.db);
     this.#proofs = new LaneProofs(options.db);
     this.#rejectionsKeptMax = options.rejectionsKeptMax;
+    this.#pause = options.pause;
     this.#sequencerRef = this.#registerSequencer(options.sequencer);
   }
 
   begin(query: ChunkQuery): ChunkState {
+    this.#pause?.begin();
     try {
       this.#sql.begin.run();
     } catch (error) {
@@ -104,6 +110,7 @@ export class SqliteLaneStore implements LaneStore {
       this.#refuseIfFull(error);
       throw error;
     }
+    this.#pause?.end();
   }
 
   #refuseIfFull(error: unknown): void {
@@ -115,6 +122,7 @@ export class SqliteLaneStore implements LaneStore {
   rollback(): void {
     // SQLite has already rolled back by itself after some errors (SQLITE_FULL among them).
     if (this.#db.inTransaction) this.#sql.rollback.run();
+    this.#pause?.end();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,6 +5,7 @@ import { SqliteLaneStore } from "./lane-store.js";
 import { openLogIdentity } from "./log-identity.js";
 import { migrate } from "./migrate.js";
 import { type TakeOver, takeOverIfRefused } from "./take-over.js";
+import { WriterPause } from "./writer-pause.js";
 
 export interface OpenLaneStoreOptions {
   readonly folder: string;
@@ -13,6 +14,8 @@ export interface OpenLaneStoreOptions {
   readonly sequencer: SequencerIdentity;
   readonly rejectionsKeptMax: number;
   readonly nowMs: number;
+  /** Shared with the checkpointer, if there is one. */
+  readonly writerPause?: SharedArrayBuffer;
   /** Set = a folder that may not sign checkpoints any more begins a new epoch. */
   readonly takeOver?: TakeOver;
 }
@@ -24,9 +27,10 @@ export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore
   const found = openLogIdentity(db, options.freshLogId, options.nowMs);
   const identity = options.takeOver === undefined ? found : takeOverIfRefused(db, found, options.takeOver, options);
   const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
-  const { sequencer, rejectionsKeptMax } = options;
+  const { sequencer, rejectionsKeptMax, writerPause } = options;
+  const pause = writerPause === undefined ? undefined : new WriterPause(writerPause);
   return {
-    store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax }),
+    store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax, pause }),
     head: { ...identity, nextOffset: last === null ? 0 : last + 1 },
   };
 }

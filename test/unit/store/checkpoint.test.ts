@@ -9,6 +9,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { checkpointIfDue } from "../../../src/store/sqlite/checkpoint.js";
 import { databasePath, openCheckpointer, openWriter } from "../../../src/store/sqlite/connection.js";
+import { WriterPause } from "../../../src/store/sqlite/writer-pause.js";
 
 /** Asked, it reads in a transaction that it ends a moment later, while the asker may be blocked. */
 const READER = `
@@ -21,6 +22,25 @@ const READER = `
     setTimeout(() => db.exec("COMMIT"), 300);
   });
 `;
+/** Begins and ends transactions until it is told to stop. */
+const WRITER = `
+  const { workerData } = require("node:worker_threads");
+  const counts = new Int32Array(workerData.counts);
+  import(workerData.pausePath).then(({ WriterPause }) => {
+    const pause = new WriterPause(workerData.buffer);
+    while (Atomics.load(counts, 2) === 0) {
+      pause.begin();
+      Atomics.store(counts, 0, 1);
+      for (let i = 0; i < 100; i++) Atomics.load(counts, 0);
+      Atomics.store(counts, 0, 0);
+      Atomics.add(counts, 1, 1);
+      pause.end();
+    }
+  });
+`;
+/** Cells of what that writer tells. */
+const [WRITING, DONE, STOP] = [0, 1, 2];
+const HOLDS = 2_000;
 const ROWS = 500;
 const ATTEMPTS_MAX = 20;
 
@@ -48,7 +68,7 @@ it("waits for a reader and lets the next commit begin the log anew", async () =>
     reader.postMessage("read");
     await once(reader, "message");
     for (let row = 0; row < ROWS; row++) insert.run();
-    mode = checkpointIfDue(checkpointer, folder, { walBytesTarget: 1, walBytesMax: 1, intervalMs: 1 });
+    ({ mode } = checkpointIfDue(checkpointer, folder, { walBytesTarget: 1, walBytesMax: 1, intervalMs: 1 }));
   }
   expect(mode).toBe("restart");
   insert.run();
@@ -61,9 +81,8 @@ it("waits for a reader and lets the next commit begin the log anew", async () =>
 it("does nothing below the target", () => {
   const writer = openWriter(folder);
   writer.exec("CREATE TABLE t (a BLOB)");
-  expect(checkpointIfDue(writer, folder, { walBytesTarget: 1 << 20, walBytesMax: 1 << 20, intervalMs: 1 })).toBe(
-    "none",
-  );
+  const policy = { walBytesTarget: 1 << 20, walBytesMax: 1 << 20, intervalMs: 1 };
+  expect(checkpointIfDue(writer, folder, policy)).toEqual({ mode: "none", heldMs: 0 });
   writer.close();
 });
 
@@ -75,9 +94,40 @@ it("makes the log start over from the bound on, also when all of it was moved: a
   const checkpointer = openCheckpointer(folder);
   const policy = { walBytesTarget: 1, walBytesMax: 1 << 20, intervalMs: 1 };
   insert.run();
-  expect(checkpointIfDue(checkpointer, folder, policy)).toBe("passive");
+  expect(checkpointIfDue(checkpointer, folder, policy).mode).toBe("passive");
   for (let row = 0; row < ROWS; row++) insert.run();
-  expect(checkpointIfDue(checkpointer, folder, policy)).toBe("restart");
+  expect(checkpointIfDue(checkpointer, folder, policy).mode).toBe("restart");
   checkpointer.close();
   writer.close();
+});
+
+it("is let in between two transactions of the writer, and the writer after it, however often both ask", async () => {
+  const buffer = WriterPause.newBuffer();
+  const counts = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+  const pausePath = new URL("../../../dist/src/store/sqlite/writer-pause.js", import.meta.url).href;
+  const writer = new Worker(WRITER, { eval: true, workerData: { pausePath, buffer, counts: counts.buffer } });
+  const ended = once(writer, "exit");
+  const pause = new WriterPause(buffer);
+  // The writer alone counts up the first cell, to and fro within each of its transactions.
+  while (Atomics.load(counts, DONE) === 0) await new Promise((resolve) => setImmediate(resolve));
+  for (let hold = 0; hold < HOLDS; hold++) {
+    expect(pause.hold(5_000)).toBe(true);
+    const before = Atomics.load(counts, DONE);
+    for (let look = 0; look < 20; look++) expect(Atomics.load(counts, WRITING)).toBe(0);
+    expect(Atomics.load(counts, DONE)).toBe(before);
+    pause.release();
+  }
+  Atomics.store(counts, STOP, 1);
+  await ended;
+  expect(Atomics.load(counts, DONE)).toBeGreaterThan(1);
+});
+
+it("gives up on a writer that does not end its transaction, and lets it go on", () => {
+  const pause = new WriterPause(WriterPause.newBuffer());
+  pause.begin();
+  expect(pause.hold(5)).toBe(false);
+  pause.end();
+  pause.begin();
+  pause.end();
+  expect(pause.hold(5)).toBe(true);
 });
