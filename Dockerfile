@@ -19,7 +19,8 @@ COPY --from=build --chown=0:0 /image/lib /usr/local/lib
 COPY --from=build --chown=65532:65532 --chmod=0700 /image/data /data
 ENV STATESET_SEQUENCER_CACHE_DIR=/usr/local/lib/stateset-sequencer \
     DATA_DIR=/data \
-    LOG_FORMAT=json
+    LOG_FORMAT=json \
+    NODE_OPTIONS=--max-semi-space-size=4
 # So that commands find ./data.
 WORKDIR /
 USER 65532:65532

@@ -8,7 +8,7 @@ import { LRUCache } from "lru-cache";
 import { CodedError } from "../base/errors.js";
 import type { LogReader } from "../store/contract.js";
 import { API_KEY_PREFIX, type CredentialHeaders, readCredential } from "./credential.js";
-import { type JwtOptions, verifyJwt } from "./jwt.js";
+import type { JwtOptions } from "./jwt.js";
 import { BOOTSTRAP_SCOPE, type Principal, scopeOf } from "./principal.js";
 
 export interface AuthenticatorOptions {
@@ -79,6 +79,8 @@ export class Authenticator {
   async #byToken(token: string): Promise<Principal> {
     const { jwt } = this.#options;
     if (jwt === null) throw new CodedError("INVALID_TOKEN", "Invalid JWT");
+    // Loaded with the first token: a service without them needs no JOSE.
+    const { verifyJwt } = await import("./jwt.js");
     return { ...(await verifyJwt(token, jwt)), credential: null };
   }
 }

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { packageRoot } from "../base/asset-paths.js";
+import { SERVICE_NODE_FLAGS } from "../base/worker-limits.js";
 
 export interface ServerProcessOptions {
   readonly folder: string;
@@ -52,7 +53,11 @@ export class ServerProcess implements AsyncDisposable {
       BOOTSTRAP_ADMIN_API_KEY: adminKey,
       ...options.env,
     };
-    const [program = process.execPath, ...args] = options.command ?? [process.execPath, BUILT_SERVICE];
+    const [program = process.execPath, ...args] = options.command ?? [
+      process.execPath,
+      ...SERVICE_NODE_FLAGS,
+      BUILT_SERVICE,
+    ];
     const child = spawn(program, args, {
       env,
       stdio: ["ignore", "ignore", "pipe"],

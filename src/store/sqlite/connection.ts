@@ -17,6 +17,9 @@ const FULL = 2;
  */
 const JOURNAL_BYTES_KEPT = 256 * 1024 * 1024;
 
+/** Page cache of the writer: what a chunk changes, and the inner pages of all indexes. Beyond it are the system's own pages, a copy away. */
+const WRITER_CACHE_KIB = 32 * 1024;
+
 /** Page cache of a connection that answers questions. */
 const QUERY_CACHE_KIB = 16 * 1024;
 
@@ -56,7 +59,7 @@ export function openWriter(folder: string): Connection {
   db.pragma("wal_autocheckpoint = 0");
   db.pragma(`journal_size_limit = ${JOURNAL_BYTES_KEPT}`);
   db.pragma("foreign_keys = OFF");
-  db.pragma("cache_size = -65536");
+  db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
   return db;
 }
 

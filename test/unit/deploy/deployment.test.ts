@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { NODE_VERSION } from "../../../packaging/targets.js";
 import { packageRoot } from "../../../src/base/asset-paths.js";
+import { SERVICE_NODE_FLAGS } from "../../../src/base/worker-limits.js";
 import { OPTIONS } from "../../../src/options-table.js";
 
 const read = (path: string): string => readFileSync(join(packageRoot, path), "utf8");
@@ -61,6 +62,13 @@ it("nothing runs as root, writes outside its volumes or gains privileges", () =>
   expect(fieldOf(unit, "UnsetEnvironment")).toBe("NODE_OPTIONS");
 });
 
+it("starts Node with the same bound on the main thread's young generation, however the service is started", () => {
+  const flags = SERVICE_NODE_FLAGS.join(" ");
+  expect(read("package.json")).toContain(` && node ${flags} dist/src/main.js"`);
+  expect(dockerfile).toContain(`NODE_OPTIONS=${flags}\n`);
+  expect(fieldOf(unit, "ExecStart")).toContain(`NODE_OPTIONS=${flags} `);
+});
+
 it("whoever stops the service waits longer than its own deadline", () => {
   const deadline = OPTIONS.SHUTDOWN_DEADLINE_SECS.default;
   expect(Number.parseInt(fieldOf(compose, "stop_grace_period"), 10)).toBeGreaterThan(deadline);
@@ -82,7 +90,7 @@ it("is asked on the port it listens on, by routes it has, with a log of its own 
 });
 
 it("names only options the service has", () => {
-  const known = new Set([...Object.keys(OPTIONS), "STATESET_SEQUENCER_CACHE_DIR"]);
+  const known = new Set([...Object.keys(OPTIONS), "STATESET_SEQUENCER_CACHE_DIR", "NODE_OPTIONS"]);
   const settings = /\b([A-Z]+_[A-Z_]+)(?=[=:])|- name: ([A-Z]+_[A-Z_]+)$/gm;
   const options = [dockerfile, compose, deployment, unit].flatMap((text) =>
     [...text.matchAll(settings)].map(([, before, listed]) => before ?? listed!),
