@@ -27,6 +27,8 @@ const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_]*)\}$/;
 
 export class Router {
   private readonly root: Node = emptyNode();
+  /** Nodes by their whole path, where it has no parameter: a static segment wins anyway. */
+  private readonly staticNodes = new Map<string, Node>();
 
   /** Throws on a path that does not start with "/", a malformed parameter, or a route declared twice. */
   constructor(routes: readonly Route[]) {
@@ -35,9 +37,8 @@ export class Router {
 
   /** Throws INVALID_FIELD_VALUE when a path parameter is not valid percent-encoding. */
   match(method: string, path: string): RouteMatch {
-    const segments = path.split("/");
     const values: string[] = [];
-    const node = find(this.root, segments, 1, values);
+    const node = this.staticNodes.get(path) ?? find(this.root, path.split("/"), 1, values);
     if (node === null) return NOT_FOUND;
     const leaf = node.leaves.get(method) ?? (method === "HEAD" ? node.leaves.get("GET") : undefined);
     if (leaf === undefined) return { kind: "method-not-allowed", allow: allowOf(node) };
@@ -62,6 +63,7 @@ export class Router {
         node = child;
       }
     }
+    if (paramNames.length === 0) this.staticNodes.set(route.path, node);
     if (node.leaves.has(route.method)) throw new Error(`Route declared twice: ${route.method} ${route.path}`);
     node.leaves.set(route.method, { route, paramNames });
   }

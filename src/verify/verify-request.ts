@@ -49,38 +49,44 @@ export function verifyRequest(request: Omit<IngestRequest, "form">, context: Ver
     if (error instanceof CodedError) return { kind: "refused", error };
     throw error;
   }
-  const refs = missingKeys(body, context);
+  const keys = keysOf(body, context);
+  const refs = missingKeys(body, keys);
   if (refs.length > 0) return { kind: "keys_missing", refs };
   const { tenantId, storeId, agentId } = body;
   const { requestId, batchId } = request;
-  const events = checkEvents(body, context);
+  const events = checkEvents(body, keys, context);
   return {
     kind: "verified",
     request: { requestId, batchId, tenantId, storeId, agentId, keyEpoch: context.keyEpoch, events },
   };
 }
 
+/** Keys of one request by their ids, each looked up once. */
+type RequestKeys = ReadonlyMap<number, AgentKey | null | undefined>;
+
+function keysOf(body: IngestBody, context: VerifyContext): RequestKeys {
+  const keys = new Map<number, AgentKey | null | undefined>();
+  for (const { fields } of body.events) {
+    const { agentKeyId } = fields;
+    if (!keys.has(agentKeyId)) keys.set(agentKeyId, context.findKey(keyRef(body, agentKeyId)));
+  }
+  return keys;
+}
+
 /**
  * Every key the request names as soon as one of them is unknown, else none. Asked for together because the answer comes
  * to any worker, and what this one knows may be unknown there or have left its cache by then.
  */
-function missingKeys(body: IngestBody, context: VerifyContext): AgentKeyRef[] {
-  const refs = new Map<number, AgentKeyRef>();
-  let isMissing = false;
-  for (const { fields } of body.events) {
-    if (refs.has(fields.agentKeyId)) continue;
-    const ref = keyRef(body, fields.agentKeyId);
-    refs.set(fields.agentKeyId, ref);
-    isMissing ||= context.findKey(ref) === undefined;
-  }
-  return isMissing ? [...refs.values()] : [];
+function missingKeys(body: IngestBody, keys: RequestKeys): AgentKeyRef[] {
+  if (![...keys.values()].includes(undefined)) return [];
+  return [...keys.keys()].map((keyId) => keyRef(body, keyId));
 }
 
 function keyRef(body: IngestBody, keyId: number): AgentKeyRef {
   return { tenantId: body.tenantId, agentId: body.agentId, purpose: KEY_PURPOSE_SIGNING, keyId };
 }
 
-function checkEvents(body: IngestBody, context: VerifyContext): CheckedEvent[] {
+function checkEvents(body: IngestBody, keys: RequestKeys, context: VerifyContext): CheckedEvent[] {
   const seen = new Set<Uuid>();
   return body.events.map((event) => {
     const { eventId } = event.fields;
@@ -99,18 +105,18 @@ function checkEvents(body: IngestBody, context: VerifyContext): CheckedEvent[] {
       };
     }
     seen.add(eventId);
-    return checkEvent(event, body, context);
+    return checkEvent(event, keys, context);
   });
 }
 
-function checkEvent(event: IngestEvent, body: IngestBody, context: VerifyContext): CheckedEvent {
+function checkEvent(event: IngestEvent, keys: RequestKeys, context: VerifyContext): CheckedEvent {
   const { fields } = event;
   const eventId = uuidToBytes(fields.eventId);
   const badContent = checkContent(event, context.rules, context.nowMs);
   if (badContent !== null) return { stage: "refused", eventId, repeated: false, ...badContent };
 
   const envelope = envelopeJson(fields, event.payloadText);
-  const key = context.findKey(keyRef(body, fields.agentKeyId)) ?? null;
+  const key = keys.get(fields.agentKeyId) ?? null;
   const badKey = checkKey(key, context.nowMs);
   if (key === null || badKey !== null) return { stage: "unproven", eventId, envelope, ...badKey! };
 
