@@ -20,7 +20,7 @@ COPY --from=build --chown=65532:65532 --chmod=0700 /image/data /data
 ENV STATESET_SEQUENCER_CACHE_DIR=/usr/local/lib/stateset-sequencer \
     DATA_DIR=/data \
     LOG_FORMAT=json \
-    NODE_OPTIONS=--max-semi-space-size=4
+    NODE_OPTIONS="--max-semi-space-size=4 --v8-pool-size=1"
 # So that commands find ./data.
 WORKDIR /
 USER 65532:65532

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
 /** Process entry: which command, which signals, which exit code. */
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";

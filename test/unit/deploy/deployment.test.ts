@@ -62,11 +62,12 @@ it("nothing runs as root, writes outside its volumes or gains privileges", () =>
   expect(fieldOf(unit, "UnsetEnvironment")).toBe("NODE_OPTIONS");
 });
 
-it("starts Node with the same bound on the main thread's young generation, however the service is started", () => {
+it("starts Node with the same arguments, however the service is started", () => {
   const flags = SERVICE_NODE_FLAGS.join(" ");
   expect(read("package.json")).toContain(` && node ${flags} dist/src/main.js"`);
-  expect(dockerfile).toContain(`NODE_OPTIONS=${flags}\n`);
-  expect(fieldOf(unit, "ExecStart")).toContain(`NODE_OPTIONS=${flags} `);
+  expect(read("src/main.ts")).toMatch(new RegExp(`^#!/usr/bin/env -S node ${flags}\n`));
+  expect(dockerfile).toContain(`NODE_OPTIONS="${flags}"\n`);
+  expect(fieldOf(unit, "ExecStart")).toContain(`"NODE_OPTIONS=${flags}" `);
 });
 
 it("whoever stops the service waits longer than its own deadline", () => {
