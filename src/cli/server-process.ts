@@ -49,15 +49,13 @@ export class ServerProcess implements AsyncDisposable {
       HOST: "127.0.0.1",
       PORT: "0",
       LOG_FORMAT: "json",
+      // Not an argument: the one-file program takes none of Node's.
+      NODE_OPTIONS: SERVICE_NODE_FLAGS.join(" "),
       DATA_DIR: options.folder,
       BOOTSTRAP_ADMIN_API_KEY: adminKey,
       ...options.env,
     };
-    const [program = process.execPath, ...args] = options.command ?? [
-      process.execPath,
-      ...SERVICE_NODE_FLAGS,
-      BUILT_SERVICE,
-    ];
+    const [program = process.execPath, ...args] = options.command ?? [process.execPath, BUILT_SERVICE];
     const child = spawn(program, args, {
       env,
       stdio: ["ignore", "ignore", "pipe"],
