@@ -15,7 +15,7 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
 export class ScratchBytes {
-  #bytes = Buffer.allocUnsafe(4096);
+  #bytes: Buffer = Buffer.allocUnsafe(4096);
   #length = 0;
 
   /** Empty, with room for `capacityBytes`; more is made when it is needed. */
@@ -23,6 +23,19 @@ export class ScratchBytes {
     if (capacityBytes > this.#bytes.length) this.#bytes = Buffer.allocUnsafe(capacityBytes * 2);
     this.#length = 0;
     return this;
+  }
+
+  /** In somebody else's buffer from `at` on, where there is room for all that comes. Not for who calls `begin` as well. */
+  beginIn(bytes: Buffer, at: number): this {
+    this.#bytes = bytes;
+    this.#length = at;
+    return this;
+  }
+
+  /** Where it ends in the buffer of `beginIn`; throws when there was less room than what came. */
+  endIn(bytes: Buffer): number {
+    assert(this.#bytes === bytes, "more was written than there was room for");
+    return this.#length;
   }
 
   get length(): number {

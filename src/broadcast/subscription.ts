@@ -4,7 +4,7 @@
  * Invariant: what was sent is exactly the matching entries below `#cursor`, each once, in order.
  */
 import type { EntryFrame, Page } from "../store/contract.js";
-import { CORKED_BYTES_MAX, type Socket, type SocketHandler } from "../transport/http.js";
+import { CORKED_BYTES_MAX, FRAME_HEAD_BYTES, type Socket, type SocketHandler } from "../transport/http.js";
 import type { EntryQuery, EntrySource } from "./entry-source.js";
 import { ReadAhead } from "./read-ahead.js";
 
@@ -136,31 +136,31 @@ export class Subscription implements SocketHandler {
 
   #sendEach({ entries, nextOffset }: Page): void {
     // A page that was sent in part goes on in its middle.
-    let index = firstFrom(entries, this.#cursor);
+    const start = firstFrom(entries, this.#cursor);
+    let index = start;
+    let bytes = 0;
     while (index < entries.length && this.#canSend()) {
       const sent = this.#sendSome(entries, index);
-      index += sent;
-      if (sent === 0) break;
+      if (sent === index) break;
+      for (; index < sent; index++) bytes += entries[index]!.frame.length;
     }
     // Stopped in the middle of a page: the cursor stays at the first entry that was not taken.
     this.#cursor = index < entries.length ? entries[index]!.offset : nextOffset;
+    this.#options.onFrames(index - start, bytes);
   }
 
-  /** As many frames as make one write; returns how many the socket took. */
+  /** As many frames as make one write; returns the index of the first that the socket did not take. */
   #sendSome(entries: readonly EntryFrame[], from: number): number {
     const socket = this.#socket!;
     let to = from;
-    let bytes = 0;
     socket.corked(() => {
-      for (; to < entries.length; to++) {
+      for (let bytes = 0; to < entries.length; to++) {
         const { frame } = entries[to]!;
-        if (to > from && bytes + frame.length > CORKED_BYTES_MAX) return;
-        if (!socket.send(frame)) return;
-        bytes += frame.length;
+        bytes += frame.length + FRAME_HEAD_BYTES;
+        if ((bytes > CORKED_BYTES_MAX && to > from) || !socket.send(frame)) return;
       }
     });
-    this.#options.onFrames(to - from, bytes);
-    return to - from;
+    return to;
   }
 }
 

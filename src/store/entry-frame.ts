@@ -45,6 +45,8 @@ const RECEIPT_END = literal('","sequencerKeyVersion":0,"receiptSignatureScheme":
 const AROUND_ENVELOPE_MAX = 1024;
 
 const scratch = new ScratchBytes();
+/** Only ever in buffers of pages. */
+const inPage = new ScratchBytes();
 
 /** What the sequencer signs for an event (ves-protocol §7). */
 export function receiptHashOf(event: SignedFacts): Uint8Array {
@@ -55,7 +57,7 @@ export function receiptHashOf(event: SignedFacts): Uint8Array {
 /** A function of stored facts only: an exact replay gets the same bytes for ever. */
 export function encodeReceipt(event: SequencedEvent): Buffer {
   scratch.begin(AROUND_ENVELOPE_MAX);
-  putReceipt(event, receiptHashOf(event));
+  putReceipt(scratch, event, receiptHashOf(event));
   return scratch.copy();
 }
 
@@ -63,52 +65,65 @@ export function encodeReceipt(event: SequencedEvent): Buffer {
 export function encodeEntry(offset: number, event: SequencedEvent, hash: Uint8Array): EncodedEntry {
   const { envelope } = event;
   scratch.begin(envelope.length + AROUND_ENVELOPE_MAX);
-  putHead(offset, event);
+  putHead(scratch, offset, event);
   scratch.bytes(envelope);
-  const receiptAt = putEnd(event, hash);
+  const receiptAt = putEnd(scratch, event, hash);
   return { frame: scratch.copy(), receiptAt };
 }
 
 /** What a frame says of an event beside its envelope. */
 export type EntryFacts = Omit<SequencedEvent, "envelope">;
 
-/**
- * The same frame, of an envelope that is text of `envelopeBytes` bytes as UTF-8. Not copied: valid until anything else is
- * encoded.
- */
-export function frameView(
-  offset: number,
-  facts: EntryFacts,
-  envelope: string,
-  envelopeBytes: number,
-  hash: Uint8Array,
-): Buffer {
-  scratch.begin(envelopeBytes + AROUND_ENVELOPE_MAX);
-  putHead(offset, facts);
-  scratch.text(envelope, envelopeBytes);
-  putEnd(facts, hash);
-  return scratch.view();
+/** Room that `writeEntry` needs. */
+export function entryBytesMax(envelopeBytes: number): number {
+  return envelopeBytes + AROUND_ENVELOPE_MAX;
 }
 
-function putHead(offset: number, { kind, tenantId, storeId, sequenceNumber, sequencedAtMs }: EntryFacts): void {
-  scratch.all(HEAD[kind]).ascii(`${offset}`).all(TENANT).ascii(tenantId).all(STORE).ascii(storeId);
-  scratch.all(NUMBER).ascii(`${sequenceNumber}`).all(TIME).ascii(formatRfc3339(sequencedAtMs)).all(EVENT);
+/** An envelope as text, and how many bytes that is as UTF-8. */
+export interface EnvelopeText {
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** Writes the same frame into `page` from `at` on; returns where it ends. */
+export function writeEntry(
+  page: Buffer,
+  at: number,
+  offset: number,
+  facts: EntryFacts,
+  envelope: EnvelopeText,
+  hash: Uint8Array,
+): number {
+  inPage.beginIn(page, at);
+  putHead(inPage, offset, facts);
+  inPage.text(envelope.text, envelope.bytes);
+  putEnd(inPage, facts, hash);
+  return inPage.endIn(page);
+}
+
+function putHead(
+  into: ScratchBytes,
+  offset: number,
+  { kind, tenantId, storeId, sequenceNumber, sequencedAtMs }: EntryFacts,
+): void {
+  into.all(HEAD[kind]).ascii(`${offset}`).all(TENANT).ascii(tenantId).all(STORE).ascii(storeId);
+  into.all(NUMBER).ascii(`${sequenceNumber}`).all(TIME).ascii(formatRfc3339(sequencedAtMs)).all(EVENT);
 }
 
 /** Returns where the receipt begins. */
-function putEnd(facts: EntryFacts, hash: Uint8Array): number {
-  scratch.all(RECEIPT);
-  const receiptAt = scratch.length;
-  putReceipt(facts, hash);
-  scratch.all(END);
+function putEnd(into: ScratchBytes, facts: EntryFacts, hash: Uint8Array): number {
+  into.all(RECEIPT);
+  const receiptAt = into.length;
+  putReceipt(into, facts, hash);
+  into.all(END);
   return receiptAt;
 }
 
-function putReceipt(event: EntryFacts, hash: Uint8Array): void {
-  scratch.all(RECEIPT_SEQUENCER).ascii(event.sequencer.sequencerId).all(RECEIPT_EVENT).uuid(event.eventId);
-  scratch.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`);
-  scratch.all(RECEIPT_TIME).ascii(formatRfc3339(event.sequencedAtMs)).all(RECEIPT_HASH).hex(hash);
-  scratch.all(RECEIPT_SIGNATURE).hex(event.receiptSignature).all(RECEIPT_END);
+function putReceipt(into: ScratchBytes, event: EntryFacts, hash: Uint8Array): void {
+  into.all(RECEIPT_SEQUENCER).ascii(event.sequencer.sequencerId).all(RECEIPT_EVENT).uuid(event.eventId);
+  into.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`);
+  into.all(RECEIPT_TIME).ascii(formatRfc3339(event.sequencedAtMs)).all(RECEIPT_HASH).hex(hash);
+  into.all(RECEIPT_SIGNATURE).hex(event.receiptSignature).all(RECEIPT_END);
 }
 
 /** Checksum of a frame, kept with the entry: a damaged row is noticed before anyone is served from it. */

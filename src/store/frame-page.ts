@@ -46,15 +46,17 @@ export class FramePageWriter {
     return this.#end - 1;
   }
 
-  /** The frame is copied. */
-  add(offset: number, frame: Buffer): void {
+  /** Where the next frame is written: from `at` on there is room for so many bytes and for what ends the page. */
+  room(frameBytesMax: number): { page: Buffer; at: number } {
     const at = this.count === 0 ? this.#end : this.#end + 1;
-    const end = at + frame.length;
-    // Beside it: what ends the array, the places so far and this one, the summary.
-    const needed = end + 1 + (this.count + 1) * PLACE_BYTES + SUMMARY_BYTES;
+    const needed = at + frameBytesMax + 1 + (this.count + 1) * PLACE_BYTES + SUMMARY_BYTES;
     if (needed > this.#page.length) this.#grow(needed);
+    return { page: this.#page, at };
+  }
+
+  /** The frame of `offset` was written there and ends at `end`. */
+  add(offset: number, end: number): void {
     if (this.count > 0) this.#page[this.#end] = COMMA;
-    frame.copy(this.#page, at);
     this.#offsets.push(offset);
     this.#ends.push(end);
     this.#end = end;

@@ -73,10 +73,12 @@ export interface SocketHandler {
 }
 
 /**
- * Bytes of frames, their heads not counted, that surely fit into one corked write. The native library gathers 16 KiB; what is
- * more costs it an allocation and another copy each time.
+ * Bytes of frames, each with its head, that one corked write takes. What is more costs the native library an allocation and
+ * another copy; the system's price of a write hardly depends on its size, so it should be full.
  */
-export const CORKED_BYTES_MAX = 15 * 1024;
+export const CORKED_BYTES_MAX = 16 * 1024 - 1;
+/** Of a frame below 64 KiB. */
+export const FRAME_HEAD_BYTES = 4;
 
 export interface Socket {
   /**

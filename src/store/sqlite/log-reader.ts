@@ -20,7 +20,7 @@ import {
   type StreamRange,
 } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
-import { type EntryFacts, frameCheck, frameView } from "../entry-frame.js";
+import { type EntryFacts, entryBytesMax, frameCheck, writeEntry } from "../entry-frame.js";
 import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { readLogIdentity } from "./log-identity.js";
@@ -153,7 +153,8 @@ export class SqliteLogReader {
       nextOffset = row[0] + 1;
       const stream = this.#stream(row[1]);
       if (!matches(stream, row[10] ?? "", row[11] ?? "", ENTRY_KINDS[row[6]]!)) continue;
-      page.add(row[0], this.#frame(row, stream));
+      const room = page.room(entryBytesMax(row[9]));
+      page.add(row[0], this.#write(row, stream, room.page, room.at));
     }
     return page.finish(nextOffset);
   }
@@ -253,21 +254,22 @@ export class SqliteLogReader {
 
   #entry(row: EntryRow, stream: Stream): LogEntry {
     const { kind, tenantId, storeId, sequenceNumber } = this.#facts(row, stream);
-    const frame = Buffer.from(this.#frame(row, stream));
+    const page = Buffer.allocUnsafe(entryBytesMax(row[9]));
+    const frame = page.subarray(0, this.#write(row, stream, page, 0));
     return { kind, offset: row[0], tenantId, storeId, sequenceNumber, entityType: row[10], entityId: row[11], frame };
   }
 
-  /** The readers' innermost loop. Valid until the next one is asked for. */
-  #frame(row: FrameRow, stream: Stream): Buffer {
+  /** The readers' innermost loop: writes the frame at `at`, where there is room, and returns its end. */
+  #write(row: FrameRow, stream: Stream, page: Buffer, at: number): number {
     const facts = this.#facts(row, stream);
     const { tenantBytes, storeBytes } = stream;
     const { eventId, sequenceNumber, signingHash, kind } = facts;
     const hash = receiptHashOfIds(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
-    const frame = frameView(row[0], facts, row[8], row[9], hash);
-    if (row[5] !== null && row[5] !== frameCheck(frame)) {
+    const end = writeEntry(page, at, row[0], facts, { text: row[8], bytes: row[9] }, hash);
+    if (row[5] !== null && row[5] !== frameCheck(page.subarray(at, end))) {
       throw new AssertionError(`entry ${row[0]} is damaged: its checksum differs`);
     }
-    return frame;
+    return end;
   }
 
   /** Its bytes are views of one buffer: they are the next row's as soon as that is asked for. */

@@ -8,7 +8,11 @@ function write(
   spare?: ArrayBuffer,
 ): FramePage {
   writer.begin(spare);
-  for (const [offset, frame] of frames) writer.add(offset, frame);
+  for (const [offset, frame] of frames) {
+    const { page, at } = writer.room(frame.length);
+    page.set(frame, at);
+    writer.add(offset, at + frame.length);
+  }
   return writer.finish(nextOffset);
 }
 
@@ -50,7 +54,8 @@ it("holds at most twice what it carries, also after a much larger page", () => {
 it("forgets a page that was not finished", () => {
   const writer = new FramePageWriter();
   writer.begin();
-  writer.add(7, Buffer.alloc(10));
+  const { at } = writer.room(10);
+  writer.add(7, at + 10);
   const frames = framesOf(2, 20);
   expect(write(writer, frames, 9).array.toString()).toBe(`[${[...frames.values()].join(",")}]`);
 });
