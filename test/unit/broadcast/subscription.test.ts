@@ -27,9 +27,15 @@ class Client implements Socket {
   readonly received: string[] = [];
   closed: number | null = null;
   room = Number.POSITIVE_INFINITY;
+  /** Frames it does not take though nothing waits. */
+  refusals = 0;
 
   send(frame: Uint8Array): boolean {
     if (this.room === 0) return false;
+    if (this.refusals > 0) {
+      this.refusals -= 1;
+      return false;
+    }
     this.room -= 1;
     this.received.push(Buffer.from(frame).toString());
     return true;
@@ -107,6 +113,16 @@ describe("a subscription", () => {
     expect(client.received).toEqual(["0", "1", "2", "3", "4", "5"]);
     expect(client.closed).toBe(1011);
     expect(subscription.cursor).toBe(6);
+  });
+
+  it.each([true, false])("sends again what was refused (batched: %s)", async (isBatched) => {
+    const client = new Client();
+    client.refusals = 2;
+    const subscription = subscribe(isBatched, client, stored);
+    await settled();
+    const offsets = client.received.flatMap((text) => JSON.parse(`[${text}]`).flat());
+    expect(offsets).toEqual(page(0, ENTRIES).entries.map(({ offset }) => offset));
+    expect(subscription.cursor).toBe(ENTRIES);
   });
 
   it.each([true, false])("reads each page once, however slow the socket is (batched: %s)", async (isBatched) => {
