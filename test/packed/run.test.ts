@@ -71,7 +71,7 @@ describe("the service", () => {
     expect(stored.json).toMatchObject({ policy_id: POLICY.policyId, stark_security_bits: 119 });
     const checked = await service.get(`/api/v1/ves/compliance/proofs/${stored.json.proof_id}/verify`);
     expect(checked.json).toMatchObject({ stark_valid: true, valid: true });
-    expect(threadPriorities(service.process.pid)).toContain(5);
+    expect(threadPriorities(service.process.pid)).toContain(19);
   });
 
   it("serves the same documents as from its sources", async () => {
