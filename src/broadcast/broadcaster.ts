@@ -21,10 +21,15 @@ export interface SubscriptionHolder {
 /** Longest delay of a timer. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
+/** Subscribers that are served before everybody else gets a turn: about half a millisecond of writing. */
+const WAKES_PER_TURN = 64;
+
 export class Broadcaster {
   readonly #subscribersMax: number;
   readonly #nextTurn: () => Promise<unknown>;
   readonly #subscriptions = new Map<Subscription, string | null>();
+  #hasNews = false;
+  #isWaking = false;
 
   /** `nextTurn` resolves when everybody else had a chance to run. */
   constructor(subscribersMax: number, nextTurn: () => Promise<unknown> = nextEventLoopTurn) {
@@ -60,8 +65,24 @@ export class Broadcaster {
     return subscription;
   }
 
+  /** There are new entries. Whoever is answered in this turn is answered first. */
   wake(): void {
-    for (const subscription of this.#subscriptions.keys()) subscription.wake();
+    this.#hasNews = true;
+    if (!this.#isWaking) void this.#wakeAll();
+  }
+
+  /** A thousand writes in one go would make every answer wait for them. What comes meanwhile, the next round sends with it. */
+  async #wakeAll(): Promise<void> {
+    this.#isWaking = true;
+    while (this.#hasNews) {
+      this.#hasNews = false;
+      let woken = 0;
+      for (const subscription of this.#subscriptions.keys()) {
+        if (woken++ % WAKES_PER_TURN === 0) await this.#nextTurn();
+        subscription.wake();
+      }
+    }
+    this.#isWaking = false;
   }
 
   /** Smallest cursor of all subscribers, or null: how far the slowest is. */
