@@ -16,6 +16,8 @@ import { runRestart } from "./restart.js";
 export type Family = (context: BenchContext) => Promise<FamilyResult>;
 
 const FAMILIES: Readonly<Record<string, Family>> = {
+  // First: before anything else was loaded into this process.
+  kernels: runKernels,
   ingest: runIngest,
   latency: runLatency,
   overload: runOverload,
@@ -24,7 +26,6 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   growth: runGrowth,
   restart: runRestart,
   replay: runReplay,
-  kernels: runKernels,
   proofs: runProofs,
 };
 

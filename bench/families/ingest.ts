@@ -52,7 +52,7 @@ async function runRounds(context: BenchContext, plan: Plan, peers: Peers): Promi
   for (let round = 0; round < plan.rounds; round++) {
     if (round >= ROUNDS_MIN && performance.now() - startedMs > plan.msMax) break;
     context.progress(`ingest: round ${round + 1} of ${plan.rounds}`);
-    limits.push(measureLimits(bench, plan));
+    limits.push(await measureLimits(bench, plan));
     const measure = async (shape: Load): Promise<void> => {
       rounds.get(shape.name)!.push(await measureLoad(bench, shape));
     };
@@ -91,7 +91,7 @@ async function measurePeers(
 
 async function warmUp(context: BenchContext, bench: Bench, plan: Plan, peers: readonly Peer[]): Promise<void> {
   context.progress("ingest: warming up");
-  measureLimits(bench, plan);
+  await measureLimits(bench, plan);
   for (const shape of plan.warmups) {
     const { invalid } = await measureLoad(bench, shape);
     if (invalid !== null) throw new Error(`warm-up ${shape.name}: ${invalid}`);
