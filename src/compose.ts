@@ -201,15 +201,8 @@ function startCommitments(
   const [commitments, legacyCommitments] = (["ves", "legacy"] as const).map((series) =>
     disposals.use(
       new Commitments({
-        ...{
-          ...chain,
-          shutdown,
-          series,
-          builder,
-          limits: commitmentLimits(config),
-          clock: systemClock,
-          newBatchId: randomUuid,
-        },
+        ...chain,
+        ...{ shutdown, series, builder, limits: commitmentLimits(config), clock: systemClock, newBatchId: randomUuid },
         reader: reader.commitments[series],
         onCommitted: (treeDepth, trigger, durationMs) => metrics.committed(trigger, treeDepth, durationMs),
         onFailure: (error) => log.warn({ err: error }, "automatic commitment failed; it is tried again"),

@@ -2,7 +2,6 @@
  * The frame an entry travels in, put together again from its stored facts for its checksum. `store/entry-frame.ts`, whose
  * form this must be, takes a decoded event; here all but the numbers is copied from bytes at hand.
  */
-
 import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
 import { type Entry, RECEIPT_SIGNATURE_AT } from "./entry-rows.js";

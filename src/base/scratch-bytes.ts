@@ -3,7 +3,6 @@
  * `protocol/byte-writer.ts` takes values for hashes; here nearly everything is bytes or short ASCII, and a view or a string
  * of each part would cost more than copying it.
  */
-
 import { assert } from "./assert.js";
 
 /** Up to here a loop beats the built-in copy; measured on Node 20. */

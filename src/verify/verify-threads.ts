@@ -3,11 +3,11 @@
  * without work sleeps on a shared counter, which wakes it in a fifth of the time that an event loop takes. A thread that
  * dies takes its task with it, nobody else's, and is replaced.
  */
-import { setPriority } from "node:os";
 import { type MessagePort, receiveMessageOnPort, Worker } from "node:worker_threads";
 import { assert } from "../base/assert.js";
 import { workerPath } from "../base/asset-paths.js";
 import { threadError } from "../base/errors.js";
+import { lowerThreadPriority } from "../base/thread-tasks.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { VerifyResult, VerifyTask, VerifyWorkerData } from "./verify-task.js";
 
@@ -143,8 +143,7 @@ export function serveVerifyTasks(
   wakes: SharedArrayBuffer,
   verify: (task: VerifyTask) => VerifyResult,
 ): void {
-  // Of the calling thread, where that can be said at all.
-  if (process.platform === "linux") setPriority(0, NICE_INCREMENT);
+  lowerThreadPriority(NICE_INCREMENT);
   const post = (message: FromVerifyThread, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
   const seen = new Int32Array(wakes);
   post({ kind: "loaded" });

@@ -7,6 +7,7 @@ import { BareMachine, unpackedIn } from "../support/packed.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
 import { complianceSubmission } from "../support/stark-proofs.js";
 import { receiptTextOf, Subscriber } from "../support/subscriber.js";
+import { threadPriorities } from "../support/thread-priorities.js";
 
 const EVENTS = 50;
 const POLICY = { policyId: "order_total.cap", policyParams: { cap: 10_000 } };
@@ -158,12 +159,3 @@ describe("several commands in one file", () => {
     expect(JSON.parse((await machine.run(["--sbom"], nowhere)).stdout)).toMatchObject({ bomFormat: "CycloneDX" });
   });
 });
-
-/** Nice values of a process's threads. */
-function threadPriorities(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).map((thread) => {
-    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8");
-    // The name in parentheses may hold anything; nice is the 19th field, the 17th after it.
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
-  });
-}
