@@ -10,7 +10,15 @@ export function authenticated(
   route: Omit<Route, "handle">,
   handle: AuthenticatedHandler,
 ): Route {
-  return { ...route, handle: async (request) => handle(request, await authenticator.authenticate(request)) };
+  return {
+    ...route,
+    handle: (request) => {
+      const principal = authenticator.authenticate(request);
+      return principal instanceof Promise
+        ? principal.then((known) => handle(request, known))
+        : handle(request, principal);
+    },
+  };
 }
 
 export type RouteMaker = (path: string, handle: AuthenticatedHandler) => Route;

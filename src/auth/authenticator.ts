@@ -34,16 +34,14 @@ export class Authenticator {
     this.#options = options;
   }
 
-  /** Throws AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN, TOKEN_EXPIRED. */
-  async authenticate(request: CredentialHeaders): Promise<Principal> {
+  /** At once for a known API key. Throws or rejects with AUTH_REQUIRED, INVALID_API_KEY, INVALID_TOKEN, TOKEN_EXPIRED. */
+  authenticate(request: CredentialHeaders): Principal | Promise<Principal> {
     try {
-      const credential = readCredential(request);
-      return credential.kind === "api_key"
-        ? await this.#byApiKey(credential.text)
-        : await this.#byToken(credential.text);
+      const { kind, text } = readCredential(request);
+      const principal = kind === "api_key" ? this.#byApiKey(text) : this.#byToken(text);
+      return principal instanceof Promise ? principal.catch((error) => this.#openAccess(error)) : principal;
     } catch (error) {
-      if (this.#options.isOpen && error instanceof CodedError) return OPEN_ACCESS;
-      throw error;
+      return this.#openAccess(error);
     }
   }
 
@@ -53,11 +51,19 @@ export class Authenticator {
     this.#cache.delete(keyHash);
   }
 
-  async #byApiKey(text: string): Promise<Principal> {
+  /** What is left to somebody who was not authenticated because of `error`; throws it where that is nothing. */
+  #openAccess(error: unknown): Principal {
+    if (this.#options.isOpen && error instanceof CodedError) return OPEN_ACCESS;
+    throw error;
+  }
+
+  #byApiKey(text: string): Principal | Promise<Principal> {
     if (!text.startsWith(API_KEY_PREFIX)) throw invalidApiKey();
     const keyHash = hashApiKey(text);
-    const cached = this.#cache.get(keyHash);
-    if (cached !== undefined) return cached;
+    return this.#cache.get(keyHash) ?? this.#remember(keyHash);
+  }
+
+  async #remember(keyHash: string): Promise<Principal> {
     for (;;) {
       const revocations = this.#revocations;
       const principal = await this.#lookUp(keyHash);

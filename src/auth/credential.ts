@@ -27,9 +27,10 @@ export function readCredential(request: CredentialHeaders): Credential {
 
 function readAuthorization(value: string): Credential {
   if (value.startsWith(API_KEY_PREFIX)) return { kind: "api_key", text: value };
-  const [scheme, text, ...rest] = value.split(" ");
-  if (text === undefined || text === "" || rest.length > 0) throw authRequired();
-  const name = scheme!.toLowerCase();
+  const space = value.indexOf(" ");
+  const text = value.slice(space + 1);
+  if (space === -1 || text === "" || text.includes(" ")) throw authRequired();
+  const name = value.slice(0, space).toLowerCase();
   if (name === "apikey") return { kind: "api_key", text };
   if (name === "bearer") return { kind: text.startsWith(API_KEY_PREFIX) ? "api_key" : "token", text };
   throw authRequired();
