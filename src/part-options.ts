@@ -9,6 +9,7 @@ import { type Config, ConfigError } from "./config.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
 import type { ProofWorkersOptions } from "./proofs/proof-workers.js";
 import type { ServiceKeys } from "./service-keys.js";
+import { PageRing } from "./store/page-ring.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
 import { WriterPause } from "./store/sqlite/writer-pause.js";
 import type { TlogOptions } from "./tlog-options.js";
@@ -36,6 +37,7 @@ export function laneWorker(
     rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
     ...shared,
     leafRing,
+    pageRing: PageRing.allocate(config.TAIL_BYTES_MAX),
     ...(takeOver === undefined ? {} : { takeOver }),
   };
 }

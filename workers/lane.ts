@@ -4,6 +4,7 @@ import { systemClock } from "../src/base/clock.js";
 import { LaneLoop } from "../src/lane/lane-loop.js";
 import type { FromLane, LaneWorkerData, ToLane } from "../src/lane/lane-message.js";
 import { LeafRing } from "../src/store/leaf-ring.js";
+import { PageRing } from "../src/store/page-ring.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
 
@@ -20,6 +21,7 @@ const lane = new LaneLoop({
   clock: systemClock,
   keyEpoch: new Int32Array(options.keyEpoch),
   chunkEventsMax: options.chunkEventsMax,
+  pages: new PageRing(options.pageRing),
   ...(options.leafRing === null ? {} : { leaves: new LeafRing(options.leafRing) }),
   port: {
     receive: () => receiveMessageOnPort(port)?.message as ToLane | undefined,

@@ -3,14 +3,25 @@
  * event (0.4 µs against 78 µs per event, measured). Little-endian, private to one process and one build: never stored,
  * never sent over a network.
  */
+import { assert } from "./assert.js";
+
 const EMPTY = Buffer.from(new ArrayBuffer(0));
 
 export class PackWriter {
   #buffer: Buffer;
+  #isOwner = true;
   #at = 0;
 
   constructor(initialBytes = 4096) {
     this.#buffer = Buffer.from(new ArrayBuffer(initialBytes));
+  }
+
+  /** In somebody else's memory, where there must be room for all that comes; nothing is taken from there. */
+  static in(room: Buffer): PackWriter {
+    const writer = new PackWriter(0);
+    writer.#buffer = room;
+    writer.#isOwner = false;
+    return writer;
   }
 
   get length(): number {
@@ -65,6 +76,7 @@ export class PackWriter {
 
   /** Hands the written bytes over and leaves the writer empty. The result owns its whole ArrayBuffer: transferable. */
   take(): Uint8Array<ArrayBuffer> {
+    assert(this.#isOwner, "somebody else's memory");
     const taken = this.#buffer.subarray(0, this.#at);
     const owned = new Uint8Array(taken.buffer as ArrayBuffer, taken.byteOffset, taken.byteLength);
     this.#buffer = EMPTY;
@@ -74,6 +86,7 @@ export class PackWriter {
 
   #room(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return;
+    assert(this.#isOwner, "more was written than there was room for");
     const grown = Buffer.from(new ArrayBuffer(Math.max(this.#buffer.length * 2, this.#at + bytes)));
     this.#buffer.copy(grown, 0, 0, this.#at);
     this.#buffer = grown;

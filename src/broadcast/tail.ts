@@ -1,7 +1,7 @@
 /**
  * The log's most recent entries in memory, encoded, shared by all subscribers, in the pages they were committed in.
- * Invariant: the pages are contiguous and end at `nextOffset`, which only moves forward. Bound: `bytesMax` of frames; older
- * entries are read from the store.
+ * Invariant: the pages are contiguous and end at `nextOffset`, which only moves forward. Bound: `bytesMax` of pages; older
+ * entries are read from the store. A dropped page is given back: its memory is the lane's again.
  */
 import { assert } from "../base/assert.js";
 import type { LogEntry, Page } from "../store/contract.js";
@@ -9,7 +9,7 @@ import type { EntryMatcher } from "../store/entry-filter.js";
 import type { EntryPage } from "../store/packed-page.js";
 
 export interface TailOptions {
-  /** Frame bytes kept. */
+  /** Bytes of pages kept. */
   readonly bytesMax: number;
   /** Frame bytes after which a page ends; the entry that crosses it is still in. */
   readonly pageBytesMax: number;
@@ -18,7 +18,10 @@ export interface TailOptions {
 /** The new entries of one commit: every entry of the log from `nextOffset - count` on. */
 export interface TailPage extends EntryPage {
   readonly count: number;
-  readonly frameBytes: number;
+  /** Memory it occupies until it is released. */
+  readonly bytes: number;
+  /** Nobody will look at it again. */
+  release(): void;
 }
 
 export class Tail {
@@ -53,7 +56,7 @@ export class Tail {
     const firstOffset = page.nextOffset - page.count;
     assert(firstOffset === this.#nextOffset, `entry ${firstOffset} does not follow ${this.#nextOffset}`);
     this.#pages.push(page);
-    this.#bytes += page.frameBytes;
+    this.#bytes += page.bytes;
     this.#nextOffset = page.nextOffset;
     while (this.#bytes > this.#options.bytesMax) this.#drop();
     if (this.#dropped * 2 > this.#pages.length) {
@@ -62,7 +65,10 @@ export class Tail {
     }
   }
 
-  /** Matching entries from `fromOffset` on, at most `entriesMax`; null when the tail does not reach back that far. */
+  /**
+   * Matching entries from `fromOffset` on, at most `entriesMax`; null when the tail does not reach back that far. They are for
+   * now: with the next chunk their bytes may be gone.
+   */
   page(fromOffset: number, matches: EntryMatcher, entriesMax: number): Page | null {
     if (fromOffset < this.#firstOffset) return null;
     const entries: LogEntry[] = [];
@@ -72,7 +78,8 @@ export class Tail {
       const page = this.#pages[at]!;
       const firstOffset = page.nextOffset - page.count;
       for (let index = nextOffset - firstOffset; index < page.count; index++) {
-        if (entries.length >= entriesMax || bytes >= this.#options.pageBytesMax) return { entries, nextOffset };
+        if (entries.length >= entriesMax || bytes >= this.#options.pageBytesMax)
+          return new RecentPage(this, entries, nextOffset);
         const entry = page.entries[index]!;
         nextOffset += 1;
         if (!matches(entry, entry.entityType, entry.entityId, entry.kind)) continue;
@@ -80,15 +87,16 @@ export class Tail {
         bytes += entry.frame.length;
       }
     }
-    return { entries, nextOffset };
+    return new RecentPage(this, entries, nextOffset);
   }
 
   #drop(): void {
     const page = this.#pages[this.#dropped]!;
     this.#pages[this.#dropped] = null;
     this.#dropped += 1;
-    this.#bytes -= page.frameBytes;
+    this.#bytes -= page.bytes;
     this.#firstOffset = page.nextOffset;
+    page.release();
   }
 
   /** Index of the page that holds `offset`: of the first that ends beyond it. */
@@ -101,5 +109,28 @@ export class Tail {
       else high = middle;
     }
     return low;
+  }
+}
+
+/** Views of the tail's pages: they end with the oldest of them. */
+class RecentPage implements Page {
+  readonly nextOffset: number;
+  readonly #tail: Tail;
+  readonly #entries: readonly LogEntry[];
+
+  constructor(tail: Tail, entries: readonly LogEntry[], nextOffset: number) {
+    this.#tail = tail;
+    this.#entries = entries;
+    this.nextOffset = nextOffset;
+  }
+
+  get entries(): readonly LogEntry[] {
+    const oldest = this.#entries[0];
+    // Its bytes may be another entry's by now: that must fail, not be sent.
+    assert(
+      oldest === undefined || oldest.offset >= this.#tail.firstOffset,
+      "an entry is looked at after it was dropped",
+    );
+    return this.#entries;
   }
 }

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.js";
 import { crashPoint } from "../base/crash-point.js";
 import type { LaneStore } from "../store/contract.js";
 import type { LeafRing } from "../store/leaf-ring.js";
+import type { PageRing } from "../store/page-ring.js";
 import { unpackLegacyRequests } from "../verify/legacy-request.js";
 import { unpackVerifiedRequests } from "../verify/verified-request.js";
 import type { LaneContext } from "./chunk.js";
@@ -30,6 +31,8 @@ export interface LaneLoopOptions extends Pick<LaneContext, "sequencer" | "sign">
   /** Shared: how many chunks with revocations are durable. */
   readonly keyEpoch: Int32Array;
   readonly chunkEventsMax: number;
+  /** Where new entries go for the main thread. */
+  readonly pages: PageRing;
   /** Where new entries' leaves go for the log's tree; left out = nobody follows. */
   readonly leaves?: Pick<LeafRing, "offer">;
 }
@@ -66,7 +69,7 @@ export class LaneLoop {
   }
 
   async #turn(items: readonly LaneItem[]): Promise<void> {
-    const { store, port, clock, sequencer, sign, keyEpoch, leaves } = this.#options;
+    const { store, port, clock, sequencer, sign, keyEpoch, pages, leaves } = this.#options;
     const context = { nowMs: clock.nowMs(), sequencer, sign, keyEpoch: Atomics.load(keyEpoch, 0) };
     const outcome = await commitChunk(store, items, context);
     // Before the answers go out: whoever hears of a revocation can rely on it.
@@ -75,7 +78,7 @@ export class LaneLoop {
       Atomics.add(keyEpoch, 0, 1);
       crashPoint("revocation.epoch-raised");
     }
-    const { message, transfer } = encodeChunk(items, outcome);
+    const { message, transfer } = encodeChunk(items, outcome, pages);
     port.post(message, transfer);
     crashPoint("lane.answered");
     // Last: they are durable, and nobody waits for them.

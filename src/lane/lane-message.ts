@@ -1,7 +1,8 @@
 import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
 import type { LogHead } from "../store/contract.js";
-import { packPage } from "../store/packed-page.js";
+import { packPageIn } from "../store/packed-page.js";
+import type { PagePlace, PageRing } from "../store/page-ring.js";
 import type { TakeOver } from "../store/sqlite/take-over.js";
 import type { IngestForm } from "../verify/verify-request.js";
 import type { ChunkOutcome } from "./commit-chunk.js";
@@ -25,6 +26,8 @@ export interface LaneWorkerData {
   readonly keyEpoch: SharedArrayBuffer;
   /** Memory of the `LeafRing` to the tlog thread, null when there is none. */
   readonly leafRing: SharedArrayBuffer | null;
+  /** Memory of the `PageRing` to the main thread. */
+  readonly pageRing: SharedArrayBuffer;
   /** Lets the checkpointer in between two chunks; without one there is no checkpointer. */
   readonly writerPause?: SharedArrayBuffer;
 }
@@ -39,8 +42,8 @@ export type FromLane = { readonly kind: "ready"; readonly head: LogHead } | Chun
 /** A durable chunk. */
 export interface ChunkMessage {
   readonly kind: "chunk";
-  /** `packPage` of the new entries, or null when there are none. */
-  readonly page: Uint8Array | null;
+  /** `packPageIn` of the new entries, null when there are none. */
+  readonly page: Uint8Array | PagePlace | null;
   /** `packIngestAnswers` of the ingest requests that were answered with a body. */
   readonly ingestAnswers: Uint8Array;
   /** Every other answer: commands and refusals. */
@@ -56,10 +59,11 @@ export interface IngestReply {
   readonly body: Uint8Array;
 }
 
-/** The chunk as one message and the buffers that move with it. */
+/** The chunk as one message and the buffers that move with it. Its new entries go into the ring, if there is room for them. */
 export function encodeChunk(
   items: readonly LaneItem[],
   outcome: ChunkOutcome,
+  pages: PageRing,
 ): { message: ChunkMessage; transfer: ArrayBuffer[] } {
   const { entries, answers, rejectedByReason, commitMs } = outcome;
   const replies: IngestReply[] = [];
@@ -70,7 +74,7 @@ export function encodeChunk(
     else otherAnswers.push(answer);
   }
   const last = entries.at(-1);
-  const page = last === undefined ? null : packPage({ entries, nextOffset: last.offset + 1 });
+  const page = last === undefined ? null : packPageIn(pages, { entries, nextOffset: last.offset + 1 });
   const ingestAnswers = packIngestAnswers(replies);
   let events = 0;
   for (const item of items) events += eventsOf(item);
@@ -85,7 +89,7 @@ export function encodeChunk(
       rejectedByReason,
       commitMs,
     },
-    transfer: page === null ? [ingestAnswers.buffer] : [ingestAnswers.buffer, page.buffer],
+    transfer: page instanceof Uint8Array ? [ingestAnswers.buffer, page.buffer] : [ingestAnswers.buffer],
   };
 }
 

@@ -10,6 +10,7 @@ import type { Submissions } from "../base/submissions.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { LogHead } from "../store/contract.js";
 import { PackedPage } from "../store/packed-page.js";
+import { PageRing } from "../store/page-ring.js";
 import type { IngestForm } from "../verify/verify-request.js";
 import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
 import {
@@ -35,7 +36,10 @@ export interface LaneThread extends EventEmitter {
 
 /** Who follows the lane. Called once per durable chunk, in order. */
 export interface LaneFollower {
-  /** The chunk is durable; its answers are not given yet. `page` holds its new entries, null if it has none. */
+  /**
+   * The chunk is durable; its answers are not given yet. `page` holds its new entries, null if it has none. Whoever gets
+   * pages releases them, in order.
+   */
   onChunk(chunk: ChunkMessage, page: PackedPage | null): void;
   /** Its answers are given: there is room in the queue again. */
   onRoom(): void;
@@ -44,6 +48,7 @@ export interface LaneFollower {
 export class Lane implements AsyncDisposable {
   readonly #thread: LaneThread;
   readonly #options: LaneOptions;
+  readonly #pages: PageRing;
   readonly #exited: Promise<void>;
   #follower: LaneFollower | null = null;
   #queuedEvents = 0;
@@ -53,6 +58,7 @@ export class Lane implements AsyncDisposable {
   private constructor(thread: LaneThread, options: LaneOptions) {
     this.#thread = thread;
     this.#options = options;
+    this.#pages = new PageRing(options.worker.pageRing);
     this.#exited = new Promise((resolve) => {
       thread.once("exit", (code: number) => {
         if (!this.#isStopping) options.onFailure(new Error(`the lane's thread ended with code ${code}`));
@@ -123,7 +129,7 @@ export class Lane implements AsyncDisposable {
   #deliver(chunk: ChunkMessage): void {
     const { submissions } = this.#options;
     this.#queuedEvents -= chunk.events;
-    this.#follower?.onChunk(chunk, chunk.page === null ? null : new PackedPage(chunk.page));
+    this.#follower?.onChunk(chunk, chunk.page === null ? null : PackedPage.from(this.#pages, chunk.page));
     for (const { requestId, body } of unpackIngestAnswers(chunk.ingestAnswers)) submissions.answer(requestId, body);
     for (const answer of chunk.otherAnswers) {
       if (answer.ok) submissions.answer(answer.requestId, answer.body);

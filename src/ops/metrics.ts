@@ -109,7 +109,7 @@ export class Metrics {
       "Age of the oldest entry no served checkpoint covers.",
       () => sources.treeLagMs() / 1000,
     );
-    this.#gauge("sequencer_tail_bytes", "Frames kept in memory.", () => sources.tailBytes());
+    this.#gauge("sequencer_tail_bytes", "Recent entries kept in memory.", () => sources.tailBytes());
     this.#gauge("sequencer_read_ahead_bytes", "Pages kept for subscribers behind the tail.", () =>
       sources.readAheadBytes(),
     );

@@ -1,6 +1,8 @@
+import { assert } from "../base/assert.js";
 import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
 import { ENTRY_KINDS, type LogEntry, type Page } from "./contract.js";
+import type { PagePlace, PageRing } from "./page-ring.js";
 
 /** Whole entries, not their frames alone. */
 export interface EntryPage extends Page {
@@ -8,17 +10,38 @@ export interface EntryPage extends Page {
 }
 
 /** A page for a hand-off between threads: one transferable buffer, frames included. */
-export function packPage({ entries, nextOffset }: EntryPage): Uint8Array<ArrayBuffer> {
-  let frameBytes = 0;
-  for (const { frame } of entries) frameBytes += frame.length;
-  const writer = new PackWriter(64 + frameBytes + entries.length * 256);
-  writer.u53(nextOffset).u32(entries.length).u53(frameBytes);
+export function packPage(page: EntryPage): Uint8Array<ArrayBuffer> {
+  return write(new PackWriter(packedBytesMax(page)), page).take();
+}
+
+/** The same in the ring, or in a buffer of its own where the ring has no room for it. */
+export function packPageIn(ring: PageRing, page: EntryPage): PagePlace | Uint8Array<ArrayBuffer> {
+  const room = ring.room(packedBytesMax(page));
+  return room === null ? packPage(page) : ring.claim(write(PackWriter.in(room), page).length);
+}
+
+const PAGE_HEAD_BYTES = 12;
+/** Of an entry: kind, offset, number, and the lengths of four texts and the frame. */
+const ENTRY_HEAD_BYTES = 37;
+
+/** What the writer may ask for: of a text, three bytes per unit. */
+function packedBytesMax({ entries }: EntryPage): number {
+  let bytes = PAGE_HEAD_BYTES;
+  for (const { tenantId, storeId, entityType, entityId, frame } of entries) {
+    const textUnits = tenantId.length + storeId.length + entityType.length + entityId.length;
+    bytes += ENTRY_HEAD_BYTES + textUnits * 3 + frame.length;
+  }
+  return bytes;
+}
+
+function write(writer: PackWriter, { entries, nextOffset }: EntryPage): PackWriter {
+  writer.u53(nextOffset).u32(entries.length);
   for (const entry of entries) {
     writer.u8(ENTRY_KINDS.indexOf(entry.kind)).u53(entry.offset).u53(entry.sequenceNumber);
     writer.text(entry.tenantId).text(entry.storeId);
     writer.text(entry.entityType).text(entry.entityId).bytes(entry.frame);
   }
-  return writer.take();
+  return writer;
 }
 
 /**
@@ -28,29 +51,53 @@ export function packPage({ entries, nextOffset }: EntryPage): Uint8Array<ArrayBu
 export class PackedPage implements EntryPage {
   readonly nextOffset: number;
   readonly count: number;
-  /** Of all frames. */
-  readonly frameBytes: number;
-  #packed: PackReader | null;
+  /** Memory it occupies until it is released. */
+  readonly bytes: number;
+  readonly #onReleased: () => void;
+  #packed: Uint8Array | null;
   #entries: readonly LogEntry[] = [];
+  #isReleased = false;
 
-  constructor(packed: Uint8Array) {
+  /** What `packPageIn` made of a page, when it arrived. */
+  static from(ring: PageRing, packed: PagePlace | Uint8Array): PackedPage {
+    if (packed instanceof Uint8Array) return new PackedPage(packed);
+    return new PackedPage(ring.page(packed), () => ring.release(packed));
+  }
+
+  /** `onReleased` is told, once, that the bytes may be used for something else. */
+  constructor(packed: Uint8Array, onReleased: () => void = () => {}) {
     const reader = new PackReader(packed);
     this.nextOffset = reader.u53();
     this.count = reader.u32();
-    this.frameBytes = reader.u53();
-    this.#packed = reader;
+    this.bytes = packed.length;
+    this.#packed = packed;
+    this.#onReleased = onReleased;
   }
 
+  /** Their frames are views of the page: whoever keeps one beyond its release copies it. */
   get entries(): readonly LogEntry[] {
+    // Its bytes may be another page's by now: that must fail, not be sent.
+    assert(!this.#isReleased, "a page is looked at after it was released");
     if (this.#packed !== null) {
       this.#entries = readEntries(this.#packed);
       this.#packed = null;
     }
     return this.#entries;
   }
+
+  /** Says that nobody will look at it again. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#packed = null;
+    this.#entries = [];
+    this.#onReleased();
+  }
 }
 
-function readEntries(reader: PackReader): LogEntry[] {
+function readEntries(packed: Uint8Array): LogEntry[] {
+  const reader = new PackReader(packed);
+  reader.raw(PAGE_HEAD_BYTES);
   const entries: LogEntry[] = [];
   while (!reader.done) {
     entries.push({

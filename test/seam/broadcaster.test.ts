@@ -12,7 +12,8 @@ import { EntrySource, entryQuery } from "../../src/broadcast/entry-source.js";
 import { KeptPages } from "../../src/broadcast/kept-pages.js";
 import { Tail } from "../../src/broadcast/tail.js";
 import type { EntryFrame, LogEntry, LogReader } from "../../src/store/contract.js";
-import { PackedPage, packPage } from "../../src/store/packed-page.js";
+import { PackedPage, packPageIn } from "../../src/store/packed-page.js";
+import { PageRing } from "../../src/store/page-ring.js";
 import { openReader } from "../../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../../src/store/sqlite/log-reader.js";
 import type { Socket, SocketHandler } from "../../src/transport/http.js";
@@ -64,7 +65,11 @@ async function passOver(folder: string, random: Random, totals: Totals): Promise
     page: async (...args: Parameters<LogReader["page"]>) => store.page(...args),
   } as unknown as LogReader;
   const head = { logId: "11111111-1111-4111-8111-111111111111" as Uuid, epoch: 1, nextOffset: 0 };
-  const tail = new Tail(0, { bytesMax: random.pick([0, 5_000, 50_000]), pageBytesMax: PAGE_BYTES_MAX });
+  const bytesMax = random.pick([0, 5_000, 50_000]);
+  const tail = new Tail(0, { bytesMax, pageBytesMax: PAGE_BYTES_MAX });
+  // What the tail drops is overwritten soon, and not every page has room.
+  const memory = PageRing.allocate(bytesMax, random.pick([1, 1_500, 6_000]));
+  const [lane, main] = [new PageRing(memory), new PageRing(memory)];
   const source = new EntrySource(head, tail, reader, new KeptPages(random.pick([0, 20_000, 1_000_000])));
   const broadcaster = new Broadcaster(SUBSCRIBERS, () => Promise.resolve());
   const peers = new Set<Peer>();
@@ -72,7 +77,7 @@ async function passOver(folder: string, random: Random, totals: Totals): Promise
     if (tail.nextOffset < LOG_ENTRIES && random.chance(0.7)) {
       const from = tail.nextOffset;
       const entries = whole.slice(from, from + random.pick([1, 1, 1, 4]));
-      tail.append(new PackedPage(packPage({ entries, nextOffset: from + entries.length })));
+      tail.append(PackedPage.from(main, packPageIn(lane, { entries, nextOffset: from + entries.length })));
       broadcaster.wake();
     }
     while (broadcaster.subscribers < SUBSCRIBERS && tail.nextOffset < LOG_ENTRIES) {

@@ -48,18 +48,18 @@ class HastyLane implements Pick<LaneLoop, "wake"> {
   }
 
   async #turn(items: readonly LaneItem[]): Promise<void> {
-    const { store, port, clock, sequencer, sign, keyEpoch } = this.#options;
+    const { store, port, clock, sequencer, sign, keyEpoch, pages } = this.#options;
     const context = { nowMs: clock.nowMs(), sequencer, sign, keyEpoch: Atomics.load(keyEpoch, 0) };
     if (items.some(({ kind }) => kind !== "ingest")) {
-      const { message, transfer } = encodeChunk(items, await commitChunk(store, items, context));
+      const { message, transfer } = encodeChunk(items, await commitChunk(store, items, context), pages);
       port.post(message, transfer);
       return;
     }
     const state = await store.begin(chunkQuery(items, context.keyEpoch));
     const chunk = decideChunk(items, state, context);
     const outcome = { ...chunk, written: chunk.writes.entries, hasRevocations: false, commitMs: 0 };
-    const answers = encodeChunk(items, { ...outcome, entries: [] });
-    const entries = encodeChunk([], { ...outcome, answers: [] });
+    const answers = encodeChunk(items, { ...outcome, entries: [] }, pages);
+    const entries = encodeChunk([], { ...outcome, answers: [] }, pages);
     const [first, second] = this.#early === "answers" ? [answers, entries] : [entries, answers];
     port.post(first.message, first.transfer);
     await (hasWrites(chunk.writes) ? store.commit(chunk.writes) : store.rollback());

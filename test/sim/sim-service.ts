@@ -21,6 +21,7 @@ import { Lane, type LaneThread } from "../../src/lane/lane.js";
 import { LaneLoop, type LaneLoopOptions } from "../../src/lane/lane-loop.js";
 import type { FromLane, LaneWorkerData, ToLane } from "../../src/lane/lane-message.js";
 import type { LaneStore, LogHead, LogReader } from "../../src/store/contract.js";
+import { PageRing } from "../../src/store/page-ring.js";
 import { openReader } from "../../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../../src/store/sqlite/log-reader.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
@@ -57,6 +58,7 @@ export interface ServiceSizes {
   readonly laneQueueEventsMax: number;
   readonly requestsMax: number;
   readonly tailBytesMax: number;
+  readonly pageRingSlackBytes: number;
   readonly pageBytesMax: number;
   readonly pageEntriesMax: number;
   readonly catchUpMax: number;
@@ -191,6 +193,7 @@ function open(options: SimServiceOptions): Opened {
       rejectionsKeptMax: 100,
       keyEpoch,
       leafRing: null,
+      pageRing: PageRing.allocate(sizes.tailBytesMax, sizes.pageRingSlackBytes),
     },
   };
   const { store: sqlite, head } = openLaneStore({ ...worker, sequencer: SEQUENCER, nowMs: scheduler.nowMs() });
@@ -200,6 +203,7 @@ function open(options: SimServiceOptions): Opened {
     const loop: LaneLoopOptions = {
       ...{ store, port, clock: jumpingClock(scheduler), sequencer: SEQUENCER, chunkEventsMax: sizes.chunkEventsMax },
       keyEpoch: new Int32Array(keyEpoch),
+      pages: new PageRing(worker.pageRing),
       sign: (receiptHash) => ed25519.sign(receiptHash, SIGNING_SEED),
     };
     return variant.lane?.(loop) ?? new LaneLoop(loop);
