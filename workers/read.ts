@@ -22,8 +22,10 @@ export default function read(task: ReadTask): unknown {
   switch (task.method) {
     case "page":
       return move(reader.page(...task.args).packed);
-    case "streamPage":
-      return moveEntries(reader.streamPage(...task.args));
+    case "streamPage": {
+      const { entries, nextSequence } = reader.streamPage(...task.args);
+      return moveEntries(entries, nextSequence);
+    }
     case "entryByEventId": {
       const entry = reader.entryByEventId(...task.args);
       return moveEntries(entry === null ? [] : [entry]);
@@ -73,6 +75,7 @@ function readCommitments(task: CommitmentTask): unknown {
   }
 }
 
-function moveEntries(entries: readonly LogEntry[]): unknown {
-  return move(packPage({ entries, nextOffset: 0 }));
+/** `next`: where the page goes on, for who needs it. */
+function moveEntries(entries: readonly LogEntry[], next = 0): unknown {
+  return move(packPage({ entries, nextOffset: next }));
 }

@@ -66,7 +66,10 @@ export interface LogPage extends LogIdentity {
 }
 
 export interface StreamPage {
+  /** Few or none does not mean that no more come. */
   readonly entries: readonly VesEntry[];
+  /** `from` of the next page, if it is at most `headSequence`. */
+  readonly nextSequence: number;
   /** Last sequence number of the stream, 0 = unused. */
   readonly headSequence: number;
 }
@@ -118,7 +121,11 @@ export function readLogPage(answer: unknown): LogPage {
 
 export function readStreamPage(answer: unknown): StreamPage {
   const body = objectOf(answer);
-  return { entries: listAt(body, "events").map(readVesEntry), headSequence: integerAt(body, "head_sequence") };
+  return {
+    entries: listAt(body, "events").map(readVesEntry),
+    nextSequence: integerAt(body, "next_sequence"),
+    headSequence: integerAt(body, "head_sequence"),
+  };
 }
 
 export function readSubmitResult(answer: unknown): SubmitResult {

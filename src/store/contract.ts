@@ -290,6 +290,13 @@ export interface StreamRange {
   readonly eventType?: string;
 }
 
+/** Events of one stream in sequence order. */
+export interface StreamPage {
+  readonly entries: readonly LogEntry[];
+  /** Where to go on: everything below was looked at, also where no entry of it matched. */
+  readonly nextSequence: number;
+}
+
 /** Legacy events of one stream by number, both ends inclusive. */
 export interface LegacyRange {
   readonly tenantId: Uuid;
@@ -311,8 +318,8 @@ export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
   /** Entries with offset >= `fromOffset` that match, in order. */
   page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<StoredPage>;
-  /** Entries of one stream by sequence number. */
-  streamPage(range: StreamRange): Promise<readonly LogEntry[]>;
+  /** VES events of one stream by sequence number. It may end early, with few entries or none. */
+  streamPage(range: StreamRange): Promise<StreamPage>;
   /** Last sequence number of a stream's events of that kind (VES events when left out), 0 if it has none. */
   streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number>;
   legacyPage(range: LegacyRange): Promise<readonly LogEntry[]>;

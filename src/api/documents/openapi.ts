@@ -88,7 +88,14 @@ const EVENTS = operation({
     query("entity_id", { type: "string" }, "Only this entity."),
     query("event_type", { type: "string" }, "Only this event type."),
   ],
-  answer: list("Entry", "events", { head_sequence: { type: "integer" } }),
+  answer: list("Entry", "events", {
+    next_sequence: {
+      type: "integer",
+      description:
+        "`from` of the next page, which may hold more also where this one holds few or none, as long as it is at most head_sequence.",
+    },
+    head_sequence: { type: "integer" },
+  }),
 });
 
 const LOG = operation({

@@ -17,6 +17,7 @@ import {
   type LegacyRange,
   type LogEntry,
   type LogHead,
+  type StreamPage,
   type StreamRange,
 } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
@@ -36,7 +37,8 @@ const SCAN_ROWS_MAX = 4096;
  */
 const FRAME_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.frame_crc32, e.kind,
   hex(e.event_id || e.signing_hash || e.receipt_signature), CAST(e.envelope AS TEXT), length(e.envelope)`;
-const ENTRY_COLUMNS = `${FRAME_COLUMNS}, n.entity_type, n.entity_id`;
+const ENTRY_COLUMNS = `${FRAME_COLUMNS}, n.entity_type, n.entity_id, e.event_type_ref`;
+const SELECT_ENTRIES = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref`;
 
 type FrameRow = readonly [
   offset: number,
@@ -51,8 +53,9 @@ type FrameRow = readonly [
   envelopeBytes: number,
   entityType?: string,
   entityId?: string,
+  eventTypeRef?: number,
 ];
-type EntryRow = readonly [...frame: Required<FrameRow>];
+type EntryRow = Required<FrameRow>;
 
 /** Where event id, signing hash and receipt signature end. The schema checks their lengths. */
 const EVENT_ID_END = 16;
@@ -94,32 +97,36 @@ export class SqliteLogReader {
       scan: db
         .prepare(`SELECT ${FRAME_COLUMNS} FROM entries e WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`)
         .raw(),
-      scanWithEntities: db
+      scanWithEntities: db.prepare(`${SELECT_ENTRIES} WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`).raw(),
+      byEventId: db.prepare(`${SELECT_ENTRIES} WHERE e.event_id = ? AND e.kind = 0`).raw(),
+      stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
+      streamScan: db
         .prepare(
-          `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
-            WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
+          `${SELECT_ENTRIES} WHERE e.stream_ref = ? AND e.kind = 0 AND e.sequence_number >= ? ORDER BY e.sequence_number LIMIT ?`,
         )
         .raw(),
-      byEventId: db
-        .prepare(`SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
-            WHERE e.event_id = ? AND e.kind = 0`)
+      entityScan: db
+        .prepare(
+          `${SELECT_ENTRIES} WHERE e.entity_ref = ? AND e.kind = 0 AND e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
+        )
         .raw(),
-      stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
+      offsetOfSequence: db
+        .prepare(
+          `SELECT "offset" FROM entries WHERE stream_ref = ? AND kind = 0 AND sequence_number >= ? ORDER BY sequence_number LIMIT 1`,
+        )
+        .pluck(),
+      eventTypeRef: db.prepare("SELECT ref FROM event_types WHERE event_type = ?").pluck(),
       streamRef: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
       legacyPage: db
         .prepare(
-          `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
-            WHERE e.stream_ref = ? AND e.kind = 1 AND e.sequence_number BETWEEN ? AND ? ORDER BY e.sequence_number`,
+          `${SELECT_ENTRIES} WHERE e.stream_ref = ? AND e.kind = 1 AND e.sequence_number BETWEEN ? AND ? ORDER BY e.sequence_number`,
         )
         .raw(),
       entityRef: db
         .prepare("SELECT ref FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?")
         .pluck(),
       legacyHistory: db
-        .prepare(
-          `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
-            WHERE e.entity_ref = ? AND e.kind = 1 ORDER BY e."offset" LIMIT ? OFFSET ?`,
-        )
+        .prepare(`${SELECT_ENTRIES} WHERE e.entity_ref = ? AND e.kind = 1 ORDER BY e."offset" LIMIT ? OFFSET ?`)
         .raw(),
       legacyCount: db.prepare("SELECT count(*) FROM entries WHERE entity_ref = ? AND kind = 1").pluck(),
       agentKey: db.prepare(
@@ -159,27 +166,44 @@ export class SqliteLogReader {
     return page.finish(nextOffset);
   }
 
-  streamPage(range: StreamRange): LogEntry[] {
+  /** Rows that do not match count as well: a rare type in a long stream takes several pages, not one long read. */
+  streamPage(range: StreamRange): StreamPage {
+    const { fromSequence, limit, entityType, entityId, eventType } = range;
     const stream = this.#streamRow(range.tenantId, range.storeId);
-    if (stream === undefined) return [];
-    const conditions = ["e.stream_ref = ?", "e.kind = 0", "e.sequence_number >= ?"];
-    const values: (number | string)[] = [stream.ref, range.fromSequence];
-    const narrow = (condition: string, value: string | undefined): void => {
-      if (value === undefined) return;
-      conditions.push(condition);
-      values.push(value);
-    };
-    narrow("n.entity_type = ?", range.entityType);
-    narrow("n.entity_id = ?", range.entityId);
-    narrow("e.event_type_ref = (SELECT ref FROM event_types WHERE event_type = ?)", range.eventType);
-    const rows = this.#db
-      .prepare(
-        `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref
-          WHERE ${conditions.join(" AND ")} ORDER BY e.sequence_number LIMIT ?`,
-      )
-      .raw()
-      .iterate(...values, range.limit) as IterableIterator<EntryRow>;
-    return this.#entriesOf(rows);
+    const eventTypeRef = eventType === undefined ? null : this.#sql.eventTypeRef.get(eventType);
+    const entries: LogEntry[] = [];
+    let nextSequence = Math.max(fromSequence, (stream?.ves_head ?? 0) + 1);
+    if (stream === undefined || eventTypeRef === undefined) return { entries, nextSequence };
+    let looked = 0;
+    let bytes = 0;
+    for (const row of this.#scanStream(stream, range)) {
+      const isWanted =
+        (entityType === undefined || row[10] === entityType) &&
+        (entityId === undefined || row[11] === entityId) &&
+        (eventTypeRef === null || row[12] === eventTypeRef);
+      if (isWanted) {
+        const entry = this.#entry(row, this.#stream(row[1]));
+        entries.push(entry);
+        bytes += entry.frame.length;
+      }
+      const isFull = entries.length === limit || bytes >= this.#bytesMax || ++looked === SCAN_ROWS_MAX;
+      // Rows younger than the head that was read before them count too.
+      nextSequence = isFull ? row[2] + 1 : Math.max(nextSequence, row[2] + 1);
+      if (isFull) break;
+    }
+    return { entries, nextSequence };
+  }
+
+  /** VES events from a number on, of one entity where that is named: an entity's own index knows offsets, whose order is the same. */
+  #scanStream(stream: StreamHeads, { fromSequence, entityType, entityId, ...name }: StreamRange): Iterable<EntryRow> {
+    const { streamScan, entityScan, offsetOfSequence } = this.#sql;
+    if (entityType === undefined || entityId === undefined) {
+      return streamScan.iterate(stream.ref, fromSequence, SCAN_ROWS_MAX) as Iterable<EntryRow>;
+    }
+    const entityRef = this.#entityRef({ ...name, entityType, entityId });
+    const fromOffset = offsetOfSequence.get(stream.ref, fromSequence);
+    if (entityRef === undefined || fromOffset === undefined) return [];
+    return entityScan.iterate(entityRef, fromOffset, SCAN_ROWS_MAX) as Iterable<EntryRow>;
   }
 
   streamHead(tenantId: Uuid, storeId: Uuid, kind: EntryKind = "ves_event"): number {

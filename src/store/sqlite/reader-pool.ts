@@ -25,6 +25,7 @@ import type {
   LogEntry,
   LogHead,
   LogReader,
+  StreamPage,
   StreamRange,
 } from "../contract.js";
 import { FramePage } from "../frame-page.js";
@@ -85,8 +86,9 @@ export class SqliteReaderPool implements LogReader, ProofReader {
     return new FramePage(packed, (buffer) => this.#keep(buffer));
   }
 
-  async streamPage(range: StreamRange): Promise<readonly LogEntry[]> {
-    return new PackedPage(await this.#run<Uint8Array>("streamPage", range)).entries;
+  async streamPage(range: StreamRange): Promise<StreamPage> {
+    const { entries, nextOffset } = new PackedPage(await this.#run<Uint8Array>("streamPage", range));
+    return { entries, nextSequence: nextOffset };
   }
 
   streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number> {
