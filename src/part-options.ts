@@ -1,8 +1,8 @@
 /** From the options table to what each part of the service takes. */
 import { availableParallelism } from "node:os";
 import { migrationsPath } from "./base/asset-paths.js";
-import { randomUuid } from "./base/ids.js";
 import type { OnDemandThreadsOptions } from "./base/on-demand-threads.js";
+import { randomUuid } from "./base/random-uuid.js";
 import type { SubmissionLimits } from "./base/submissions.js";
 import type { CommitmentLimits } from "./commit/commitments.js";
 import { type Config, ConfigError } from "./config.js";

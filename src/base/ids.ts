@@ -39,10 +39,8 @@ export function uuidFromBytes(bytes: Uint8Array): Uuid {
   return hyphenate(toHex(bytes));
 }
 
-/** Source of fresh random ids; an argument so that simulations can seed it. */
+/** Source of fresh random ids; an argument so that simulations can seed it. The service's own: `random-uuid.ts`. */
 export type UuidSource = () => Uuid;
-
-export const randomUuid: UuidSource = () => globalThis.crypto.randomUUID() as Uuid;
 
 /**
  * A fresh UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then 74 random bits. Ids made about the same time stand

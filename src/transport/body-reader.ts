@@ -1,10 +1,12 @@
 import { CodedError } from "../base/errors.js";
-import type { Exchange } from "./exchange.js";
+import { type EqualTimeouts, Timeout } from "./equal-timeouts.js";
+import type { BodySource } from "./exchange.js";
 import type { BodyFraming } from "./request-head.js";
 
 /**
- * Collects one request body into bytes of our own, copied once when a size of up to 1 MiB is declared. Bounds: bytes per
- * body, bytes of all bodies being held, and a lowest rate.
+ * Collects one request body into bytes of our own, copied once when a size of up to 1 MiB is declared. One that came in a
+ * single piece, as small ones do, lies in Node's pool where it fits: an ArrayBuffer of its own costs more than the copy.
+ * Bounds: bytes per body, bytes of all bodies being held, and a lowest rate.
  */
 
 /** Bytes of request bodies held by the process: received, and not yet answered. */
@@ -30,6 +32,24 @@ export interface BodyLimits {
   readonly bodyTimeoutMs: number;
 }
 
+/** What all bodies of a server share. */
+export interface BodyContext {
+  readonly limits: BodyLimits;
+  readonly budget: BodyBudget;
+  /** Of `bodyTimeoutMs`. */
+  readonly bodyTimeouts: EqualTimeouts;
+}
+
+/** Exactly one of these runs, once, unless the reader is abandoned first. */
+export interface BodyReceiver {
+  complete(body: Uint8Array): void;
+  /**
+   * PAYLOAD_TOO_LARGE, OVERLOADED or TIMEOUT, while the rest of the body is still on its way: the connection must be
+   * closed.
+   */
+  failed(error: CodedError): void;
+}
+
 /**
  * Below this rate a body counts as stalled. The native library drops such connections without a reply some 8 to 12 s into
  * the body, so a shorter timeout of ours is what lets the client learn why.
@@ -42,38 +62,32 @@ const FIRST_CHUNKED_ALLOCATION_BYTES = 64 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
-export class BodyReader {
+export class BodyReader extends Timeout {
   private bytes: Uint8Array = EMPTY;
   private length = 0;
   private lengthAtCheck = 0;
   private isOver = false;
-  private readonly deadline: NodeJS.Timeout;
 
-  /**
-   * Exactly one of the callbacks runs, once, unless `abandon` comes first. `failed` gets PAYLOAD_TOO_LARGE, OVERLOADED or
-   * TIMEOUT while the rest of the body is still on its way: the connection must be closed.
-   */
   constructor(
-    exchange: Pick<Exchange, "readBody">,
+    source: BodySource,
     private readonly framing: BodyFraming,
-    private readonly limits: BodyLimits,
-    private readonly budget: BodyBudget,
-    private readonly complete: (body: Uint8Array) => void,
-    private readonly failed: (error: CodedError) => void,
+    private readonly context: BodyContext,
+    private readonly receiver: BodyReceiver,
   ) {
-    this.deadline = setInterval(() => this.checkRate(), limits.bodyTimeoutMs);
-    exchange.readBody((chunk, isLast) => this.receive(chunk, isLast));
+    super();
+    context.bodyTimeouts.start(this);
+    source.readBody(this);
   }
 
   /** Gives the held bytes back to the budget: call once the body is no longer used. Safe to repeat. */
   abandon(): void {
     this.stop();
-    this.budget.release(this.length);
+    this.context.budget.release(this.length);
     this.length = 0;
     this.bytes = EMPTY;
   }
 
-  private receive(chunk: ArrayBuffer, isLast: boolean): void {
+  receive(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.isOver) return;
     const end = this.length + chunk.byteLength;
     const refusal = this.refusal(end);
@@ -81,24 +95,26 @@ export class BodyReader {
       this.fail(refusal);
       return;
     }
-    if (end > this.bytes.byteLength) this.grow(end, isLast);
+    if (isLast && this.length === 0) this.bytes = Buffer.allocUnsafe(end);
+    else if (end > this.bytes.byteLength) this.grow(end, isLast);
     this.bytes.set(new Uint8Array(chunk), this.length);
     this.length = end;
     if (!isLast) return;
     this.stop();
-    this.complete(this.bytes.byteLength === end ? this.bytes : this.bytes.slice(0, end));
+    this.receiver.complete(this.bytes.byteLength === end ? this.bytes : this.bytes.slice(0, end));
   }
 
   /** Takes the new bytes from the budget when there is none. */
   private refusal(end: number): CodedError | null {
-    if (end > this.limits.bodyBytesMax) return tooLarge(this.limits.bodyBytesMax);
-    if (this.budget.take(end - this.length)) return null;
+    const { limits, budget } = this.context;
+    if (end > limits.bodyBytesMax) return tooLarge(limits.bodyBytesMax);
+    if (budget.take(end - this.length)) return null;
     return new CodedError("OVERLOADED", "Too many request bytes are being processed");
   }
 
   private grow(neededBytes: number, isLast: boolean): void {
     const { framing } = this;
-    const bytesMax = framing.kind === "sized" ? framing.bytes : this.limits.bodyBytesMax;
+    const bytesMax = framing.kind === "sized" ? framing.bytes : this.context.limits.bodyBytesMax;
     const firstBytes = framing.kind === "sized" ? FIRST_ALLOCATION_BYTES_MAX : FIRST_CHUNKED_ALLOCATION_BYTES;
     const roomyBytes = Math.min(bytesMax, Math.max(firstBytes, this.bytes.byteLength * 2));
     const next = new Uint8Array(isLast ? neededBytes : Math.max(neededBytes, roomyBytes));
@@ -106,20 +122,23 @@ export class BodyReader {
     this.bytes = next;
   }
 
-  private checkRate(): void {
-    const neededBytes = (BYTES_PER_SECOND_MIN * this.limits.bodyTimeoutMs) / 1000;
-    if (this.length - this.lengthAtCheck >= neededBytes) this.lengthAtCheck = this.length;
-    else this.fail(new CodedError("TIMEOUT", "The request body did not arrive in time"));
+  timedOut(): void {
+    const { limits, bodyTimeouts } = this.context;
+    const neededBytes = (BYTES_PER_SECOND_MIN * limits.bodyTimeoutMs) / 1000;
+    if (this.length - this.lengthAtCheck >= neededBytes) {
+      this.lengthAtCheck = this.length;
+      bodyTimeouts.start(this);
+    } else this.fail(new CodedError("TIMEOUT", "The request body did not arrive in time"));
   }
 
   private fail(error: CodedError): void {
     this.stop();
-    this.failed(error);
+    this.receiver.failed(error);
   }
 
   private stop(): void {
     this.isOver = true;
-    clearInterval(this.deadline);
+    this.context.bodyTimeouts.stop(this);
   }
 }
 

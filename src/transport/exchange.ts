@@ -16,6 +16,20 @@ export interface ExchangeContext {
   isClosingAfterReplies: boolean;
 }
 
+/** Where body bytes go as they arrive. The chunk is detached when it returns. */
+export interface BodySink {
+  receive(chunk: ArrayBuffer, isLast: boolean): void;
+}
+
+export interface BodySource {
+  readBody(sink: BodySink): void;
+}
+
+/** What an exchange holds for its time, and lets go of however it ends. */
+export interface Held {
+  abandon(): void;
+}
+
 /** Status under which a request counts whose client left before the reply was complete. Never sent. */
 export const CLIENT_CLOSED_STATUS = 499;
 
@@ -29,12 +43,11 @@ export interface RefusalOptions {
  * One request and its single reply. Guards the native response: after the reply was handed over or the client left,
  * nothing reaches it any more, so a handler may return whenever it likes.
  */
-export class Exchange {
+export class Exchange implements BodySource {
   readonly head: RequestHead;
   /** Route pattern, never the raw path: metric labels must stay few. */
   route = "unmatched";
-  /** Runs once when the exchange ends, however it ends. */
-  onOver: (() => void) | undefined;
+  held: Held | undefined;
   private isReadingBody = false;
   private lingering: LingeringClose | undefined;
   private peer: string | undefined;
@@ -100,11 +113,11 @@ export class Exchange {
     this.send(reply, options.isBodyUnread ?? false);
   }
 
-  /** Gives the request body to `receive` until a reply begins, then throws the rest away. Once per exchange. */
-  readBody(receive: (chunk: ArrayBuffer, isLast: boolean) => void): void {
+  /** Gives the request body to `sink` until a reply begins, then throws the rest away. Once per exchange. */
+  readBody(sink: BodySink): void {
     this.isReadingBody = true;
     this.res.onData((chunk, isLast) => {
-      if (this.isOpen) receive(chunk, isLast);
+      if (this.isOpen) sink.receive(chunk, isLast);
       else this.lingering?.discarded(isLast);
     });
   }
@@ -114,7 +127,7 @@ export class Exchange {
     // the library closes idle connections.
     const complete = () => this.res.cork(() => this.res.end(""));
     this.lingering = new LingeringClose(complete, () => this.res.close());
-    if (!this.isReadingBody) this.readBody(() => {});
+    if (!this.isReadingBody) this.readBody(NO_SINK);
   }
 
   /** Turns the native response over to an upgrade: no reply follows. */
@@ -126,11 +139,13 @@ export class Exchange {
     if (this.state === "over") return;
     this.state = "over";
     this.context.openExchanges -= 1;
-    this.onOver?.();
+    this.held?.abandon();
     const durationMs = performance.now() - this.startedMs;
     this.context.onRequest?.({ method: this.head.method, route: this.route, status, durationMs });
   }
 }
+
+const NO_SINK: BodySink = { receive() {} };
 
 const IPV4_MAPPED_PREFIX = "0000:0000:0000:0000:0000:ffff:";
 

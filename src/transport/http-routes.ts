@@ -1,20 +1,18 @@
 import { CodedError } from "../base/errors.js";
-import { type BodyBudget, type BodyLimits, BodyReader, tooLarge } from "./body-reader.js";
+import { type BodyContext, BodyReader, type BodyReceiver, tooLarge } from "./body-reader.js";
 import { Exchange, type ExchangeContext } from "./exchange.js";
 import type { HttpReply, HttpRequest } from "./http.js";
 import type { NativeRequest, NativeResponse } from "./native.js";
-import type { BodyFraming, RequestHead } from "./request-head.js";
+import type { RequestHead } from "./request-head.js";
 import type { RouteMatch, Router } from "./router.js";
 
 /**
  * From a native request to a handler and back: framing, route, media type and size are decided on the head; the handler
  * runs when the body is complete, at once where there is none.
  */
-export interface HttpContext extends ExchangeContext {
+export interface HttpContext extends ExchangeContext, BodyContext {
   readonly router: Router;
   readonly socketPaths: ReadonlySet<string>;
-  readonly limits: BodyLimits;
-  readonly budget: BodyBudget;
 }
 
 type Matched = Extract<RouteMatch, { kind: "found" }>;
@@ -40,7 +38,7 @@ export function handleHttp(context: HttpContext, res: NativeResponse, req: Nativ
     if (framing.kind === "sized" && isBodyUnread) throw tooLarge(context.limits.bodyBytesMax);
     if (match.route.body === "json") requireJson(exchange.head);
     if (framing.kind === "none") run(exchange, match, EMPTY_BODY);
-    else readThenRun(context, exchange, match, framing);
+    else exchange.held = new BodyReader(exchange, framing, context, new PendingCall(exchange, match));
   } catch (error) {
     exchange.refuse(error, { isBodyUnread });
   }
@@ -74,26 +72,29 @@ export function upgradeRequired(): Refusal {
 }
 
 function requireJson(head: RequestHead): void {
-  if (!JSON_MEDIA_TYPE.test(head.header("content-type") ?? "")) {
+  if (!JSON_MEDIA_TYPE.test(head.field("content-type") ?? "")) {
     throw new CodedError("UNSUPPORTED_MEDIA_TYPE", "Content-Type must be application/json");
   }
-  const coding = head.header("content-encoding");
+  const coding = head.field("content-encoding");
   if (coding !== undefined && coding.toLowerCase() !== "identity") {
     throw new CodedError("UNSUPPORTED_MEDIA_TYPE", "Content-Encoding is not supported for requests");
   }
 }
 
-/** A body on a route that declares none is read within the same bounds and dropped. */
-function readThenRun(context: HttpContext, exchange: Exchange, matched: Matched, framing: BodyFraming): void {
-  const reader = new BodyReader(
-    exchange,
-    framing,
-    context.limits,
-    context.budget,
-    (body) => run(exchange, matched, matched.route.body === undefined ? EMPTY_BODY : body),
-    (error) => exchange.refuse(error, { isBodyUnread: true }),
-  );
-  exchange.onOver = () => reader.abandon();
+/** A call of a handler that waits for the body. A body on a route that declares none is read within the same bounds and dropped. */
+class PendingCall implements BodyReceiver {
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly matched: Matched,
+  ) {}
+
+  complete(body: Uint8Array): void {
+    run(this.exchange, this.matched, this.matched.route.body === undefined ? EMPTY_BODY : body);
+  }
+
+  failed(error: CodedError): void {
+    this.exchange.refuse(error, { isBodyUnread: true });
+  }
 }
 
 function run(exchange: Exchange, { route, params }: Matched, body: Uint8Array): void {

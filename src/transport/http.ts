@@ -20,7 +20,7 @@ export interface HttpRequest {
    */
   readonly remoteAddress: string;
   readonly requestId: string;
-  /** The whole body, owned by the handler. Empty on a route that declares none. */
+  /** The whole body, owned by the handler; a small one shares its ArrayBuffer. Empty on a route that declares none. */
   readonly body: Uint8Array;
 }
 

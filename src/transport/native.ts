@@ -17,7 +17,8 @@ export interface NativeRequest {
 
 /** Valid until the reply ended or the abort handler ran; any later call throws or crashes. */
 export interface NativeResponse {
-  writeStatus(line: string): NativeResponse;
+  /** The status line without its version, and any header lines after it, each behind CRLF. */
+  writeStatus(head: string): NativeResponse;
   writeHeader(name: string, value: string): NativeResponse;
   /** One chunk of a reply of unknown length; `end` completes it. */
   write(chunk: string | Uint8Array): unknown;

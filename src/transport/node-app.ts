@@ -143,8 +143,13 @@ class NodeResponse implements NativeResponse {
     private readonly socketRoute: NodeSocketRoute | null = null,
   ) {}
 
-  writeStatus(line: string): this {
-    this.res.statusCode = Number.parseInt(line, 10);
+  writeStatus(head: string): this {
+    const [status, ...lines] = head.split("\r\n");
+    this.res.statusCode = Number.parseInt(status!, 10);
+    for (const line of lines) {
+      const colon = line.indexOf(": ");
+      this.res.setHeader(line.slice(0, colon), line.slice(colon + 2));
+    }
     return this;
   }
 

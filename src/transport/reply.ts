@@ -29,6 +29,8 @@ const DEFAULT_HEADERS = [
   ["cache-control", "no-store"],
 ] as const;
 
+const NO_HEADERS: Readonly<Record<string, string>> = {};
+
 /** Throws when a header could break out of its line: a fault of the handler, found before anything is written. */
 export function assertHeaders({ headers }: HttpReply): void {
   for (const name in headers) {
@@ -36,13 +38,16 @@ export function assertHeaders({ headers }: HttpReply): void {
   }
 }
 
-export function sendReply(res: NativeResponse, { status, headers = {}, body }: HttpReply, options: SendOptions): void {
+export function sendReply(
+  res: NativeResponse,
+  { status, headers = NO_HEADERS, body }: HttpReply,
+  options: SendOptions,
+): void {
   const bodyBytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   const isSingleWrite = bodyBytes <= SINGLE_WRITE_BYTES_MAX;
   let isSent = true;
   res.cork(() => {
-    res.writeStatus(statusLine(status));
-    for (const [name, value] of DEFAULT_HEADERS) if (headers[name] === undefined) res.writeHeader(name, value);
+    res.writeStatus(replyHead(status, headers));
     for (const name in headers) res.writeHeader(name, headers[name]!);
     res.writeHeader("x-request-id", options.requestId);
     if (options.lingers) {
@@ -86,12 +91,23 @@ function streamBody(res: NativeResponse, body: Uint8Array, sent: () => void): bo
 
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
-const statusLines = new Map<number, string>();
+const replyHeads = new Map<number, string>();
 
-function statusLine(status: number): string {
-  const known = statusLines.get(status);
+/**
+ * Status and those of the default headers that the reply has not, as one text: a call into the native library costs more
+ * than writing a header. Bounded: there are few statuses, and sixteen heads of each.
+ */
+function replyHead(status: number, headers: Readonly<Record<string, string>>): string {
+  let replaced = 0;
+  for (let i = 0; i < DEFAULT_HEADERS.length; i++)
+    if (headers[DEFAULT_HEADERS[i]![0]] !== undefined) replaced |= 1 << i;
+  const key = (status << DEFAULT_HEADERS.length) | replaced;
+  const known = replyHeads.get(key);
   if (known !== undefined) return known;
-  const line = `${status} ${STATUS_CODES[status] ?? "Unknown"}`;
-  statusLines.set(status, line);
-  return line;
+  const lines = DEFAULT_HEADERS.filter((_, i) => (replaced & (1 << i)) === 0).map(
+    ([name, value]) => `${name}: ${value}`,
+  );
+  const head = [`${status} ${STATUS_CODES[status] ?? "Unknown"}`, ...lines].join("\r\n");
+  replyHeads.set(key, head);
+  return head;
 }

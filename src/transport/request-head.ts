@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { CodedError } from "../base/errors.js";
+import { randomUuid } from "../base/random-uuid.js";
 import type { NativeRequest } from "./native.js";
 
 /**
@@ -25,8 +25,8 @@ export class RequestHead {
       if (at === -1) headers.push(name, value);
       else headers[at] = `${headers[at]}, ${value}`;
     });
-    const offered = this.header("x-request-id");
-    this.requestId = offered !== undefined && ECHOED_REQUEST_ID.test(offered) ? offered : randomUUID();
+    const offered = this.field("x-request-id");
+    this.requestId = offered !== undefined && ECHOED_REQUEST_ID.test(offered) ? offered : randomUuid();
   }
 
   get query(): URLSearchParams {
@@ -35,7 +35,12 @@ export class RequestHead {
   }
 
   header(name: string): string | undefined {
-    const at = valueAt(this.headers, name.toLowerCase());
+    return this.field(name.toLowerCase());
+  }
+
+  /** The header of that lower-case name. */
+  field(name: string): string | undefined {
+    const at = valueAt(this.headers, name);
     return at === -1 ? undefined : this.headers[at];
   }
 
@@ -44,14 +49,14 @@ export class RequestHead {
    * the first of several lengths, a proxy in front of it might take the last.
    */
   bodyFraming(): BodyFraming {
-    const length = this.header("content-length");
-    const coding = this.header("transfer-encoding");
+    const length = this.field("content-length");
+    const coding = this.field("transfer-encoding");
     if (coding !== undefined) {
       if (length === undefined && coding.toLowerCase() === "chunked") return { kind: "chunked" };
       throw new CodedError("INVALID_REQUEST_BODY", "Transfer-Encoding must be chunked, without a Content-Length");
     }
     if (length === undefined) return { kind: "none" };
-    if (!/^\d{1,15}$/.test(length)) throw new CodedError("INVALID_REQUEST_BODY", "Content-Length is not one number");
+    if (!CONTENT_LENGTH.test(length)) throw new CodedError("INVALID_REQUEST_BODY", "Content-Length is not one number");
     return length === "0" ? { kind: "none" } : { kind: "sized", bytes: Number(length) };
   }
 }
@@ -60,6 +65,8 @@ export type BodyFraming =
   | { readonly kind: "none" }
   | { readonly kind: "chunked" }
   | { readonly kind: "sized"; readonly bytes: number };
+
+const CONTENT_LENGTH = /^\d{1,15}$/;
 
 /** Visible ASCII only: the value goes back into a header and into logs. */
 const ECHOED_REQUEST_ID = /^[\x21-\x7e]{1,128}$/;

@@ -13,6 +13,8 @@ export type RouteMatch =
 interface Leaf {
   readonly route: Route;
   readonly paramNames: readonly string[];
+  /** What it is found as, where there are no parameters to find with it. */
+  readonly withoutParams: RouteMatch;
 }
 
 interface Node {
@@ -37,11 +39,13 @@ export class Router {
 
   /** Throws INVALID_FIELD_VALUE when a path parameter is not valid percent-encoding. */
   match(method: string, path: string): RouteMatch {
+    const staticNode = this.staticNodes.get(path);
+    if (staticNode !== undefined) return leafOf(staticNode, method)?.withoutParams ?? notAllowed(staticNode);
     const values: string[] = [];
-    const node = this.staticNodes.get(path) ?? find(this.root, path.split("/"), 1, values);
+    const node = find(this.root, path.split("/"), 1, values);
     if (node === null) return NOT_FOUND;
-    const leaf = node.leaves.get(method) ?? (method === "HEAD" ? node.leaves.get("GET") : undefined);
-    if (leaf === undefined) return { kind: "method-not-allowed", allow: allowOf(node) };
+    const leaf = leafOf(node, method);
+    if (leaf === undefined) return notAllowed(node);
     return { kind: "found", route: leaf.route, params: decodeParams(leaf.paramNames, values) };
   }
 
@@ -65,7 +69,7 @@ export class Router {
     }
     if (paramNames.length === 0) this.staticNodes.set(route.path, node);
     if (node.leaves.has(route.method)) throw new Error(`Route declared twice: ${route.method} ${route.path}`);
-    node.leaves.set(route.method, { route, paramNames });
+    node.leaves.set(route.method, { route, paramNames, withoutParams: { kind: "found", route, params: NO_PARAMS } });
   }
 }
 
@@ -90,14 +94,17 @@ function find(node: Node, segments: readonly string[], at: number, values: strin
   return found;
 }
 
-function allowOf(node: Node): string {
+function leafOf(node: Node, method: string): Leaf | undefined {
+  return node.leaves.get(method) ?? (method === "HEAD" ? node.leaves.get("GET") : undefined);
+}
+
+function notAllowed(node: Node): RouteMatch {
   const methods = [...node.leaves.keys()];
   if (node.leaves.has("GET")) methods.push("HEAD");
-  return methods.sort().join(", ");
+  return { kind: "method-not-allowed", allow: methods.sort().join(", ") };
 }
 
 function decodeParams(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> {
-  if (names.length === 0) return NO_PARAMS;
   const params: Record<string, string> = {};
   for (let i = 0; i < names.length; i++) {
     try {

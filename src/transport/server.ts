@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
 import { BodyBudget } from "./body-reader.js";
+import { EqualTimeouts } from "./equal-timeouts.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
 import { createNativeApp, hasNativeTransport, type NativeApp, type NativeListener } from "./native.js";
@@ -104,6 +105,7 @@ function createContext(options: ServerOptions): ServerContext {
     router: new Router(options.routes),
     socketPaths: new Set(options.socketRoutes.map((route) => route.path)),
     budget: new BodyBudget(limits.bodyBytesInFlightMax),
+    bodyTimeouts: new EqualTimeouts(limits.bodyTimeoutMs),
     openExchanges: 0,
     openSockets: new Set<OpenSocket>(),
     isClosingAfterReplies: false,

@@ -1,6 +1,8 @@
 import { connect, type Socket as TcpSocket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
 import { problemReply } from "../../../src/api/problem.js";
-import type { RequestRecord, Route, SocketRoute } from "../../../src/transport/http.js";
+import type { HttpRequest, RequestRecord, Route, SocketRoute } from "../../../src/transport/http.js";
 import { type Server, type ServerLimits, startServer } from "../../../src/transport/server.js";
 
 /** Every behaviour holds on both transports. */
@@ -115,4 +117,35 @@ export function gate<T>(): { readonly promise: Promise<T>; open(value: T): void 
     open = resolve;
   });
   return { promise, open };
+}
+
+/** Everything a handler saw, read after an await so that nothing native can be behind it. */
+export async function describeRequest(request: HttpRequest) {
+  await sleep(1);
+  return {
+    status: 200,
+    body: JSON.stringify({
+      method: request.method,
+      path: request.path,
+      params: request.params,
+      query: [...request.query],
+      dup: request.header("X-Dup"),
+      missing: request.header("x-missing") ?? null,
+      remoteAddress: request.remoteAddress,
+      requestId: request.requestId,
+      body: Buffer.from(request.body).toString(),
+    }),
+  };
+}
+
+export const JSON_TYPE = { "content-type": "application/json" };
+
+/** The whole of a reply that announces the end of its connection. */
+export function isRefused(received: string): boolean {
+  return /connection: close/i.test(received) && received.endsWith("\r\n0\r\n\r\n");
+}
+
+export async function problemOf(response: Response): Promise<Record<string, unknown>> {
+  expect(response.headers.get("content-type")).toBe("application/problem+json");
+  return (await response.json()) as Record<string, unknown>;
 }

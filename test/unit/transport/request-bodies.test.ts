@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Route } from "../../../src/transport/http.js";
+import {
+  delay,
+  describeRequest,
+  eventually,
+  gate,
+  head,
+  isRefused,
+  JSON_TYPE,
+  problemOf,
+  RawClient,
+  startTestServer,
+  type TestServer,
+  TRANSPORTS,
+} from "./harness.js";
+
+describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
+  /** Bodies of calls that wait until it opens. */
+  let gated = gate<void>();
+
+  const routes: Route[] = [
+    {
+      method: "GET",
+      path: "/sync",
+      handle: (request) => ({ status: 200, body: `"${request.query.get("n") ?? "ok"}"` }),
+    },
+    { method: "POST", path: "/things", body: "json", handle: describeRequest },
+    { method: "POST", path: "/actions", handle: describeRequest },
+    {
+      method: "POST",
+      path: "/size",
+      body: "json",
+      handle: ({ body }) => ({ status: 200, body: JSON.stringify({ bytes: body.byteLength, sum: sum(body) }) }),
+    },
+    {
+      method: "POST",
+      path: "/later",
+      body: "json",
+      handle: async ({ body }) => {
+        await gated.promise;
+        return { status: 200, body };
+      },
+    },
+  ];
+
+  function streamOf(piece: Uint8Array, count: number): ReadableStream<Uint8Array> {
+    let sent = 0;
+    return new ReadableStream({
+      pull(controller) {
+        if (sent++ < count) controller.enqueue(piece);
+        else controller.close();
+      },
+    });
+  }
+
+  function sum(bytes: Uint8Array): number {
+    return bytes.reduce((total, byte) => total + byte, 0);
+  }
+
+  let running: TestServer;
+
+  beforeAll(async () => {
+    running = await startTestServer(transport, routes);
+  });
+
+  afterAll(() => running[Symbol.asyncDispose]());
+
+  function open(): RawClient {
+    return new RawClient(running.server.port);
+  }
+
+  test.each([0, 1, 70_000, 999_999, 1_000_000])("%d bytes arrive whole", async (bytes) => {
+    const body = Buffer.alloc(bytes, 1);
+    const response = await fetch(`${running.url}/size`, { method: "POST", headers: JSON_TYPE, body });
+    expect(await response.json()).toEqual({ bytes, sum: bytes });
+  });
+
+  test("a body in pieces is put together", async () => {
+    using client = open();
+    client.write(head("POST", "/things", { ...JSON_TYPE, "content-length": "11" }));
+    for (const piece of ['{"a', '":"', "xyz", '"}']) {
+      await delay(10);
+      client.write(piece);
+    }
+    expect(await client.until((text) => text.endsWith("}"))).toContain(JSON.stringify('{"a":"xyz"}'));
+  });
+
+  test("chunked bodies are read, large ones too", async () => {
+    using client = open();
+    client.write(`${head("POST", "/things", { ...JSON_TYPE, "transfer-encoding": "chunked" })}5\r\n{"a":\r\n`);
+    await delay(10);
+    client.write("2\r\n1}\r\n0\r\n\r\n");
+    expect(await client.until((text) => text.endsWith("}"))).toContain(JSON.stringify('{"a":1}'));
+    client.received = "";
+    const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
+    client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
+    client.write(`${piece.repeat(7)}0\r\n\r\n`);
+    expect(await client.until((text) => text.endsWith("}"))).toContain('{"bytes":700000,"sum":700000}');
+  });
+
+  test("a declared length over the bound is refused before any of it arrives, and the connection closed", async () => {
+    using client = open();
+    client.write(head("POST", "/things", { ...JSON_TYPE, "content-length": "1000001" }));
+    expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 [\s\S]*PAYLOAD_TOO_LARGE/);
+  });
+
+  test.each(["99999999999999", "1000000000000000"])(
+    "a declared length of %s closes without reading",
+    async (length) => {
+      using client = open();
+      client.write(head("POST", "/things", { ...JSON_TYPE, "content-length": length }));
+      await client.until((text) => client.isClosed || isRefused(text));
+      expect(client.received === "" || client.received.startsWith("HTTP/1.1 4")).toBe(true);
+    },
+  );
+
+  test("a chunked body over the bound is refused while it arrives", async () => {
+    using client = open();
+    client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
+    const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
+    for (let i = 0; i < 11; i++) client.write(piece);
+    expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  test("a chunked body may be as large as the bound, and no byte larger", async () => {
+    using client = open();
+    const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
+    client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
+    client.write(`${piece.repeat(10)}0\r\n\r\n`);
+    expect(await client.until((text) => text.endsWith("}"))).toContain('{"bytes":1000000,"sum":1000000}');
+    client.received = "";
+    client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
+    client.write(`${piece.repeat(10)}1\r\n\x01\r\n0\r\n\r\n`);
+    expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  test("a client that is still sending a huge body reads the refusal", async () => {
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const body = attempt % 2 === 0 ? Buffer.alloc(8e6) : streamOf(Buffer.alloc(64_000), 125);
+      // @ts-expect-error: the DOM types do not know the member that undici demands for streams.
+      const response = await fetch(`${running.url}/size`, { method: "POST", headers: JSON_TYPE, body, duplex: "half" });
+      expect((await problemOf(response)).code).toBe("PAYLOAD_TOO_LARGE");
+    }
+  });
+
+  test("a client that never stops sending is cut off", async () => {
+    using client = open();
+    client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
+    const piece = Buffer.from(`186a0\r\n${"\x01".repeat(100_000)}\r\n`);
+    const sending = setInterval(() => client.write(piece), 5);
+    expect(await client.closed()).toMatch(/^HTTP\/1.1 413 /);
+    clearInterval(sending);
+  });
+
+  test("a route without a body ignores one, sized or chunked", async () => {
+    using client = open();
+    client.write(`${head("POST", "/actions", { "content-length": "5" })}hello`);
+    expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
+    client.received = "";
+    client.write(`${head("POST", "/actions", { "transfer-encoding": "chunked" })}5\r\nhello\r\n0\r\n\r\n`);
+    expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
+    client.received = "";
+    client.write(head("POST", "/actions", { "content-length": "1000001" }));
+    expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 /);
+  });
+
+  test("after a refusal the rest of a bounded body is skipped and the connection lives on", async () => {
+    using client = open();
+    client.write(`${head("POST", "/nowhere", { "content-length": "30" })}GET /sync?n=smuggled`);
+    await client.until((text) => text.includes("ROUTE_NOT_FOUND"));
+    client.write(` HTTP/1.1\n${head("GET", "/sync?n=next")}`);
+    const received = await client.until((text) => text.endsWith('"next"'));
+    expect(received).not.toContain("smuggled");
+  });
+
+  test.each([
+    ["two lengths", { "content-length": "3\r\ncontent-length: 5" }],
+    ["a length and chunks", { "content-length": "3", "transfer-encoding": "chunked" }],
+    ["another coding", { "transfer-encoding": "gzip" }],
+    ["a negative length", { "content-length": "-1" }],
+    ["a length with junk", { "content-length": "3x" }],
+  ])("%s never reaches a handler", async (_name, headers) => {
+    using client = open();
+    client.write(`${head("POST", "/size", { ...JSON_TYPE, ...headers })}abc`);
+    await client.until((text) => client.isClosed || isRefused(text));
+    expect(client.received === "" || client.received.startsWith("HTTP/1.1 400")).toBe(true);
+  });
+
+  test("Expect: 100-continue is answered before the body", async () => {
+    using client = open();
+    client.write(head("POST", "/things", { ...JSON_TYPE, expect: "100-continue", "content-length": "2" }));
+    await client.until((text) => text.startsWith("HTTP/1.1 100 Continue\r\n\r\n"));
+    client.write("{}");
+    await client.until((text) => text.includes("HTTP/1.1 200 OK"));
+  });
+
+  test("a stalled body is answered with 504 and closed; one that keeps coming is not", async () => {
+    await using server = await startTestServer(transport, routes, [], { bodyTimeoutMs: 150 });
+    using stalled = new RawClient(server.server.port);
+    stalled.write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
+    using steady = new RawClient(server.server.port);
+    steady.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "100000" }));
+    for (let i = 0; i < 10; i++) {
+      steady.write(Buffer.alloc(10_000, 1));
+      await delay(40);
+    }
+    expect(await steady.until((text) => text.endsWith("}"))).toContain('"bytes":100000');
+    expect(await stalled.until(isRefused)).toMatch(/^HTTP\/1.1 504 [\s\S]*"code":"TIMEOUT"/);
+  });
+
+  test("bodies held over the bound are refused, and room comes back", async () => {
+    await using server = await startTestServer(transport, routes, [], {
+      bodyBytesMax: 1000,
+      bodyBytesInFlightMax: 1500,
+    });
+    using first = new RawClient(server.server.port);
+    first.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "1000" }) + "x".repeat(900));
+    await eventually(() => server.server.openRequests() === 1);
+    await delay(20);
+    const post = () => fetch(`${server.url}/size`, { method: "POST", headers: JSON_TYPE, body: "x".repeat(700) });
+    expect((await post()).status).toBe(429);
+    first.write("x".repeat(100));
+    await first.until((text) => text.endsWith("}"));
+    expect((await post()).status).toBe(200);
+    using lost = new RawClient(server.server.port);
+    lost.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "1000" }) + "x".repeat(900));
+    await eventually(() => server.server.openRequests() === 1);
+    lost.socket.destroy();
+    await eventually(() => server.server.openRequests() === 0);
+    expect((await post()).status).toBe(200);
+  });
+
+  test("a client that leaves in the middle of a body never reaches the handler", async () => {
+    running.records.length = 0;
+    const client = open().write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
+    await delay(20);
+    client.socket.destroy();
+    await eventually(() => running.records.length === 1);
+    expect(running.records[0]).toMatchObject({ route: "/things", status: 499 });
+    expect(running.server.openRequests()).toBe(0);
+  });
+
+  test("small bodies of many requests stay what they were while they wait", async () => {
+    gated = gate();
+    const bodies = Array.from({ length: 200 }, (_, i) => JSON.stringify({ i, text: "x".repeat((i * 37) % 5000) }));
+    const sent = bodies.map((body) => fetch(`${running.url}/later`, { method: "POST", headers: JSON_TYPE, body }));
+    await eventually(() => running.server.openRequests() === bodies.length);
+    gated.open();
+    expect(await Promise.all(sent.map(async (response) => (await response).text()))).toEqual(bodies);
+  });
+});
