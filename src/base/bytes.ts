@@ -25,7 +25,11 @@ export function toHex(bytes: Uint8Array): string {
  */
 export function fromHex(text: string, lengthBytes: number): Uint8Array | null {
   const start = text.startsWith("0x") ? 2 : 0;
-  if (text.length - start !== lengthBytes * 2) return null;
+  return text.length - start === lengthBytes * 2 ? hexAt(text, start, lengthBytes) : null;
+}
+
+/** The bytes whose hex digits, any case, stand in the text from `start` on; null when one is something else. */
+export function hexAt(text: string, start: number, lengthBytes: number): Uint8Array | null {
   const bytes = new Uint8Array(lengthBytes);
   for (let i = 0, at = start; i < lengthBytes; i++, at += 2) {
     const high = hexValue(text.charCodeAt(at));

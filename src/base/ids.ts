@@ -8,7 +8,9 @@ export type Uuid = string & { readonly __brand: "Uuid" };
 
 export const NIL_UUID = "00000000-0000-0000-0000-000000000000" as Uuid;
 
-const CANONICAL = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export const UUID_LENGTH = 36;
+
+const HYPHEN = 0x2d;
 const HYPHENATED = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 const SIMPLE = /^[0-9a-fA-F]{32}$/;
 
@@ -17,12 +19,23 @@ const SIMPLE = /^[0-9a-fA-F]{32}$/;
  * ves-protocol §1). Returns null for anything else.
  */
 export function parseUuid(text: string): Uuid | null {
-  if (CANONICAL.test(text)) return text as Uuid;
+  if (text.length === UUID_LENGTH && isUuidAt(text, 0)) return text as Uuid;
   let body = text;
   if (/^urn:uuid:/i.test(body)) body = body.slice(9);
   else if (body.startsWith("{") && body.endsWith("}")) body = body.slice(1, -1);
   if (HYPHENATED.test(body)) return body.toLowerCase() as Uuid;
   return SIMPLE.test(body) ? hyphenate(body.toLowerCase()) : null;
+}
+
+/** Does a UUID as this service writes it stand in the text from `start` on? A loop: a regular expression costs twice as much. */
+export function isUuidAt(text: string, start: number): boolean {
+  for (let i = 0; i < UUID_LENGTH; i++) {
+    const unit = text.charCodeAt(start + i);
+    if (i === 8 || i === 13 || i === 18 || i === 23) {
+      if (unit !== HYPHEN) return false;
+    } else if (!(unit >= 0x30 && unit <= 0x39) && !(unit >= 0x61 && unit <= 0x66)) return false;
+  }
+  return true;
 }
 
 /** The 16 bytes in textual order. */

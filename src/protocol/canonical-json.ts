@@ -20,6 +20,11 @@ export function canonicalJson(value: JsonValue, depthMax: number = JSON_DEPTH_MA
   return write(value, depthMax);
 }
 
+/** The same of a value that is written as well-formed JSON, as `JSON.parse` reads it. */
+export function canonicalText(json: string): string {
+  return write(JSON.parse(json) as JsonValue, JSON_DEPTH_MAX);
+}
+
 function write(value: JsonValue, levelsLeft: number): string {
   switch (typeof value) {
     case "string":

@@ -1,4 +1,6 @@
 import { assert } from "../base/assert.js";
+import { fromHex, hexAt } from "../base/bytes.js";
+import { isUuidAt, parseUuid, UUID_LENGTH, type Uuid } from "../base/ids.js";
 import { JSON_DEPTH_MAX, type JsonValue } from "./canonical-json.js";
 import { JsonDataError, JsonSyntaxError } from "./json-errors.js";
 import { scanNumber, scanString, scanValue, skipBlanks } from "./json-scanner.js";
@@ -58,6 +60,17 @@ export class JsonFields {
     this.#successor[previous + 1] = index;
     return index;
   }
+}
+
+/** Reads a value in a way of its own. */
+export interface ValueReader<T> {
+  /**
+   * `start` is the first character of the value, `level` how many arrays and objects enclose it. Null leaves the value to
+   * the cursor's own methods; whoever takes it answers for its grammar.
+   */
+  read(text: string, start: number, level: number): T | null;
+  /** Position after the value that was taken last. */
+  readonly end: number;
 }
 
 export class JsonCursor {
@@ -161,6 +174,34 @@ export class JsonCursor {
     return this.#takeString(start);
   }
 
+  /** A string of exactly `lengthBytes` bytes of hex, any case, with or without `0x`. */
+  readHex(lengthBytes: number): Uint8Array {
+    const start = this.#valueStart();
+    const digits = this.#text.startsWith('"0x', start) ? start + 3 : start + 1;
+    const end = digits + 2 * lengthBytes;
+    // In place, without a string of its own; whatever is written in another way is read as a string first.
+    if (this.#text.charCodeAt(start) === QUOTE && this.#text.charCodeAt(end) === QUOTE) {
+      const bytes = hexAt(this.#text, digits, lengthBytes);
+      if (bytes !== null) {
+        this.#at = end + 1;
+        return bytes;
+      }
+    }
+    return fromHex(this.readString(), lengthBytes) ?? this.fail(`expected ${lengthBytes} bytes of hex`);
+  }
+
+  /** A UUID in any accepted spelling (`parseUuid`). */
+  readUuid(): Uuid {
+    const start = this.#valueStart();
+    const end = start + 1 + UUID_LENGTH;
+    const text = this.#text;
+    if (text.charCodeAt(start) === QUOTE && text.charCodeAt(end) === QUOTE && isUuidAt(text, start + 1)) {
+      this.#at = end + 1;
+      return text.slice(start + 1, end) as Uuid;
+    }
+    return parseUuid(this.readString()) ?? this.fail("expected a UUID");
+  }
+
   readBoolean(): boolean {
     const start = this.#valueStart();
     const value = this.#text.startsWith("true", start);
@@ -190,6 +231,13 @@ export class JsonCursor {
     const digits = this.#readInteger(expected, false);
     const value = digits.length <= U64_DIGITS_MAX ? BigInt(digits) : U64_MAX + 1n;
     return value <= U64_MAX ? value : this.fail(`expected ${expected}`);
+  }
+
+  /** What the reader makes of the value; null = it is still to be read. */
+  readBy<T>(reader: ValueReader<T>): T | null {
+    const value = reader.read(this.#text, this.#valueStart(), this.#level);
+    if (value !== null) this.#at = reader.end;
+    return value;
   }
 
   /** Any value, as `JSON.parse` reads it (a repeated key: the last one wins), after the strict check of `skipValue`. */

@@ -60,10 +60,9 @@ export class BatchVerifier {
         verifiedEvents += outcome.request.events.length;
       }
     }
-    return {
-      ...{ verified: writer.take(), verifiedEvents, refused, missing },
-      ...{ legacy: legacy?.take() ?? null, legacyEvents, workMs: performance.now() - startedMs },
-    };
+    const workMs = performance.now() - startedMs;
+    const verified = writer.take();
+    return { verified, verifiedEvents, legacy: legacy?.take() ?? null, legacyEvents, refused, missing, workMs };
   }
 
   /** Keys of another epoch than the one read here are as good as unknown. */

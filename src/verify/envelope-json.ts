@@ -1,5 +1,6 @@
 import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import type { EventFields } from "./event-fields.js";
+import type { StoredPlace } from "./stored-form.js";
 
 const VERSION = literal('{"ves_version":');
 const EVENT_ID = literal(',"event_id":"');
@@ -48,4 +49,12 @@ export function envelopeJson(event: EventFields, payloadText: string): Buffer {
   if (commandId !== null) scratch.all(COMMAND_ID).ascii(commandId).all(QUOTE);
   if (baseVersion !== null) scratch.all(BASE_VERSION).ascii(baseVersion);
   return scratch.all(END).copy();
+}
+
+/** The same of an event that is written in stored form: its bytes in the body around the canonical payload. */
+export function envelopeAround(body: Uint8Array, place: StoredPlace, payloadText: string): Buffer {
+  const { start, payloadStart, payloadEnd, end } = place;
+  scratch.begin(end - start + payloadText.length);
+  scratch.bytes(body.subarray(start, payloadStart)).utf8(payloadText);
+  return scratch.bytes(body.subarray(payloadEnd, end)).copy();
 }

@@ -5,7 +5,6 @@
 import { utf8Length } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
-import { canonicalJson } from "../protocol/canonical-json.js";
 import {
   ENTITY_ID_BYTES_MAX,
   ENTITY_TYPE_BYTES_MAX,
@@ -13,9 +12,10 @@ import {
   PAYLOAD_PLAIN,
 } from "../protocol/envelope.js";
 import { JsonFields } from "../protocol/strict-json.js";
-import { type EventFields, readEventFields, readUuid } from "./event-fields.js";
+import { type EventFields, readEventFields } from "./event-fields.js";
 import { readJsonRequest } from "./json-request.js";
 import { authorizeWrite, type Scope } from "./scope.js";
+import { StoredFormReader } from "./stored-form.js";
 
 export interface IngestLimits {
   readonly eventsPerBatchMax: number;
@@ -24,6 +24,8 @@ export interface IngestLimits {
 }
 
 export interface IngestBody {
+  /** As it came: what the places of its events mean. */
+  readonly bytes: Uint8Array;
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
   readonly agentId: Uuid;
@@ -46,7 +48,8 @@ export function readIngestBody(body: Uint8Array, scope: Scope, limits: IngestLim
     throw new CodedError("INVALID_FIELD_VALUE", "events must not be empty", { pointer: "/events" });
   const { tenantId, storeId } = first;
   authorizeBatch({ agentId, events }, VES_NAMES, scope, limits.eventsPerBatchMax);
-  return { tenantId, storeId, agentId, events: events.map((fields, index) => checkShape(fields, index, limits)) };
+  const checked = events.map((fields, index) => checkShape(fields, index, limits));
+  return { bytes: body, tenantId, storeId, agentId, events: checked };
 }
 
 /** What every event says of where it belongs. */
@@ -90,11 +93,12 @@ function parseBody(body: Uint8Array, eventsMax: number): { agentId: Uuid; events
   return readJsonRequest(body, (cursor) => {
     let agentId = "" as Uuid;
     const events: EventFields[] = [];
+    const storedForm = new StoredFormReader(body.length);
     cursor.readFields(BODY_FIELDS, (name) => {
-      if (name === "agentId") agentId = readUuid(cursor);
+      if (name === "agentId") agentId = cursor.readUuid();
       else {
         cursor.readArray((index) => {
-          events.push(readEventFields(cursor));
+          events.push(readEventFields(cursor, storedForm));
           // Reading on would only cost time: the count alone refuses the request.
           if (index >= eventsMax * 2) throw batchTooLarge(index + 1, eventsMax);
         });
@@ -137,7 +141,7 @@ function payloadTextOf(fields: EventFields, pointer: string): string {
   const { eventId, payload, payloadEncrypted } = fields;
   if (fields.payloadKind === PAYLOAD_PLAIN) {
     if (payload === undefined) throw invalid(`Event ${eventId} missing payload for plaintext payload_kind`, pointer);
-    return canonicalJson(payload);
+    return payload;
   }
   if (payloadEncrypted === undefined) {
     throw invalid(`Event ${eventId} missing payload_encrypted for encrypted payload_kind`, pointer);

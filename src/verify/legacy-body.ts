@@ -7,7 +7,6 @@ import type { Uuid } from "../base/ids.js";
 import { legacyPayloadText } from "../protocol/legacy-event.js";
 import { parseRfc3339 } from "../protocol/rfc3339.js";
 import { type JsonCursor, JsonFields } from "../protocol/strict-json.js";
-import { readUuid } from "./event-fields.js";
 import {
   authorizeBatch,
   type BatchMember,
@@ -78,7 +77,7 @@ function parseBody(bytes: Uint8Array, eventsMax: number): LegacyBody {
     let agentId = "" as Uuid;
     const events: LegacyFields[] = [];
     cursor.readFields(BODY_FIELDS, (name) => {
-      if (name === "agent_id") agentId = readUuid(cursor);
+      if (name === "agent_id") agentId = cursor.readUuid();
       else {
         cursor.readArray((index) => {
           events.push(readEvent(cursor));
@@ -108,17 +107,17 @@ function into<K extends keyof LegacyFields>(field: K, read: (cursor: JsonCursor)
 }
 
 const READERS: Readonly<Record<string, Reader>> = {
-  event_id: into("eventId", readUuid),
-  tenant_id: into("tenantId", readUuid),
-  store_id: into("storeId", readUuid),
-  source_agent: into("sourceAgentId", readUuid),
+  event_id: into("eventId", (cursor) => cursor.readUuid()),
+  tenant_id: into("tenantId", (cursor) => cursor.readUuid()),
+  store_id: into("storeId", (cursor) => cursor.readUuid()),
+  source_agent: into("sourceAgentId", (cursor) => cursor.readUuid()),
   entity_type: into("entityType", (cursor) => cursor.readString()),
   entity_id: into("entityId", (cursor) => cursor.readString()),
   event_type: into("eventType", (cursor) => cursor.readString()),
   payload: into("payloadText", (cursor) => legacyPayloadText(cursor.readText())),
   payload_hash: into("payloadHash", readHash),
   created_at: into("createdAt", readTime),
-  command_id: into("commandId", (cursor) => cursor.readNullOr(() => readUuid(cursor))),
+  command_id: into("commandId", (cursor) => cursor.readNullOr(() => cursor.readUuid())),
   base_version: into("baseVersion", (cursor) => cursor.readNullOr(() => cursor.readU64().toString())),
   signature: into("signature", (cursor) => cursor.readNullOr(() => readSignature(cursor))),
   // The stored version is always 1 and the number is the sequencer's: checked for their type, then dropped.

@@ -8,7 +8,7 @@ import type { Ed25519 } from "../protocol/ed25519.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
 import { type AgentKey, type AgentKeyRef, KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import { checkContent, checkKey, checkSchema, checkSignature, type EventRules } from "./check-event.js";
-import { envelopeJson } from "./envelope-json.js";
+import { envelopeAround, envelopeJson } from "./envelope-json.js";
 import { type IngestBody, type IngestEvent, type IngestLimits, readIngestBody } from "./ingest-body.js";
 import type { Scope } from "./scope.js";
 import type { CheckedEvent, VerifiedRequest } from "./verified-request.js";
@@ -105,17 +105,19 @@ function checkEvents(body: IngestBody, keys: RequestKeys, context: VerifyContext
       };
     }
     seen.add(eventId);
-    return checkEvent(event, keys, context);
+    return checkEvent(event, body.bytes, keys, context);
   });
 }
 
-function checkEvent(event: IngestEvent, keys: RequestKeys, context: VerifyContext): CheckedEvent {
+function checkEvent(event: IngestEvent, body: Uint8Array, keys: RequestKeys, context: VerifyContext): CheckedEvent {
   const { fields } = event;
   const eventId = uuidToBytes(fields.eventId);
   const badContent = checkContent(event, context.rules, context.nowMs);
   if (badContent !== null) return { stage: "refused", eventId, repeated: false, ...badContent };
 
-  const envelope = envelopeJson(fields, event.payloadText);
+  const { place } = fields;
+  const { payloadText } = event;
+  const envelope = place === null ? envelopeJson(fields, payloadText) : envelopeAround(body, place, payloadText);
   const key = keys.get(fields.agentKeyId) ?? null;
   const badKey = checkKey(key, context.nowMs);
   if (key === null || badKey !== null) return { stage: "unproven", eventId, envelope, ...badKey! };

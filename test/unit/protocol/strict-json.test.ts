@@ -256,6 +256,55 @@ describe("typed scalars", () => {
   });
 });
 
+describe("hex and ids", () => {
+  const digits = "00ff1aB9";
+  const id = "01234567-89ab-cdef-0123-456789abcdef";
+
+  test("any accepted spelling, in place or with escapes", () => {
+    for (const text of [`"${digits}"`, `"0x${digits}"`, ` "0x00FF1AB9" `, `"0\\u00780\\u0030ff1ab9"`]) {
+      const cursor = new JsonCursor(`[${text},1]`);
+      const seen: unknown[] = [];
+      cursor.readArray((index) => seen.push(index === 0 ? [...cursor.readHex(4)] : cursor.readU32()));
+      cursor.end();
+      expect(seen).toEqual([[0, 255, 26, 185], 1]);
+    }
+    const spellings = [
+      id,
+      id.toUpperCase(),
+      id.replaceAll("-", ""),
+      `{${id}}`,
+      `urn:uuid:${id}`,
+      `\\u0030${id.slice(1)}`,
+    ];
+    for (const text of spellings) {
+      const cursor = new JsonCursor(` "${text}" `);
+      expect(cursor.readUuid()).toBe(id);
+      cursor.end();
+    }
+  });
+
+  test("anything else is a data error, broken text a syntax error", () => {
+    const hexes = [
+      '"00ff1ab"',
+      '"00ff1ab90"',
+      '"0x00ff1ag9"',
+      '"0X00ff1ab9"',
+      '"00ff1ab\\""',
+      "1",
+      "null",
+      '""',
+      '"é0ff1ab9"',
+    ];
+    for (const text of hexes) expect(refusal(() => new JsonCursor(text).readHex(4))).toBeInstanceOf(JsonDataError);
+    const ids = [`"${id}0"`, `"${id.slice(1)}"`, `"${id.replace("-", "0")}"`, `"g${id.slice(1)}"`, "1", '""', "{}"];
+    for (const text of ids) expect(refusal(() => new JsonCursor(text).readUuid())).toBeInstanceOf(JsonDataError);
+    for (const text of [`"${digits}`, `${digits}"`, "", '"\\x"', '"0x']) {
+      expect(refusal(() => new JsonCursor(text).readHex(4))).toBeInstanceOf(JsonSyntaxError);
+      expect(refusal(() => new JsonCursor(text).readUuid())).toBeInstanceOf(JsonSyntaxError);
+    }
+  });
+});
+
 describe("known fields", () => {
   const fields = new JsonFields(["id", "name"], ["note"]);
   const read = (text: string): string[] => {
