@@ -5,6 +5,9 @@
  */
 import { assert } from "./assert.js";
 
+/** Up to here a loop over code units beats the built-in copy; measured on Node 20. */
+const ASCII_LOOP_LENGTH_MAX = 64;
+
 const EMPTY = Buffer.from(new ArrayBuffer(0));
 
 export class PackWriter {
@@ -63,10 +66,23 @@ export class PackWriter {
   /** Length-prefixed UTF-8 text. */
   text(text: string): this {
     this.#room(4 + text.length * 3);
-    const written = this.#buffer.write(text, this.#at + 4, "utf8");
+    const start = this.#at + 4;
+    const isWritten = text.length <= ASCII_LOOP_LENGTH_MAX && this.#ascii(text, start);
+    const written = isWritten ? text.length : this.#buffer.write(text, start, "utf8");
     this.#buffer.writeUInt32LE(written, this.#at);
     this.#at += 4 + written;
     return this;
+  }
+
+  /** False as soon as a unit is not ASCII. */
+  #ascii(text: string, start: number): boolean {
+    const buffer = this.#buffer;
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) return false;
+      buffer[start + i] = unit;
+    }
+    return true;
   }
 
   /** Overwrites a u32 written earlier, for counts known only at the end. */

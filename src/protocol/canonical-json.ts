@@ -20,11 +20,6 @@ export function canonicalJson(value: JsonValue, depthMax: number = JSON_DEPTH_MA
   return write(value, depthMax);
 }
 
-/** The same of a value that is written as well-formed JSON, as `JSON.parse` reads it. */
-export function canonicalText(json: string): string {
-  return write(JSON.parse(json) as JsonValue, JSON_DEPTH_MAX);
-}
-
 function write(value: JsonValue, levelsLeft: number): string {
   switch (typeof value) {
     case "string":
@@ -87,8 +82,8 @@ function sortKeys(keys: string[]): void {
   }
 }
 
-/** The quoted string. `JSON.stringify` has exactly the escapes of RFC 8785, but hides lone surrogates as escapes. */
-function quote(text: string): string {
+/** The quoted string. Throws `CanonicalJsonError`. `JSON.stringify` has exactly the escapes of RFC 8785, but hides lone surrogates as escapes. */
+export function quote(text: string): string {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x20 || unit === 0x22 || unit === 0x5c || unit >= 0xd800) return quoteSlow(text, i);

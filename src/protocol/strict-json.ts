@@ -2,6 +2,7 @@ import { assert } from "../base/assert.js";
 import { fromHex, hexAt } from "../base/bytes.js";
 import { isUuidAt, parseUuid, UUID_LENGTH, type Uuid } from "../base/ids.js";
 import { JSON_DEPTH_MAX, type JsonValue } from "./canonical-json.js";
+import { canonicalText } from "./canonical-text.js";
 import { JsonDataError, JsonSyntaxError } from "./json-errors.js";
 import { scanNumber, scanString, scanValue, skipBlanks } from "./json-scanner.js";
 
@@ -244,6 +245,12 @@ export class JsonCursor {
   readValue(): JsonValue {
     const { start, end } = this.readRawValue();
     return JSON.parse(this.#text.slice(start, end)) as JsonValue;
+  }
+
+  /** The RFC 8785 text of any value, after the strict check of `skipValue`. */
+  readCanonical(): string {
+    const { start, end } = this.readRawValue();
+    return canonicalText(this.#text, start, end);
   }
 
   /** Any value as it is written, after the strict check of `skipValue`. */

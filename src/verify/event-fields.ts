@@ -3,7 +3,6 @@
  * whole request (422); what the fields mean together is judged later, per event.
  */
 import type { Uuid } from "../base/ids.js";
-import { canonicalText } from "../protocol/canonical-json.js";
 import {
   ENVELOPE_REQUIRED,
   type EncryptedPayload,
@@ -146,8 +145,8 @@ function readOptionalField(event: EventFields, name: string, cursor: JsonCursor)
 }
 
 function readPayload(cursor: JsonCursor): string | undefined {
-  const text = cursor.readText();
-  return text === "null" ? undefined : canonicalText(text);
+  const text = cursor.readCanonical();
+  return text === "null" ? undefined : text;
 }
 
 /** Every required field is overwritten: `readFields` refuses an object that lacks one. */

@@ -128,6 +128,8 @@ export function checkNames(
 
 /** Throws PAYLOAD_TOO_LARGE. */
 export function checkPayloadSize(eventId: Uuid, payloadText: string, bytesMax: number, pointer: string): void {
+  // A UTF-16 unit is at most 3 bytes: most payloads need no count.
+  if (payloadText.length * 3 <= bytesMax) return;
   const payloadBytes = utf8Length(payloadText);
   if (payloadBytes <= bytesMax) return;
   throw new CodedError(
@@ -151,7 +153,7 @@ function payloadTextOf(fields: EventFields, pointer: string): string {
 
 /** Limits count UTF-8 bytes, whatever the message says (ves-protocol §16.6). */
 function checkLength(text: string, bytesMax: number, eventId: Uuid, field: string, pointer: string): void {
-  // A UTF-16 unit is at most 3 bytes: short texts need no count.
+  // Short texts need no count, as above.
   const isShort = text.length > 0 && text.length * 3 <= bytesMax;
   if (isShort || (text.length > 0 && utf8Length(text) <= bytesMax)) return;
   throw invalid(`Event ${eventId} ${field} must be between 1 and ${bytesMax} characters`, `${pointer}/${field}`);

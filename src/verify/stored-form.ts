@@ -6,7 +6,7 @@
  */
 import { hexValue } from "../base/bytes.js";
 import { isUuidAt, NIL_UUID, UUID_LENGTH, type Uuid } from "../base/ids.js";
-import { canonicalText } from "../protocol/canonical-json.js";
+import { canonicalText } from "../protocol/canonical-text.js";
 import { PAYLOAD_PLAIN, VES_VERSION } from "../protocol/envelope.js";
 import { scanValue, skipBlanks } from "../protocol/json-scanner.js";
 import { ZERO_HASH } from "../protocol/payload-hash.js";
@@ -103,7 +103,7 @@ export class StoredFormReader implements ValueReader<EventFields> {
       eventType,
       createdAt,
       payloadKind: PAYLOAD_PLAIN,
-      payload: canonicalText(text.slice(payloadStart, payloadEnd)),
+      payload: canonicalText(text, payloadStart, payloadEnd),
       payloadEncrypted: undefined,
       payloadPlainHash,
       payloadCipherHash: ZERO_HASH,
