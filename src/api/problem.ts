@@ -70,6 +70,10 @@ export const PROBLEMS: Readonly<Record<ErrorCode, ProblemEntry>> = {
   INTERNAL_ERROR: { status: 500, numeric: 8999, title: "Internal server error" },
 };
 
+const TYPES = Object.fromEntries(
+  Object.keys(PROBLEMS).map((code) => [code, `urn:stateset:problem:${code.toLowerCase().replaceAll("_", "-")}`]),
+) as Readonly<Record<ErrorCode, string>>;
+
 /** Every 429 and 503 says when to come back, also where the thrower had no estimate. */
 const RETRY_AFTER_DEFAULT_SECONDS = 1;
 
@@ -82,18 +86,19 @@ export function problemReply(error: unknown, requestId: string): HttpReply {
   const { code, message, extras } = known;
   const { status, numeric, title } = PROBLEMS[code];
   const standard = {
-    type: `urn:stateset:problem:${code.toLowerCase().replaceAll("_", "-")}`,
+    type: TYPES[code],
     title,
     status,
     detail: message,
     code,
     request_id: requestId,
-    ...(extras.pointer === undefined ? {} : { pointer: extras.pointer }),
+    pointer: extras.pointer,
     error: { code, numeric_code: numeric, message },
   };
   const headers: Record<string, string> = { "content-type": "application/problem+json", "x-error-code": code };
   const retryAfterSeconds =
     extras.retryAfterSeconds ?? (status === 429 || status === 503 ? RETRY_AFTER_DEFAULT_SECONDS : undefined);
   if (retryAfterSeconds !== undefined) headers["retry-after"] = String(Math.max(0, Math.ceil(retryAfterSeconds)));
-  return { status, headers, body: JSON.stringify({ ...extras.members, ...standard }) };
+  const problem = extras.members === undefined ? standard : { ...extras.members, ...standard };
+  return { status, headers, body: JSON.stringify(problem) };
 }

@@ -19,6 +19,10 @@ export interface SubmissionLimits {
  */
 const FREE_SHARES_MAX = 3;
 
+/** Made once: an overloaded service throws thousands a second, and to take down each one's stack costs more than to refuse. */
+const OVERLOADED = new CodedError("OVERLOADED", "too many submissions in flight");
+const FLOW_OVERLOADED = new CodedError("OVERLOADED", "too many submissions of one client in flight");
+
 interface FlowUse {
   requests: number;
   bytes: number;
@@ -69,7 +73,7 @@ export class Submissions {
     if (this.#isClosed) throw new CodedError("SHUTTING_DOWN", "the service is shutting down");
     const { requestsMax, bytesMax } = this.#limits;
     const isFull = this.#waiting.size >= requestsMax || this.#bytes + bytes > bytesMax;
-    if (isFull && this.#waiting.size > 0) throw new CodedError("OVERLOADED", "too many submissions in flight");
+    if (isFull && this.#waiting.size > 0) throw OVERLOADED;
     const use = flow === null ? null : this.#flows.of(flow);
     if (use !== null) this.#takeShare(use, bytes);
     let requestId = 0;
@@ -100,9 +104,7 @@ export class Submissions {
     const freeBytes = this.#limits.bytesMax - this.#bytes;
     const isOver = flow.requests >= FREE_SHARES_MAX * freeRequests || flow.bytes + bytes > FREE_SHARES_MAX * freeBytes;
     // The first one of a flow is always its share.
-    if (isOver && flow.requests > 0) {
-      throw new CodedError("OVERLOADED", "too many submissions of one client in flight");
-    }
+    if (isOver && flow.requests > 0) throw FLOW_OVERLOADED;
     flow.requests += 1;
     flow.bytes += bytes;
   }

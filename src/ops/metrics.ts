@@ -1,9 +1,10 @@
 /** The service's metrics (wire-api D). One place names them; modules report through the callbacks compose.ts ties to them. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ChunkMessage } from "../lane/lane-message.js";
 import type { ProofKind } from "../store/proof-contract.js";
 import type { RequestRecord } from "../transport/http.js";
 import type { VerifyResult } from "../verify/verify-task.js";
+import { type Series, SeriesHistogram } from "./series-histogram.js";
 
 /** What gauges read when they are scraped. */
 export interface MetricSources {
@@ -25,6 +26,16 @@ export interface MetricSources {
   openProofs(): number;
 }
 
+interface Counted {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly count: number;
+}
+
+/** A client may invent methods; each would be a series for ever. */
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+const OTHER_METHOD = "OTHER";
+
+const REQUEST_LABELS = ["method", "path", "status"];
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const DEPTHS = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20];
 const COUNTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
@@ -32,60 +43,69 @@ const COUNTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 export class Metrics {
   readonly registry = new Registry();
   readonly #startedMs = performance.now();
-  readonly #httpRequests = this.#counter("sequencer_http_requests_total", "Requests answered.", [
-    "method",
-    "path",
-    "status",
-  ]);
-  readonly #httpLatency = this.#histogram("sequencer_http_request_latency_seconds", "Request to reply.", SECONDS, [
-    "method",
-    "path",
-    "status",
-  ]);
-  readonly #refusals = this.#counter("sequencer_refusals_total", "Requests refused, by problem code.", ["code"]);
+  readonly #httpLatency = this.#histogram(
+    "sequencer_http_request_latency_seconds",
+    "Request to reply.",
+    SECONDS,
+    REQUEST_LABELS,
+  );
+  /** By route, status and method: a lookup each instead of a text of all three for each request. */
+  readonly #requests = new Map<string, Map<number, Map<string, Series>>>();
+  readonly #refusals = new Map<string, number>();
   readonly #ingestLatency = this.#histogram(
     "sequencer_ingest_latency_seconds",
     "Admission to durable answer.",
     SECONDS,
-  );
+  ).series();
   readonly #received = this.#counter("sequencer_ves_events_received", "VES events handed to the lane.");
   readonly #sequenced = this.#counter("sequencer_events_sequenced", "Entries made durable.");
   readonly #rejected = this.#counter("sequencer_events_rejected", "Events rejected, by reason.", ["reason"]);
-  readonly #chunkEvents = this.#histogram("sequencer_chunk_events", "Events per commit.", COUNTS);
-  readonly #flush = this.#histogram("sequencer_flush_seconds", "Writes and flush of a commit.", SECONDS);
-  readonly #verify = this.#histogram("sequencer_verify_seconds", "Verify task in its worker.", SECONDS);
+  readonly #chunkEvents = this.#histogram("sequencer_chunk_events", "Events per commit.", COUNTS).series();
+  readonly #flush = this.#histogram("sequencer_flush_seconds", "Writes and flush of a commit.", SECONDS).series();
+  readonly #verify = this.#histogram("sequencer_verify_seconds", "Verify task in its worker.", SECONDS).series();
   readonly #frames = this.#counter("sequencer_subscription_entries_total", "Entries sent to subscribers.");
   readonly #frameBytes = this.#counter("sequencer_subscription_bytes_total", "Bytes sent to subscribers.");
   readonly #checkpoints = this.#counter("sequencer_checkpoints_total", "WAL checkpoints, by mode.", ["mode"]);
   readonly #commitments = this.#counter("sequencer_commitments_created", "Commitments stored, by trigger.", [
     "trigger",
   ]);
-  readonly #treeDepth = this.#histogram("sequencer_ves_merkle_tree_depth", "Depth of a commitment's tree.", DEPTHS);
+  readonly #treeDepth = this.#histogram(
+    "sequencer_ves_merkle_tree_depth",
+    "Depth of a commitment's tree.",
+    DEPTHS,
+  ).series();
   readonly #commitLatency = this.#histogram(
     "sequencer_commit_latency_seconds",
     "Request for a commitment to its durable answer.",
     SECONDS,
-  );
+  ).series();
   readonly #proofs = this.#counter("sequencer_proofs_submitted_total", "Proofs stored, by kind and whether verified.", [
     "kind",
     "verified",
   ]);
-  readonly #starkVerify = this.#histogram(
+  readonly #starkLatency = this.#histogram(
     "sequencer_stark_verify_seconds",
     "STARK verification in its worker, by verdict.",
     SECONDS,
     ["valid"],
   );
+  readonly #starkVerify = new Map<boolean, Series>();
   readonly #revocations = this.#counter("sequencer_agent_key_revocations_total", "Agent keys revoked.");
 
   readonly #treeLag = this.#histogram(
     "sequencer_tlog_lag_seconds",
     "Oldest entry of a checkpoint: durable to covered.",
     SECONDS,
-  );
+  ).series();
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    this.#collected("sequencer_http_requests_total", "Requests answered.", REQUEST_LABELS, () =>
+      this.#httpLatency.all.map(({ labels, count }) => ({ labels, count })),
+    );
+    this.#collected("sequencer_refusals_total", "Requests refused, by problem code.", ["code"], () =>
+      [...this.#refusals].map(([code, count]) => ({ labels: { code }, count })),
+    );
     this.#gauge(
       "sequencer_uptime_seconds",
       "Since the process was composed.",
@@ -121,13 +141,13 @@ export class Metrics {
   }
 
   request({ method, route, status, durationMs }: RequestRecord): void {
-    const labels = { method, path: route, status: String(status) };
-    this.#httpRequests.inc(labels);
-    this.#httpLatency.observe(labels, durationMs / 1000);
+    const known = METHODS.has(method) ? method : OTHER_METHOD;
+    const series = this.#requests.get(route)?.get(status)?.get(known) ?? this.#newRequestSeries(known, route, status);
+    series.observe(durationMs / 1000);
   }
 
   refusal(code: string): void {
-    this.#refusals.inc({ code });
+    this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
   }
 
   ingest(durationMs: number): void {
@@ -166,7 +186,9 @@ export class Metrics {
   }
 
   starkVerified(isValid: boolean, workMs: number): void {
-    this.#starkVerify.observe({ valid: String(isValid) }, workMs / 1000);
+    const series = this.#starkVerify.get(isValid) ?? this.#starkLatency.series({ valid: String(isValid) });
+    this.#starkVerify.set(isValid, series);
+    series.observe(workMs / 1000);
   }
 
   treeSigned(lagMs: number): void {
@@ -181,8 +203,31 @@ export class Metrics {
     return new Counter({ name, help, labelNames, registers: [this.registry] });
   }
 
-  #histogram(name: string, help: string, buckets: number[], labelNames: string[] = []): Histogram {
-    return new Histogram({ name, help, buckets, labelNames, registers: [this.registry] });
+  #histogram(name: string, help: string, buckets: number[], labelNames: string[] = []): SeriesHistogram {
+    return new SeriesHistogram({ name, help, buckets, labelNames, registers: [this.registry] });
+  }
+
+  /** Bounded: routes are patterns, methods few, and each answers with a few statuses. */
+  #newRequestSeries(method: string, route: string, status: number): Series {
+    const series = this.#httpLatency.series({ method, path: route, status: String(status) });
+    const ofRoute = this.#requests.get(route) ?? new Map<number, Map<string, Series>>();
+    const ofStatus = ofRoute.get(status) ?? new Map<string, Series>();
+    this.#requests.set(route, ofRoute.set(status, ofStatus.set(method, series)));
+    return series;
+  }
+
+  /** A counter that is counted elsewhere and read when it is scraped. */
+  #collected(name: string, help: string, labelNames: string[], read: () => Iterable<Counted>): void {
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { labels, count } of read()) this.inc({ ...labels }, count);
+      },
+    });
   }
 
   #gauge(name: string, help: string, read: () => number): void {
