@@ -40,7 +40,11 @@ export function isUuidAt(text: string, start: number): boolean {
 
 /** The 16 bytes in textual order. */
 export function uuidToBytes(uuid: Uuid): Uint8Array {
-  const bytes = new Uint8Array(16);
+  return uuidInto(new Uint8Array(16), uuid);
+}
+
+/** The same, written to the first 16 of `bytes`, which are returned. */
+export function uuidInto(bytes: Uint8Array, uuid: Uuid): Uint8Array {
   for (let i = 0, at = 0; i < 16; i++, at += 2) {
     if (i === 4 || i === 6 || i === 8 || i === 10) at++;
     bytes[i] = (hexValue(uuid.charCodeAt(at)) << 4) | hexValue(uuid.charCodeAt(at + 1));

@@ -139,7 +139,9 @@ export class ScratchBytes {
 
   /** A copy of the bytes so far. */
   copy(): Buffer {
-    return Buffer.from(this.view());
+    const bytes = Buffer.allocUnsafe(this.#length);
+    this.#bytes.copy(bytes, 0, 0, this.#length);
+    return bytes;
   }
 
   /** The bytes so far, not copied: valid until the next `begin`. */

@@ -1,11 +1,11 @@
 /** Gives an event of either kind its place: offset, sequence number, entity version, receipt, frame. */
 import type { Uuid } from "../base/ids.js";
-import { commandKey, idKey, streamKey } from "../store/chunk-key.js";
+import { commandKey } from "../store/chunk-key.js";
 import type { EntityState, EntryKind, SequencedEvent, StreamState } from "../store/contract.js";
 import { encodeEntry, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import type { Chunk } from "./chunk.js";
 
-export interface StreamName {
+export interface StreamIds {
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
 }
@@ -21,6 +21,8 @@ export interface AdmittedEvent {
 }
 
 export interface EntryFacts {
+  /** `idKey` of the event's id. */
+  readonly idKey: string;
   readonly kind: EntryKind;
   readonly signingHash: Uint8Array;
   readonly agentSignature: Uint8Array | null;
@@ -42,6 +44,8 @@ export function appendEntry(chunk: Chunk, event: AdmittedEvent, entity: EntitySt
   const offset = chunk.nextOffset++;
   const sequenceNumber = kind === "event" ? ++stream.legacyHead : ++stream.head;
   entity.version += 1;
+  noteChanged(stream, chunk.writes.streams);
+  noteChanged(entity, chunk.writes.entities);
 
   const { eventId, eventType, entityType, entityId, commandId, envelope } = event;
   const hash = receiptHashOf({ kind, tenantId, storeId, eventId, sequenceNumber, signingHash });
@@ -73,30 +77,37 @@ export function appendEntry(chunk: Chunk, event: AdmittedEvent, entity: EntitySt
     frameCheck: frameCheck(frame),
   });
   chunk.entries.push({ kind, offset, tenantId, storeId, sequenceNumber, entityType, entityId, frame });
-  chunk.state.events.set(idKey(eventId), sequenced);
+  chunk.state.events.set(facts.idKey, sequenced);
   if (commandId !== null) chunk.state.commands.add(commandKey(kind, tenantId, storeId, commandId));
   return { sequenceNumber, receipt };
 }
 
-/** An entity comes into being with its first accepted event. `name`: its `entityKey`. */
+function noteChanged<T extends StreamState | EntityState>(row: T, changed: T[]): void {
+  if (row.isChanged) return;
+  row.isChanged = true;
+  changed.push(row);
+}
+
+/** An entity comes into being with its first accepted event. `name`: its `entityKey`, `streamName`: its stream's key. */
 export function newEntity(
   chunk: Chunk,
-  { tenantId, storeId }: StreamName,
+  { tenantId, storeId }: StreamIds,
+  streamName: string,
   { entityType, entityId }: Pick<AdmittedEvent, "entityType" | "entityId">,
   name: string,
 ): EntityState {
-  const entity: EntityState = { stream: streamOf(chunk, tenantId, storeId), entityType, entityId, version: 0 };
+  const stream = streamOf(chunk, tenantId, storeId, streamName);
+  const entity: EntityState = { ref: null, isChanged: false, stream, entityType, entityId, version: 0 };
   chunk.state.entities.set(name, entity);
   return entity;
 }
 
 /** So does a stream. */
-function streamOf(chunk: Chunk, tenantId: Uuid, storeId: Uuid): StreamState {
+function streamOf(chunk: Chunk, tenantId: Uuid, storeId: Uuid, key: string): StreamState {
   const { streams } = chunk.state;
-  const key = streamKey(tenantId, storeId);
   let stream = streams.get(key);
   if (stream === undefined) {
-    stream = { tenantId, storeId, head: 0, legacyHead: 0 };
+    stream = { ref: null, isChanged: false, tenantId, storeId, head: 0, legacyHead: 0 };
     streams.set(key, stream);
   }
   return stream;

@@ -1,17 +1,23 @@
-import { entityKey, idKey, streamKey } from "../store/chunk-key.js";
+import { entityKey, streamKey } from "../store/chunk-key.js";
 import { type AgentKeyRef, type ChunkQuery, KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import type { LegacyRequest } from "../verify/legacy-request.js";
 import type { VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
 import type { LaneItem } from "./lane-item.js";
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
+type Writable<T> = {
+  -readonly [K in keyof T]: T[K] extends readonly (infer E)[]
+    ? E[]
+    : T[K] extends ReadonlyMap<infer N, infer E>
+      ? Map<N, E>
+      : T[K];
+};
 
-/** Every row the chunk's decisions can depend on, each named once. */
+/** Every row the chunk's decisions can depend on; streams and entities, which events share, are named once. */
 export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQuery {
   const query: Writable<ChunkQuery> = {
-    streams: [],
+    streams: new Map(),
     eventIds: [],
-    entities: [],
+    entities: new Map(),
     commands: [],
     agentKeys: [],
     agentsForNextKey: [],
@@ -19,15 +25,13 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
     commitmentStarts: [],
     proofs: [],
   };
-  const seen = new Set<string>();
-  const first = (key: string): boolean => seen.size < seen.add(key).size;
   for (const item of items) {
-    if (item.kind === "ingest") addRequest(query, item.request, keyEpoch, first);
-    else if (item.kind === "ingest_legacy") addLegacyRequest(query, item.request, first);
+    if (item.kind === "ingest") addRequest(query, item.request, keyEpoch);
+    else if (item.kind === "ingest_legacy") addLegacyRequest(query, item.request);
     else if (item.kind === "revoke_agent_key") query.agentKeys.push(item.ref);
     else if (item.kind === "create_api_key") query.apiKeyHashes.push(item.key.keyHash);
     else if (item.kind === "revoke_api_key") query.apiKeyHashes.push(item.keyHash);
-    else if (item.kind === "commit_range") addRange(query, item, first);
+    else if (item.kind === "commit_range") addRange(query, item);
     else if (item.kind === "submit_compliance_proof" || item.kind === "submit_validity_proof")
       query.proofs.push(item.facts);
     else {
@@ -39,40 +43,30 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
   return query;
 }
 
-function addRequest(
-  query: Writable<ChunkQuery>,
-  request: VerifiedRequest,
-  keyEpoch: number,
-  first: (key: string) => boolean,
-): void {
+function addRequest(query: Writable<ChunkQuery>, request: VerifiedRequest, keyEpoch: number): void {
   const { tenantId, storeId } = request;
-  if (first(streamKey(tenantId, storeId))) query.streams.push({ tenantId, storeId });
+  const stream = streamKey(tenantId, storeId);
+  query.streams.set(stream, request);
   for (const event of request.events) {
     if (event.stage === "refused") continue;
-    if (first(idKey(event.eventId))) query.eventIds.push(event.eventId);
+    query.eventIds.push(event.eventId);
     if (event.stage === "unproven") continue;
     const { entityType, entityId, commandId } = event;
-    if (first(entityKey(tenantId, storeId, entityType, entityId))) {
-      query.entities.push({ tenantId, storeId, entityType, entityId });
-    }
+    query.entities.set(entityKey(stream, entityType, entityId), { stream, entityType, entityId });
     if (commandId !== null) query.commands.push({ kind: "ves_event", tenantId, storeId, commandId });
     if (request.keyEpoch !== keyEpoch) query.agentKeys.push(signingKeyRef(request, event));
   }
 }
 
-function addLegacyRequest(
-  query: Writable<ChunkQuery>,
-  { tenantId, storeId, events }: LegacyRequest,
-  first: (key: string) => boolean,
-): void {
-  if (first(streamKey(tenantId, storeId))) query.streams.push({ tenantId, storeId });
+function addLegacyRequest(query: Writable<ChunkQuery>, request: LegacyRequest): void {
+  const { tenantId, storeId, events } = request;
+  const stream = streamKey(tenantId, storeId);
+  query.streams.set(stream, request);
   for (const event of events) {
     if (event.stage === "refused") continue;
     const { eventId, entityType, entityId, commandId } = event;
-    if (first(idKey(eventId))) query.eventIds.push(eventId);
-    if (first(entityKey(tenantId, storeId, entityType, entityId))) {
-      query.entities.push({ tenantId, storeId, entityType, entityId });
-    }
+    query.eventIds.push(eventId);
+    query.entities.set(entityKey(stream, entityType, entityId), { stream, entityType, entityId });
     if (commandId !== null) query.commands.push({ kind: "event", tenantId, storeId, commandId });
   }
 }
@@ -80,9 +74,8 @@ function addLegacyRequest(
 function addRange(
   query: Writable<ChunkQuery>,
   { series, tenantId, storeId, sequenceStart }: ChunkQuery["commitmentStarts"][number],
-  first: (key: string) => boolean,
 ): void {
-  if (first(streamKey(tenantId, storeId))) query.streams.push({ tenantId, storeId });
+  query.streams.set(streamKey(tenantId, storeId), { tenantId, storeId });
   query.commitmentStarts.push({ series, tenantId, storeId, sequenceStart });
 }
 

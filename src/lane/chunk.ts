@@ -34,6 +34,8 @@ export function openChunk(state: ChunkState, context: LaneContext): Chunk {
     nextOffset: state.nextOffset,
     writes: {
       nowMs: context.nowMs,
+      streams: [],
+      entities: [],
       entries: [],
       rejections: [],
       agentKeys: [],

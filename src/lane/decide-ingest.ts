@@ -23,6 +23,8 @@ const PHASE_VERSION = 3;
 interface Batch {
   readonly chunk: Chunk;
   readonly request: VerifiedRequest;
+  /** The request's `streamKey`. */
+  readonly stream: string;
   readonly rejections: { readonly phase: number; readonly rejection: EventRejection }[];
   readonly replayedReceipts: Uint8Array[];
   readonly newReceipts: Uint8Array[];
@@ -35,6 +37,7 @@ export function decideIngest(chunk: Chunk, request: VerifiedRequest): void {
   const batch: Batch = {
     chunk,
     request,
+    stream: streamKey(request.tenantId, request.storeId),
     rejections: [],
     replayedReceipts: [],
     newReceipts: [],
@@ -51,7 +54,9 @@ export function decideIngest(chunk: Chunk, request: VerifiedRequest): void {
 }
 
 function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
-  const stored = batch.chunk.state.events.get(idKey(event.eventId));
+  const { chunk, request, stream } = batch;
+  const id = idKey(event.eventId);
+  const stored = chunk.state.events.get(id);
   if (stored !== undefined && bytesEqual(stored.envelope, event.envelope)) {
     batch.replayedReceipts.push(encodeReceipt(stored));
     return;
@@ -60,11 +65,10 @@ function decideEvent(batch: Batch, event: VerifiedEvent | UnprovenEvent): void {
     reject(batch, PHASE_VALIDITY, event.eventId, event);
     return;
   }
-  const { tenantId, storeId } = batch.request;
-  const entityName = entityKey(tenantId, storeId, event.entityType, event.entityId);
-  const entity = batch.chunk.state.entities.get(entityName);
+  const entityName = entityKey(stream, event.entityType, event.entityId);
+  const entity = chunk.state.entities.get(entityName);
   const refusal = findRefusal(batch, event, stored, entity);
-  if (refusal === null) sequence(batch, event, entity ?? newEntity(batch.chunk, batch.request, event, entityName));
+  if (refusal === null) sequence(batch, event, id, entity ?? newEntity(chunk, request, stream, event, entityName));
   else reject(batch, refusal.phase, event.eventId, refusal.rejection);
 }
 
@@ -132,9 +136,10 @@ function versionConflict(expected: string, actual: string): Rejection {
 }
 
 /** Gives the event its numbers and its receipt. */
-function sequence(batch: Batch, event: VerifiedEvent, entity: EntityState): void {
+function sequence(batch: Batch, event: VerifiedEvent, id: string, entity: EntityState): void {
   const { signingHash, agentSignature } = event;
   const { sequenceNumber, receipt } = appendEntry(batch.chunk, event, entity, {
+    idKey: id,
     kind: "ves_event",
     signingHash,
     agentSignature,
@@ -156,16 +161,16 @@ function reject(batch: Batch, phase: number, eventId: Uint8Array, { reason, mess
 
 function answer(batch: Batch): void {
   const { chunk, request } = batch;
-  const { tenantId, storeId } = request;
   batch.rejections.sort((a, b) => a.phase - b.phase);
   const body = encodeIngestAnswer({
     batchId: request.batchId,
     eventsAccepted: batch.newReceipts.length,
     sequenceStart: batch.sequenceStart,
     sequenceEnd: batch.sequenceEnd,
-    headSequence: chunk.state.streams.get(streamKey(tenantId, storeId))?.head ?? 0,
+    headSequence: chunk.state.streams.get(batch.stream)?.head ?? 0,
     rejections: batch.rejections.map(({ rejection }) => rejection),
-    receipts: [...batch.replayedReceipts, ...batch.newReceipts],
+    replayedReceipts: batch.replayedReceipts,
+    newReceipts: batch.newReceipts,
   });
   chunk.answers.push({ requestId: request.requestId, ok: true, body });
 }

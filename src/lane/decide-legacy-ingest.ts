@@ -15,6 +15,8 @@ import { type EventRejection, rejectionJson } from "./ingest-answer.js";
 interface Batch {
   readonly chunk: Chunk;
   readonly request: LegacyRequest;
+  /** The request's `streamKey`. */
+  readonly stream: string;
   readonly rejections: EventRejection[];
   readonly commandsSeen: Set<string>;
   accepted: number;
@@ -24,7 +26,8 @@ interface Batch {
 
 export function decideLegacyIngest(chunk: Chunk, request: LegacyRequest): void {
   const batch: Batch = {
-    ...{ chunk, request, rejections: [], commandsSeen: new Set() },
+    ...{ chunk, request, stream: streamKey(request.tenantId, request.storeId) },
+    ...{ rejections: [], commandsSeen: new Set() },
     ...{ accepted: 0, sequenceStart: null, sequenceEnd: null },
   };
   for (const event of request.events) {
@@ -35,18 +38,24 @@ export function decideLegacyIngest(chunk: Chunk, request: LegacyRequest): void {
 }
 
 function decideEvent(batch: Batch, event: AdmittedLegacyEvent): void {
-  const { chunk, request } = batch;
-  const name = entityKey(request.tenantId, request.storeId, event.entityType, event.entityId);
+  const { chunk, request, stream } = batch;
+  const id = idKey(event.eventId);
+  const name = entityKey(stream, event.entityType, event.entityId);
   const entity = chunk.state.entities.get(name);
-  const refusal = findRefusal(batch, event, entity);
-  if (refusal === null) sequence(batch, event, entity ?? newEntity(chunk, request, event, name));
+  const refusal = findRefusal(batch, event, id, entity);
+  if (refusal === null) sequence(batch, event, id, entity ?? newEntity(chunk, request, stream, event, name));
   else reject(batch, event.eventId, refusal);
 }
 
 /** The rules in the order in which the original asks them; null = the event may be sequenced. */
-function findRefusal(batch: Batch, event: AdmittedLegacyEvent, entity: EntityState | undefined): Rejection | null {
+function findRefusal(
+  batch: Batch,
+  event: AdmittedLegacyEvent,
+  id: string,
+  entity: EntityState | undefined,
+): Rejection | null {
   const { chunk } = batch;
-  if (chunk.state.events.has(idKey(event.eventId))) {
+  if (chunk.state.events.has(id)) {
     return { reason: "DuplicateEventId", message: `Event ${uuidFromBytes(event.eventId)} already exists` };
   }
   if (!event.isPayloadIntact) {
@@ -69,9 +78,9 @@ function commandRefusal({ chunk, request, commandsSeen }: Batch, commandId: Uint
   return { reason: "DuplicateCommandId", message: `Command ${id} already processed` };
 }
 
-function sequence(batch: Batch, event: AdmittedLegacyEvent, entity: EntityState): void {
+function sequence(batch: Batch, event: AdmittedLegacyEvent, id: string, entity: EntityState): void {
   const { eventHash: signingHash, payloadHash } = event;
-  const facts = { kind: "event", signingHash, agentSignature: null, payloadHash } as const;
+  const facts = { idKey: id, kind: "event", signingHash, agentSignature: null, payloadHash } as const;
   const { sequenceNumber } = appendEntry(batch.chunk, event, entity, facts);
   batch.accepted += 1;
   batch.sequenceStart ??= sequenceNumber;
@@ -86,9 +95,10 @@ function reject({ chunk, request, rejections }: Batch, eventId: Uint8Array, { re
 }
 
 /** Response body (wire-api A.3): snake_case, `rejections` left out when empty. An empty request learns no head. */
-function encodeAnswer({ chunk, request, rejections, accepted, sequenceStart, sequenceEnd }: Batch): Uint8Array {
-  const { batchId, tenantId, storeId, events } = request;
-  const stream = events.length === 0 ? undefined : chunk.state.streams.get(streamKey(tenantId, storeId));
+function encodeAnswer(batch: Batch): Uint8Array {
+  const { chunk, rejections, accepted, sequenceStart, sequenceEnd } = batch;
+  const { batchId, events } = batch.request;
+  const stream = events.length === 0 ? undefined : chunk.state.streams.get(batch.stream);
   let text =
     `{"batch_id":"${batchId}","events_accepted":${accepted},"events_rejected":${rejections.length},` +
     `"assigned_sequence_start":${sequenceStart},"assigned_sequence_end":${sequenceEnd},` +

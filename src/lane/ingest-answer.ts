@@ -1,4 +1,5 @@
 import type { Uuid } from "../base/ids.js";
+import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import type { Rejection } from "../verify/verified-request.js";
 
 export interface EventRejection extends Rejection {
@@ -13,8 +14,9 @@ export interface IngestAnswer {
   readonly sequenceEnd: number | null;
   readonly headSequence: number;
   readonly rejections: readonly EventRejection[];
-  /** Receipt JSON, UTF-8: replayed ones first. */
-  readonly receipts: readonly Uint8Array[];
+  /** Receipt JSON, UTF-8; replayed ones go first. */
+  readonly replayedReceipts: readonly Uint8Array[];
+  readonly newReceipts: readonly Uint8Array[];
 }
 
 /** Response body of an ingest (ves-protocol §4.2): camelCase outside, snake_case inside `rejections`, empty lists left out. */
@@ -24,17 +26,30 @@ export function encodeIngestAnswer(answer: IngestAnswer): Uint8Array {
     `"eventsRejected":${answer.rejections.length},"sequenceStart":${answer.sequenceStart},` +
     `"sequenceEnd":${answer.sequenceEnd},"headSequence":${answer.headSequence}`;
   if (answer.rejections.length > 0) text += `,"rejections":[${answer.rejections.map(rejectionJson).join(",")}]`;
-  const { receipts } = answer;
-  if (receipts.length === 0) return Buffer.from(`${text}}`, "utf8");
-  const head = Buffer.from(`${text},"receipts":[`, "utf8");
-  const parts: Uint8Array[] = [head];
-  for (const receipt of receipts) parts.push(receipt, COMMA);
-  parts[parts.length - 1] = END;
-  return Buffer.concat(parts);
+  const { replayedReceipts, newReceipts } = answer;
+  scratch.begin(0);
+  if (answer.rejections.length > 0) scratch.utf8(text);
+  else scratch.ascii(text);
+  if (replayedReceipts.length + newReceipts.length > 0) {
+    let before = RECEIPTS;
+    for (const receipts of [replayedReceipts, newReceipts]) {
+      for (const receipt of receipts) {
+        scratch.all(before).bytes(receipt);
+        before = COMMA;
+      }
+    }
+    scratch.all(END_OF_RECEIPTS);
+  }
+  return scratch.all(END).copy();
 }
 
-const COMMA = Buffer.from(",");
-const END = Buffer.from("]}");
+const RECEIPTS = literal(',"receipts":[');
+const COMMA = literal(",");
+const END_OF_RECEIPTS = literal("]");
+const END = literal("}");
+
+/** As large as the largest answer so far. */
+const scratch = new ScratchBytes();
 
 export function rejectionJson({ eventId, reason, message }: EventRejection): string {
   return JSON.stringify({ event_id: eventId, reason, message });

@@ -6,7 +6,8 @@ import type { ProofKey } from "./proof-contract.js";
 /** Map keys of a chunk's rows. NUL cannot occur in a UUID, so the parts cannot run into each other. */
 
 export function idKey(id: Uint8Array): string {
-  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString("latin1");
+  const bytes = id instanceof Buffer ? id : Buffer.from(id.buffer, id.byteOffset, id.byteLength);
+  return bytes.toString("latin1");
 }
 
 export function streamKey(tenantId: Uuid, storeId: Uuid): string {
@@ -35,9 +36,9 @@ export function commandKey(kind: EntryKind, tenantId: Uuid, storeId: Uuid, comma
   return kind + streamKey(tenantId, storeId) + idKey(commandId);
 }
 
-/** The type's length keeps `("ab","c")` and `("a","bc")` apart. */
-export function entityKey(tenantId: Uuid, storeId: Uuid, entityType: string, entityId: string): string {
-  return `${streamKey(tenantId, storeId)}${entityType.length}:${entityType}${entityId}`;
+/** `stream`: its `streamKey`. The type's length keeps `("ab","c")` and `("a","bc")` apart. */
+export function entityKey(stream: string, entityType: string, entityId: string): string {
+  return `${stream}${entityType.length}:${entityType}${entityId}`;
 }
 
 export function agentKey(ref: Omit<AgentKeyRef, "keyId">): string {

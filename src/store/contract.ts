@@ -65,8 +65,16 @@ export interface ApiKey {
 
 // ------------------------------------------------------------------------------------------------------- the lane's role
 
+/** What the store and the decisions note at a row that a chunk works on. */
+interface RowState {
+  /** The store's reference of the row; null = it is written with this chunk, if the chunk adds to it. */
+  ref: number | null;
+  /** The chunk has an entry in it, so that it stands in `ChunkWrites`, once. */
+  isChanged: boolean;
+}
+
 /** A stream's row as the lane works on it: `head` moves while a chunk is decided. */
-export interface StreamState {
+export interface StreamState extends RowState {
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
   /** Last VES sequence number given out; 0 = none yet. */
@@ -76,7 +84,7 @@ export interface StreamState {
 }
 
 /** An entity's row as the lane works on it: `version` counts its accepted events. */
-export interface EntityState {
+export interface EntityState extends RowState {
   readonly stream: StreamState;
   readonly entityType: string;
   readonly entityId: string;
@@ -101,14 +109,14 @@ export interface SequencedEvent {
 
 /** Everything a chunk may touch. Ids are keyed by text: `latin1` of 16 bytes for events and commands, see `chunk-key.ts`. */
 export interface ChunkQuery {
-  readonly streams: readonly { readonly tenantId: Uuid; readonly storeId: Uuid }[];
+  /** By `streamKey`. */
+  readonly streams: ReadonlyMap<string, { readonly tenantId: Uuid; readonly storeId: Uuid }>;
   readonly eventIds: readonly Uint8Array[];
-  readonly entities: readonly {
-    readonly tenantId: Uuid;
-    readonly storeId: Uuid;
-    readonly entityType: string;
-    readonly entityId: string;
-  }[];
+  /** By `entityKey`. `stream` is one of `streams`, by its key. */
+  readonly entities: ReadonlyMap<
+    string,
+    { readonly stream: string; readonly entityType: string; readonly entityId: string }
+  >;
   /** Each kind of event has command ids of its own. */
   readonly commands: readonly {
     readonly kind: EntryKind;
@@ -188,6 +196,9 @@ export interface NewCommitment {
 /** What a chunk decided. Entries are in offset order, without a gap, from the state's `nextOffset`. */
 export interface ChunkWrites {
   readonly nowMs: number;
+  /** With final values: one row write for each, however many entries. */
+  readonly streams: StreamState[];
+  readonly entities: EntityState[];
   readonly entries: NewEntry[];
   readonly rejections: NewRejection[];
   readonly agentKeys: AgentKey[];

@@ -7,12 +7,13 @@ export interface LaneStatements {
   readonly begin: Statement;
   readonly commit: Statement;
   readonly rollback: Statement;
+  /** This and the next two give arrays, made at half the cost of objects. */
   readonly lastEntry: Statement;
   readonly stream: Statement;
+  readonly entity: Statement;
   /** Answered by the index alone, which is all there is to say of nearly every event. */
   readonly eventOffset: Statement;
   readonly event: Statement;
-  readonly entity: Statement;
   readonly command: Readonly<Record<EntryKind, Statement>>;
   readonly agentKey: Statement;
   readonly highestKeyId: Statement;
@@ -40,15 +41,17 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     begin: db.prepare("BEGIN IMMEDIATE"),
     commit: db.prepare("COMMIT"),
     rollback: db.prepare("ROLLBACK"),
-    lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`),
-    stream: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
+    lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`).raw(),
+    stream: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?").raw(),
     eventOffset: db.prepare(`SELECT "offset" FROM entries WHERE event_id = ?`).pluck(),
     event: db.prepare(
       `SELECT e.kind, s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
               e.receipt_signature, e.envelope
          FROM entries e JOIN streams s ON s.ref = e.stream_ref WHERE e."offset" = ?`,
     ),
-    entity: db.prepare("SELECT ref, version FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?"),
+    entity: db
+      .prepare("SELECT ref, version FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?")
+      .raw(),
     command: {
       ves_event: db.prepare("SELECT 1 FROM commands WHERE stream_ref = ? AND command_id = ?"),
       event: db.prepare("SELECT 1 FROM legacy_commands WHERE stream_ref = ? AND command_id = ?"),

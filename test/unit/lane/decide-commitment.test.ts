@@ -68,7 +68,9 @@ test("commitments of one chunk follow each other", () => {
     ...{ nextOffset: 9, lastSequencedAtMs: 0, events: new Map(), entities: new Map(), commands: new Set() },
     ...{ agentKeys: new Map(), highestKeyIds: new Map(), apiKeys: new Map() },
     ...{ lastCommitments: new Map(), commitments: new Map(), proofs: new Map(), proofSubjects: new Map() },
-    streams: new Map([[streamKey(STREAM.tenantId, STREAM.storeId), { ...STREAM, head: 9, legacyHead: 0 }]]),
+    streams: new Map([
+      [streamKey(STREAM.tenantId, STREAM.storeId), { ref: 1, isChanged: false, ...STREAM, head: 9, legacyHead: 0 }],
+    ]),
   };
   const sequencer = { sequencerId: STREAM.tenantId, publicKey: ROOT };
   const chunk = openChunk(state, { nowMs: 77, sequencer, sign: () => ROOT, keyEpoch: 0 });
