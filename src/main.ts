@@ -1,7 +1,9 @@
 #!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
 /** Process entry: which command, which signals, which exit code. */
+import { setFlagsFromString } from "node:v8";
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";
+import { ENGINE_FLAGS } from "./base/worker-limits.js";
 import { health } from "./cli/health.js";
 import { UsageError } from "./cli/usage-error.js";
 import { type Service, startService } from "./compose.js";
@@ -56,6 +58,7 @@ async function main(args: readonly string[]): Promise<void> {
 }
 
 async function serve(config: Config): Promise<void> {
+  for (const flag of ENGINE_FLAGS) setFlagsFromString(flag);
   const log = createLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT });
   const service = await startService(config, log, (error) => {
     log.fatal({ err: error }, "stopping: memory may be ahead of the disk; the next start recovers from it");

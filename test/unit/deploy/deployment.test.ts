@@ -2,12 +2,13 @@
  * What the files for containers, Kubernetes and systemd must say for one writer, no privileges and a clean end. No engine runs them here:
  * these are the facts in the text, held against the service's own.
  */
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { NODE_VERSION } from "../../../packaging/targets.js";
 import { packageRoot } from "../../../src/base/asset-paths.js";
-import { SERVICE_NODE_FLAGS } from "../../../src/base/worker-limits.js";
+import { ENGINE_FLAGS, SERVICE_NODE_FLAGS } from "../../../src/base/worker-limits.js";
 import { OPTIONS } from "../../../src/options-table.js";
 
 const read = (path: string): string => readFileSync(join(packageRoot, path), "utf8");
@@ -68,6 +69,11 @@ it("starts Node with the same arguments, however the service is started", () => 
   expect(read("src/main.ts")).toMatch(new RegExp(`^#!/usr/bin/env -S node ${flags}\n`));
   expect(dockerfile).toContain(`NODE_OPTIONS="${flags}"\n`);
   expect(fieldOf(unit, "ExecStart")).toContain(`"NODE_OPTIONS=${flags}" `);
+});
+
+it("tells the engine nothing that it does not know", () => {
+  const known = spawnSync(process.execPath, ["--v8-options"], { encoding: "utf8" }).stdout;
+  for (const flag of ENGINE_FLAGS) expect(known).toContain(`  ${flag.replace("--no-", "--")} (`);
 });
 
 it("whoever stops the service waits longer than its own deadline", () => {
