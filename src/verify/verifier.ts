@@ -52,7 +52,7 @@ export interface VerifierOptions {
   readonly keys: KeyDirectory;
   readonly lane: VerifiedSink;
   readonly submissions: Submissions;
-  /** A worker failed on a batch; its requests were answered with INTERNAL_ERROR. */
+  /** A worker failed on a batch, whose requests were answered with INTERNAL_ERROR, or without one. */
   onFailure(error: unknown): void;
   onTask(result: VerifyResult): void;
 }
@@ -65,9 +65,9 @@ export class Verifier implements AsyncDisposable {
   /** Those of at most TASK_BYTES_MIN. */
   #shortTasks = 0;
 
-  constructor(options: VerifierOptions, pool: VerifyPool = new VerifyThreads(options.worker, options.threads)) {
+  constructor(options: VerifierOptions, pool?: VerifyPool) {
     this.#options = options;
-    this.#pool = pool;
+    this.#pool = pool ?? new VerifyThreads(options.worker, options.threads, (error) => options.onFailure(error));
   }
 
   /** See `VerifyPool`. */

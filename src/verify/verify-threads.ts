@@ -35,12 +35,13 @@ export type FromVerifyThread =
 const NICE_INCREMENT = 2;
 
 export class VerifyThreads implements VerifyPool {
-  readonly #workerData: VerifyWorkerData;
+  readonly #start: () => VerifyThread;
   readonly #threads: VerifyThread[];
 
-  constructor(workerData: VerifyWorkerData, threads: number) {
-    this.#workerData = workerData;
-    this.#threads = Array.from({ length: threads }, () => new VerifyThread(workerData));
+  /** `onFailure`: a thread could not start, or died while it had no task; `run` tells of the others. */
+  constructor(workerData: VerifyWorkerData, threads: number, onFailure: (error: Error) => void) {
+    this.#start = () => new VerifyThread(workerData, onFailure);
+    this.#threads = Array.from({ length: threads }, this.#start);
   }
 
   get loaded(): Promise<unknown> {
@@ -52,7 +53,7 @@ export class VerifyThreads implements VerifyPool {
     if (at === -1) {
       at = this.#threads.findIndex((thread) => thread.isDead);
       assert(at !== -1, "more tasks than threads");
-      this.#threads[at] = new VerifyThread(this.#workerData);
+      this.#threads[at] = this.#start();
     }
     return this.#threads[at]!.run(task);
   }
@@ -63,15 +64,21 @@ export class VerifyThreads implements VerifyPool {
   }
 }
 
+interface RunningTask {
+  resolve(result: VerifyResult): void;
+  reject(error: unknown): void;
+}
+
 class VerifyThread {
   readonly loaded: Promise<void>;
   readonly #worker: Worker;
   readonly #wakes = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #exited: Promise<void>;
-  #running: { resolve(result: VerifyResult): void; reject(error: unknown): void } | null = null;
+  #running: RunningTask | null = null;
   #isDead = false;
+  #isStopped = false;
 
-  constructor(workerData: VerifyWorkerData) {
+  constructor(workerData: VerifyWorkerData, onFailure: (error: Error) => void) {
     const data: VerifyThreadData = { ...workerData, wakes: this.#wakes.buffer as SharedArrayBuffer };
     const worker = new Worker(workerPath("verify"), {
       workerData: data,
@@ -87,10 +94,17 @@ class VerifyThread {
       worker.once("error", reject);
     });
     this.loaded.catch(() => {});
-    worker.once("error", (error) => this.#fail(threadError("verify", error)));
+    const fail = (error: Error): void => {
+      // An exit follows an error, and what was asked for.
+      if (this.#isDead) return;
+      const running = this.#die();
+      if (running !== null) running.reject(error);
+      else if (!this.#isStopped) onFailure(error);
+    };
+    worker.once("error", (error) => fail(threadError("verify", error)));
     this.#exited = new Promise((resolve) => {
       worker.once("exit", (code) => {
-        this.#fail(new Error(`a verify thread ended with code ${code}`));
+        fail(new Error(`a verify thread ended with code ${code}`));
         resolve();
       });
     });
@@ -112,6 +126,7 @@ class VerifyThread {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     if (!this.#isDead) this.#post({ kind: "stop" }, []);
     await this.#exited;
   }
@@ -129,11 +144,11 @@ class VerifyThread {
     else running.reject(message.error);
   }
 
-  #fail(error: Error): void {
-    this.#isDead = true;
+  #die(): RunningTask | null {
     const running = this.#running;
     this.#running = null;
-    running?.reject(error);
+    this.#isDead = true;
+    return running;
   }
 }
 
