@@ -46,57 +46,57 @@ function write(writer: PackWriter, { entries, nextOffset }: EntryPage): PackWrit
 
 /**
  * What `packPage` packed. Its entries are unpacked when somebody first looks at them, and then kept: of a busy log with few
- * subscribers most pages are held in memory and never looked at.
+ * subscribers most pages are held in memory and never looked at. Until then a page in the ring is no more than its place: there
+ * are thousands of them.
  */
 export class PackedPage implements EntryPage {
   readonly nextOffset: number;
   readonly count: number;
   /** Memory it occupies until it is released. */
   readonly bytes: number;
-  readonly #onReleased: () => void;
-  #packed: Uint8Array | null;
-  #entries: readonly LogEntry[] = [];
+  readonly #packed: PagePlace | Uint8Array;
+  /** Where its place is, null for a page in a buffer of its own. */
+  readonly #ring: PageRing | null;
+  #entries: readonly LogEntry[] | null = null;
   #isReleased = false;
 
   /** What `packPageIn` made of a page, when it arrived. */
   static from(ring: PageRing, packed: PagePlace | Uint8Array): PackedPage {
-    if (packed instanceof Uint8Array) return new PackedPage(packed);
-    return new PackedPage(ring.page(packed), () => ring.release(packed));
+    return new PackedPage(packed, packed instanceof Uint8Array ? null : ring);
   }
 
-  /** `onReleased` is told, once, that the bytes may be used for something else. */
-  constructor(packed: Uint8Array, onReleased: () => void = () => {}) {
-    const reader = new PackReader(packed);
+  /** What `packPage` made of one; with a ring, where it is there. */
+  constructor(packed: PagePlace | Uint8Array, ring: PageRing | null = null) {
+    this.#packed = packed;
+    this.#ring = ring;
+    this.bytes = packed.length;
+    const reader = this.#reader();
     this.nextOffset = reader.u53();
     this.count = reader.u32();
-    this.bytes = packed.length;
-    this.#packed = packed;
-    this.#onReleased = onReleased;
   }
 
   /** Their frames are views of the page: whoever keeps one beyond its release copies it. */
   get entries(): readonly LogEntry[] {
     // Its bytes may be another page's by now: that must fail, not be sent.
     assert(!this.#isReleased, "a page is looked at after it was released");
-    if (this.#packed !== null) {
-      this.#entries = readEntries(this.#packed);
-      this.#packed = null;
-    }
+    this.#entries ??= readEntries(this.#reader());
     return this.#entries;
   }
 
-  /** Says that nobody will look at it again. */
+  /** Says that nobody will look at it again: its place is the writer's. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    this.#packed = null;
-    this.#entries = [];
-    this.#onReleased();
+    this.#entries = null;
+    this.#ring?.release(this.#packed as PagePlace);
+  }
+
+  #reader(): PackReader {
+    return new PackReader(this.#packed instanceof Uint8Array ? this.#packed : this.#ring!.page(this.#packed));
   }
 }
 
-function readEntries(packed: Uint8Array): LogEntry[] {
-  const reader = new PackReader(packed);
+function readEntries(reader: PackReader): LogEntry[] {
   reader.raw(PAGE_HEAD_BYTES);
   const entries: LogEntry[] = [];
   while (!reader.done) {
