@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import cliProgress from "cli-progress";
 /**
  * `npm run demo`: the life of a log in half a minute. A real service in a temporary folder, four agents, a few thousand
  * commerce events (personal data encrypted), a live tail, SIGKILL in the middle, a restart, and the audit. Exits 1 if
  * anything is wrong.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import cliProgress from "cli-progress";
 import { randomUuid } from "../../base/random-uuid.js";
 import { type Agent, decryptEvent } from "../../client/agent.js";
 import type { LogEntry, SequencerIdentity } from "../../client/answers.js";
