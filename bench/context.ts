@@ -3,7 +3,6 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ServerProcess } from "../src/cli/server-process.js";
 import { machineBusyMs, processCpuMs } from "./cpu.js";
-import type { KernelProcess } from "./kernel-process.js";
 import type { MachineFacts } from "./machine.js";
 import { disown, own } from "./owned-processes.js";
 import { measureRawFlush } from "./raw-flush.js";
@@ -16,7 +15,6 @@ export interface BenchContext {
   /** On the disk in question. */
   readonly folder: string;
   readonly machine: MachineFacts;
-  readonly kernels: KernelProcess;
   /** Only this load of a family; null = all of them. */
   readonly only: string | null;
   progress(text: string): void;

@@ -1,36 +1,25 @@
 /**
- * The kernels in a process that loads nothing else. A peer's client in the same one (ioredis) made reading an event twice as
- * dear, and with it the machine's limit lower than it is.
+ * The kernels in a process that does nothing else and did nothing before. With a peer's client beside them reading cost twice as
+ * much; and in one process for all rounds inserting did, from the third or fifth on, whenever the engine had looked at it anew.
  */
 import { Child, serveSteps } from "./child.js";
 import { type KernelCosts, Kernels } from "./kernels.js";
 
-/** The bench's end. */
-export class KernelProcess implements Disposable {
-  readonly #child = new Child(import.meta.url);
-
-  /** `folder`: on the log's file system. */
-  static async start(folder: string): Promise<KernelProcess> {
-    const kernels = new KernelProcess();
-    await kernels.#child.ask("open", folder);
-    return kernels;
-  }
-
-  /** See `Kernels`. */
-  measure(ms: number): Promise<KernelCosts> {
-    return this.#child.ask("measure", ms);
-  }
-
-  [Symbol.dispose](): void {
-    this.#child[Symbol.dispose]();
-  }
+interface KernelMeasurement {
+  readonly folder: string;
+  readonly ms: number;
 }
 
-let kernels: Kernels;
+/** See `Kernels`; the first pass is not counted. `folder`: on the log's file system. */
+export async function measureKernels(folder: string, ms: number): Promise<KernelCosts> {
+  using child = new Child(import.meta.url);
+  return await child.ask<KernelCosts>("measure", { folder, ms } satisfies KernelMeasurement);
+}
 
 serveSteps(import.meta.url, {
-  open: (folder: string) => {
-    kernels = new Kernels(folder);
+  measure: ({ folder, ms }: KernelMeasurement) => {
+    const kernels = new Kernels(folder);
+    kernels.measure(ms);
+    return kernels.measure(ms);
   },
-  measure: (ms: number) => kernels.measure(ms),
 });

@@ -7,7 +7,6 @@ import { packageRoot } from "../src/base/asset-paths.js";
 import type { BenchContext, Mode } from "./context.js";
 import { withDeadline } from "./deadline.js";
 import { chooseFamilies, type Family } from "./families/families.js";
-import { KernelProcess } from "./kernel-process.js";
 import { buildFacts, isVolatile, type MachineFacts, machineFacts } from "./machine.js";
 import { killOwned, killOwnedAtExit } from "./owned-processes.js";
 import { type Results, renderFamily, renderHead, renderTargets } from "./report/report.js";
@@ -44,8 +43,7 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(values.folder, "sequencer-bench-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const machine = machineFacts(folder);
-  using kernels = await KernelProcess.start(folder);
-  const context = { mode, folder, machine, kernels, only: load, progress };
+  const context = { mode, folder, machine, only: load, progress };
   const results = await runFamilies(context, families, values.only === undefined);
   if (!values["no-save"]) console.log(`\nSaved as ${save(results, values.only ?? null)}`);
   // Whatever a family that was given up still holds ends here.

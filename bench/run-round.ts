@@ -2,7 +2,7 @@
 
 import type { ServerProcess } from "../src/cli/server-process.js";
 import { machineBusyMs, processCpuMs, processRssMib } from "./cpu.js";
-import type { KernelProcess } from "./kernel-process.js";
+import { measureKernels } from "./kernel-process.js";
 import { headOf } from "./load/call.js";
 import type { ClosedLoopResult } from "./load/closed-loop.js";
 import type { LoadProcess } from "./load/load-process.js";
@@ -14,21 +14,20 @@ import { percentile } from "./statistics.js";
 export interface Bench {
   readonly server: ServerProcess;
   readonly load: LoadProcess;
-  readonly kernels: KernelProcess;
   /** On the file system of the log. */
   readonly folder: string;
   /** Events acknowledged so far, warm-up included: what the head must say. */
   events: number;
 }
 
-export async function measureLimits({ folder, kernels }: Bench, plan: Plan): Promise<LimitRound> {
+export async function measureLimits({ folder }: Bench, plan: Plan): Promise<LimitRound> {
   const flushMs = measureRawFlush(folder, plan.flushes);
   const totalMs = flushMs.reduce((sum, ms) => sum + ms, 0);
   return {
     flushP50Ms: percentile(flushMs, 0.5),
     flushP99Ms: percentile(flushMs, 0.99),
     flushesPerSecond: (flushMs.length * 1000) / totalMs,
-    kernelUs: await kernels.measure(plan.kernelMs),
+    kernelUs: await measureKernels(folder, plan.kernelMs),
   };
 }
 

@@ -47,7 +47,7 @@ async function runRounds(context: BenchContext, plan: Plan, peers: Peers): Promi
   const peerRounds: Record<string, PeerRound[]> = {};
   await using server = await startServer(context);
   using load = await LoadProcess.start(server);
-  const bench: Bench = { server, load, kernels: context.kernels, folder: context.folder, events: 0 };
+  const bench: Bench = { server, load, folder: context.folder, events: 0 };
   await warmUp(context, bench, plan, peers.present);
   for (let round = 0; round < plan.rounds; round++) {
     if (round >= ROUNDS_MIN && performance.now() - startedMs > plan.msMax) break;
