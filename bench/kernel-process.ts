@@ -4,22 +4,28 @@
  */
 import { Child, serveSteps } from "./child.js";
 import { type KernelCosts, Kernels } from "./kernels.js";
+import { measureMemoryLatencyNs } from "./memory-latency.js";
 
 interface KernelMeasurement {
   readonly folder: string;
   readonly ms: number;
 }
 
+export interface ProcessorLimits {
+  readonly kernelUs: KernelCosts;
+  readonly memoryNs: number;
+}
+
 /** See `Kernels`; the first pass is not counted. `folder`: on the log's file system. */
-export async function measureKernels(folder: string, ms: number): Promise<KernelCosts> {
+export async function measureProcessor(folder: string, ms: number): Promise<ProcessorLimits> {
   using child = new Child(import.meta.url);
-  return await child.ask<KernelCosts>("measure", { folder, ms } satisfies KernelMeasurement);
+  return await child.ask<ProcessorLimits>("measure", { folder, ms } satisfies KernelMeasurement);
 }
 
 serveSteps(import.meta.url, {
-  measure: ({ folder, ms }: KernelMeasurement) => {
+  measure: ({ folder, ms }: KernelMeasurement): ProcessorLimits => {
     const kernels = new Kernels(folder);
     kernels.measure(ms);
-    return kernels.measure(ms);
+    return { kernelUs: kernels.measure(ms), memoryNs: measureMemoryLatencyNs() };
   },
 });

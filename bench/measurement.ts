@@ -1,14 +1,14 @@
 /** What a round measures, raw, and what a run of rounds comes to. The report and the results file are made of these. */
-import { coreLimit, type KernelCosts, kernelSumUs } from "./kernels.js";
+import type { ProcessorLimits } from "./kernel-process.js";
+import { coreLimit, kernelSumUs } from "./kernels.js";
 import type { Load } from "./plan.js";
 import { isQuiet, QUIET_ROUNDS_MIN } from "./result.js";
 import { medianRatio, type Spread, spread } from "./statistics.js";
 
-export interface LimitRound {
+export interface LimitRound extends ProcessorLimits {
   readonly flushP50Ms: number;
   readonly flushP99Ms: number;
   readonly flushesPerSecond: number;
-  readonly kernelUs: KernelCosts;
 }
 
 export interface LoadRound {

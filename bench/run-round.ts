@@ -2,7 +2,7 @@
 
 import type { ServerProcess } from "../src/cli/server-process.js";
 import { machineBusyMs, processCpuMs, processRssMib } from "./cpu.js";
-import { measureKernels } from "./kernel-process.js";
+import { measureProcessor } from "./kernel-process.js";
 import { headOf } from "./load/call.js";
 import type { ClosedLoopResult } from "./load/closed-loop.js";
 import type { LoadProcess } from "./load/load-process.js";
@@ -27,7 +27,7 @@ export async function measureLimits({ folder }: Bench, plan: Plan): Promise<Limi
     flushP50Ms: percentile(flushMs, 0.5),
     flushP99Ms: percentile(flushMs, 0.99),
     flushesPerSecond: (flushMs.length * 1000) / totalMs,
-    kernelUs: await measureKernels(folder, plan.kernelMs),
+    ...(await measureProcessor(folder, plan.kernelMs)),
   };
 }
 

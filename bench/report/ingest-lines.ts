@@ -18,6 +18,7 @@ function limitLines({ limits }: IngestRaw, cores: number): string[] {
     `Limits of this machine, measured between the loads (medians of ${limits.length} rounds)`,
     `  raw flush   p50 ${ms(of((r) => r.flushP50Ms))}  p99 ${ms(of((r) => r.flushP99Ms))}  ${whole(of((r) => r.flushesPerSecond))}/s one after the other`,
     `  kernels     verify ${kernel("verify")}  sign ${kernel("sign")}  read ${kernel("readSingle")} (batch ${kernel("readBatch")})  insert ${kernel("insert")}  µs of CPU per event`,
+    `  memory      ${of((r) => r.memoryNs).toFixed(0)} ns (${limits.map((r) => r.memoryNs.toFixed(0)).join(", ")}) per dependent load from 16 MiB`,
     `  core limit  single ${limit(false)} events/s  batch ${limit(true)} events/s  on ${cores} cores`,
   ];
 }
