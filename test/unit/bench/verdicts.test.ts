@@ -6,7 +6,7 @@ import { type Measure, measureOf } from "../../../bench/result.js";
 import { judge, targetsOf } from "../../../bench/targets.js";
 
 const kernelUs = { verify: 40, sign: 15, readSingle: 15, readBatch: 10, insert: 10 };
-const limit: LimitRound = { flushP50Ms: 0.2, flushP99Ms: 0.4, flushesPerSecond: 5000, kernelUs };
+const limit: LimitRound = { flushP50Ms: 0.2, flushP99Ms: 0.4, flushesPerSecond: 5000, memoryNs: 40, kernelUs };
 const round: LoadRound = {
   requests: 150,
   events: 15_000,
