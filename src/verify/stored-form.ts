@@ -132,8 +132,10 @@ export class StoredFormReader implements ValueReader<EventFields> {
     const start = this.#at;
     this.#at += UUID_LENGTH;
     if (this.#text.startsWith(before, start)) return before;
-    if (!isUuidAt(this.#text, start)) this.#isOther = true;
-    return this.#text.slice(start, this.#at) as Uuid;
+    if (isUuidAt(this.#text, start)) return this.#text.slice(start, this.#at) as Uuid;
+    // Never kept: standing there again it would be taken for one.
+    this.#isOther = true;
+    return before;
   }
 
   #number(name: string): number {
