@@ -144,6 +144,11 @@ export class ScratchBytes {
     return bytes;
   }
 
+  /** The bytes so far, all of them ASCII, as text. */
+  toAscii(): string {
+    return this.#bytes.toString("latin1", 0, this.#length);
+  }
+
   /** The bytes so far, not copied: valid until the next `begin`. */
   view(): Buffer {
     return this.#bytes.subarray(0, this.#length);

@@ -16,7 +16,15 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   readonly records: RequestRecord[];
   readonly errors: unknown[];
+  open(): RawClient;
 }
+
+/** Answers at once, with what was asked for in `n`. */
+export const SYNC_ROUTE: Route = {
+  method: "GET",
+  path: "/sync",
+  handle: (request) => ({ status: 200, body: `"${request.query.get("n") ?? "ok"}"` }),
+};
 
 export async function startTestServer(
   transport: Transport,
@@ -42,6 +50,7 @@ export async function startTestServer(
     url: `http://${server.address}`,
     records,
     errors,
+    open: () => new RawClient(server.port),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

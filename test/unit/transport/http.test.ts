@@ -10,7 +10,7 @@ import {
   head,
   JSON_TYPE,
   problemOf,
-  RawClient,
+  SYNC_ROUTE,
   startTestServer,
   type TestServer,
   TRANSPORTS,
@@ -21,11 +21,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
   let gatedCalls = 0;
 
   const routes: Route[] = [
-    {
-      method: "GET",
-      path: "/sync",
-      handle: (request) => ({ status: 200, body: `"${request.query.get("n") ?? "ok"}"` }),
-    },
+    SYNC_ROUTE,
     { method: "GET", path: "/things/{thing_id}", handle: describeRequest },
     { method: "POST", path: "/things", body: "json", handle: describeRequest },
     { method: "PUT", path: "/things/{thing_id}", body: "json", handle: describeRequest },
@@ -78,10 +74,6 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
 
   afterAll(() => running[Symbol.asyncDispose]());
 
-  function open(): RawClient {
-    return new RawClient(running.server.port);
-  }
-
   describe("requests", () => {
     test("the handler gets parameters, query, headers, peer and body", async () => {
       const response = await fetch(`${running.url}/things/a%20b?x=1&x=2&y=%C3%A9`, {
@@ -106,7 +98,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     });
 
     test("a header sent twice is joined", async () => {
-      using client = open();
+      using client = running.open();
       client.write("GET /things/1 HTTP/1.1\r\nhost: t\r\nX-Dup: a\r\nx-dup:  b \r\n\r\n");
       expect(await client.until((text) => text.endsWith("}"))).toContain('"dup":"a, b"');
     });
@@ -138,7 +130,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     });
 
     test("HEAD answers as GET would, without the body", async () => {
-      using client = open();
+      using client = running.open();
       client.write(head("HEAD", "/sync?n=four") + head("GET", "/sync"));
       const received = await client.until((text) => text.endsWith('"ok"'));
       const [first, second] = received.split("HTTP/1.1 200 OK").slice(1);
@@ -158,7 +150,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     });
 
     test("pipelined requests of handlers that answer at once are answered in order", async () => {
-      using client = open();
+      using client = running.open();
       client.write([1, 2, 3].map((n) => head("GET", `/sync?n=${n}`)).join(""));
       const received = await client.until((text) => text.endsWith('"3"'));
       expect(received.match(/"\d"/g)).toEqual(['"1"', '"2"', '"3"']);
@@ -230,7 +222,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       gated = gate();
       gatedCalls = 0;
       running.records.length = 0;
-      const client = open().write(head("GET", "/gated"));
+      const client = running.open().write(head("GET", "/gated"));
       await eventually(() => gatedCalls === 1);
       client.socket.destroy();
       await eventually(() => running.records.length === 1);
@@ -264,7 +256,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       ],
     ])("%s gets no handler and hurts nobody else", async (_name, payload) => {
       running.records.length = 0;
-      using client = open();
+      using client = running.open();
       client.write(Buffer.from(payload, "latin1"));
       await delay(50);
       expect(client.received === "" || client.received.startsWith("HTTP/1.1 4")).toBe(true);
@@ -274,14 +266,14 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
 
     test.runIf(transport === "native")("a request pipelined behind an unanswered one ends the connection", async () => {
       gated = gate();
-      using client = open();
+      using client = running.open();
       client.write(head("GET", "/gated") + head("GET", "/sync"));
       expect(await client.closed()).toBe("");
       gated.open();
     });
 
     test.runIf(transport === "native")("more than 50 headers never reach a handler", async () => {
-      using client = open();
+      using client = running.open();
       client.write(head("GET", "/sync", Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`h${i}`, "1"]))));
       await delay(50);
       expect(client.received).toBe("");

@@ -9,7 +9,7 @@ import {
   isRefused,
   JSON_TYPE,
   problemOf,
-  RawClient,
+  SYNC_ROUTE,
   startTestServer,
   type TestServer,
   TRANSPORTS,
@@ -20,11 +20,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   let gated = gate<void>();
 
   const routes: Route[] = [
-    {
-      method: "GET",
-      path: "/sync",
-      handle: (request) => ({ status: 200, body: `"${request.query.get("n") ?? "ok"}"` }),
-    },
+    SYNC_ROUTE,
     { method: "POST", path: "/things", body: "json", handle: describeRequest },
     { method: "POST", path: "/actions", handle: describeRequest },
     {
@@ -66,10 +62,6 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
 
   afterAll(() => running[Symbol.asyncDispose]());
 
-  function open(): RawClient {
-    return new RawClient(running.server.port);
-  }
-
   test.each([0, 1, 70_000, 999_999, 1_000_000])("%d bytes arrive whole", async (bytes) => {
     const body = Buffer.alloc(bytes, 1);
     const response = await fetch(`${running.url}/size`, { method: "POST", headers: JSON_TYPE, body });
@@ -77,7 +69,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("a body in pieces is put together", async () => {
-    using client = open();
+    using client = running.open();
     client.write(head("POST", "/things", { ...JSON_TYPE, "content-length": "11" }));
     for (const piece of ['{"a', '":"', "xyz", '"}']) {
       await delay(10);
@@ -87,7 +79,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("chunked bodies are read, large ones too", async () => {
-    using client = open();
+    using client = running.open();
     client.write(`${head("POST", "/things", { ...JSON_TYPE, "transfer-encoding": "chunked" })}5\r\n{"a":\r\n`);
     await delay(10);
     client.write("2\r\n1}\r\n0\r\n\r\n");
@@ -100,7 +92,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("a declared length over the bound is refused before any of it arrives, and the connection closed", async () => {
-    using client = open();
+    using client = running.open();
     client.write(head("POST", "/things", { ...JSON_TYPE, "content-length": "1000001" }));
     expect(await client.until(isRefused)).toMatch(/^HTTP\/1.1 413 [\s\S]*PAYLOAD_TOO_LARGE/);
   });
@@ -108,7 +100,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   test.each(["99999999999999", "1000000000000000"])(
     "a declared length of %s closes without reading",
     async (length) => {
-      using client = open();
+      using client = running.open();
       client.write(head("POST", "/things", { ...JSON_TYPE, "content-length": length }));
       await client.until((text) => client.isClosed || isRefused(text));
       expect(client.received === "" || client.received.startsWith("HTTP/1.1 4")).toBe(true);
@@ -116,7 +108,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   );
 
   test("a chunked body over the bound is refused while it arrives", async () => {
-    using client = open();
+    using client = running.open();
     client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
     const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
     for (let i = 0; i < 11; i++) client.write(piece);
@@ -124,7 +116,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("a chunked body may be as large as the bound, and no byte larger", async () => {
-    using client = open();
+    using client = running.open();
     const piece = `186a0\r\n${"\x01".repeat(100_000)}\r\n`;
     client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
     client.write(`${piece.repeat(10)}0\r\n\r\n`);
@@ -145,7 +137,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("a client that never stops sending is cut off", async () => {
-    using client = open();
+    using client = running.open();
     client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
     const piece = Buffer.from(`186a0\r\n${"\x01".repeat(100_000)}\r\n`);
     const sending = setInterval(() => client.write(piece), 5);
@@ -154,7 +146,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("a route without a body ignores one, sized or chunked", async () => {
-    using client = open();
+    using client = running.open();
     client.write(`${head("POST", "/actions", { "content-length": "5" })}hello`);
     expect(await client.until((text) => text.endsWith("}"))).toContain('"body":""');
     client.received = "";
@@ -166,7 +158,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("after a refusal the rest of a bounded body is skipped and the connection lives on", async () => {
-    using client = open();
+    using client = running.open();
     client.write(`${head("POST", "/nowhere", { "content-length": "30" })}GET /sync?n=smuggled`);
     await client.until((text) => text.includes("ROUTE_NOT_FOUND"));
     client.write(` HTTP/1.1\n${head("GET", "/sync?n=next")}`);
@@ -181,14 +173,14 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
     ["a negative length", { "content-length": "-1" }],
     ["a length with junk", { "content-length": "3x" }],
   ])("%s never reaches a handler", async (_name, headers) => {
-    using client = open();
+    using client = running.open();
     client.write(`${head("POST", "/size", { ...JSON_TYPE, ...headers })}abc`);
     await client.until((text) => client.isClosed || isRefused(text));
     expect(client.received === "" || client.received.startsWith("HTTP/1.1 400")).toBe(true);
   });
 
   test("Expect: 100-continue is answered before the body", async () => {
-    using client = open();
+    using client = running.open();
     client.write(head("POST", "/things", { ...JSON_TYPE, expect: "100-continue", "content-length": "2" }));
     await client.until((text) => text.startsWith("HTTP/1.1 100 Continue\r\n\r\n"));
     client.write("{}");
@@ -197,9 +189,9 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
 
   test("a stalled body is answered with 504 and closed; one that keeps coming is not", async () => {
     await using server = await startTestServer(transport, routes, [], { bodyTimeoutMs: 150 });
-    using stalled = new RawClient(server.server.port);
+    using stalled = server.open();
     stalled.write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
-    using steady = new RawClient(server.server.port);
+    using steady = server.open();
     steady.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "100000" }));
     for (let i = 0; i < 10; i++) {
       steady.write(Buffer.alloc(10_000, 1));
@@ -214,7 +206,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
       bodyBytesMax: 1000,
       bodyBytesInFlightMax: 1500,
     });
-    using first = new RawClient(server.server.port);
+    using first = server.open();
     first.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "1000" }) + "x".repeat(900));
     await eventually(() => server.server.openRequests() === 1);
     await delay(20);
@@ -223,7 +215,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
     first.write("x".repeat(100));
     await first.until((text) => text.endsWith("}"));
     expect((await post()).status).toBe(200);
-    using lost = new RawClient(server.server.port);
+    using lost = server.open();
     lost.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "1000" }) + "x".repeat(900));
     await eventually(() => server.server.openRequests() === 1);
     lost.socket.destroy();
@@ -233,7 +225,7 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
 
   test("a client that leaves in the middle of a body never reaches the handler", async () => {
     running.records.length = 0;
-    const client = open().write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
+    const client = running.open().write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
     await delay(20);
     client.socket.destroy();
     await eventually(() => running.records.length === 1);

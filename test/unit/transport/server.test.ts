@@ -6,7 +6,7 @@ import { problemReply } from "../../../src/api/problem.js";
 import type { Route, SocketHandler } from "../../../src/transport/http.js";
 import { hasNativeTransport } from "../../../src/transport/native.js";
 import { type ServerOptions, startServer } from "../../../src/transport/server.js";
-import { delay, eventually, gate, head, LIMITS, RawClient, startTestServer, TRANSPORTS } from "./harness.js";
+import { delay, eventually, gate, head, LIMITS, startTestServer, TRANSPORTS } from "./harness.js";
 
 const HUGE_BYTES = 50_000_000;
 
@@ -76,7 +76,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
 
   test("after stopAccepting no connection is made, but open ones are still answered", async () => {
     await using running = await startTestServer(transport, routes);
-    using client = new RawClient(running.server.port);
+    using client = running.open();
     client.write(head("GET", "/ok"));
     await client.until((text) => text.endsWith('"ok"'));
     running.server.stopAccepting();
@@ -109,10 +109,10 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     const socket = new WebSocket(`ws://${running.server.address}/feed`);
     const socketClosed = new Promise((resolve) => socket.once("close", resolve));
     await new Promise((resolve) => socket.once("open", resolve));
-    using idle = new RawClient(running.server.port);
+    using idle = running.open();
     idle.write(head("GET", "/ok"));
     await idle.until((text) => text.endsWith('"ok"'));
-    using pending = new RawClient(running.server.port);
+    using pending = running.open();
     pending.write(head("GET", "/slow"));
     await eventually(() => running.server.openRequests() === 1);
     await running[Symbol.asyncDispose]();
@@ -155,7 +155,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
 
   test("a client that leaves in the middle of a large reply counts as 499", async () => {
     await using running = await startTestServer(transport, routes);
-    using client = new RawClient(running.server.port);
+    using client = running.open();
     client.write(head("GET", "/huge"));
     await client.until((text) => text.length > 100_000);
     client.socket.destroy();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import WebSocket from "ws";
 import { CodedError } from "../../../src/base/errors.js";
 import type { Socket, SocketHandler, SocketRoute, UpgradeRequest } from "../../../src/transport/http.js";
-import { delay, eventually, gate, head, RawClient, startTestServer, type TestServer, TRANSPORTS } from "./harness.js";
+import { delay, eventually, gate, head, startTestServer, type TestServer, TRANSPORTS } from "./harness.js";
 
 /** Records what the transport tells it; `onOpen` and `onDrain` let a test act in between. */
 class Recorder implements SocketHandler {
@@ -194,7 +194,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     expect(post.status).toBe(405);
     expect(post.headers.get("allow")).toBe("GET");
     for (const wrong of [{ "sec-websocket-version": "8" }, { "sec-websocket-key": "short" }]) {
-      using raw = new RawClient(running.server.port);
+      using raw = running.open();
       raw.write(head("GET", "/feed", { ...UPGRADE, ...wrong }));
       expect(await raw.until((text) => text.endsWith("}"))).toMatch(/^HTTP\/1.1 426 [\s\S]*upgrade: websocket/i);
     }
@@ -210,7 +210,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       calls++;
       return pending.promise;
     };
-    const raw = new RawClient(running.server.port).write(head("GET", "/feed", UPGRADE));
+    const raw = running.open().write(head("GET", "/feed", UPGRADE));
     await eventually(() => calls === 1);
     raw.socket.destroy();
     await eventually(() => running.server.openRequests() === 0);
