@@ -3,6 +3,7 @@
  * rows) and passed on as bytes from there. Both build it here, so a live frame and a replayed one are byte-identical.
  */
 import { crc32 } from "node:zlib";
+import type { Uuid } from "../base/ids.js";
 import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import { receiptHashOfIds } from "../protocol/receipt.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
@@ -24,22 +25,41 @@ const HEAD: Readonly<Record<EntryKind, Buffer>> = {
   ves_event: literal('{"kind":"ves_event","offset":'),
   event: literal('{"kind":"event","offset":'),
 };
-const TENANT = literal(',"tenant_id":"');
-const STORE = literal('","store_id":"');
-const NUMBER = literal('","sequence_number":');
-const TIME = literal(',"sequenced_at":"');
-const EVENT = literal('","event":');
-const RECEIPT = literal(',"receipt":');
 const END = literal("}");
 
 /** Receipt JSON (ves-protocol §7): members in this order, hex without `0x`. No part of it can need an escape. */
-const RECEIPT_SEQUENCER = literal('{"sequencerId":"');
-const RECEIPT_EVENT = literal('","eventId":"');
+const RECEIPT = literal(',"receipt":');
 const RECEIPT_NUMBER = literal('","sequenceNumber":');
-const RECEIPT_TIME = literal(',"sequencedAt":"');
-const RECEIPT_HASH = literal('","receiptHash":"');
 const RECEIPT_SIGNATURE = literal('","signatureAlg":"ed25519","sequencerSignature":"');
 const RECEIPT_END = literal('","sequencerKeyVersion":0,"receiptSignatureScheme":1}');
+
+/** What entries have in common with those before them, as a rule: it is spelled once and copied from then on. */
+class SharedPart<A, B = undefined> {
+  readonly #spell: (first: A, second?: B) => string;
+  #first: A | undefined;
+  #second: B | undefined;
+  #bytes = literal("");
+
+  constructor(spell: (first: A, second?: B) => string) {
+    this.#spell = spell;
+  }
+
+  of(first: A, second?: B): Buffer {
+    if (first !== this.#first || second !== this.#second) {
+      this.#bytes = literal(this.#spell(first, second));
+      this.#first = first;
+      this.#second = second;
+    }
+    return this.#bytes;
+  }
+}
+
+const STREAM = new SharedPart(
+  (tenantId: Uuid, storeId?: Uuid) => `,"tenant_id":"${tenantId}","store_id":"${storeId}","sequence_number":`,
+);
+const TIME = new SharedPart((ms: number) => `,"sequenced_at":"${formatRfc3339(ms)}","event":`);
+const RECEIPT_SEQUENCER = new SharedPart((sequencerId: Uuid) => `{"sequencerId":"${sequencerId}","eventId":"`);
+const RECEIPT_TIME = new SharedPart((ms: number) => `,"sequencedAt":"${formatRfc3339(ms)}","receiptHash":"`);
 
 /** Everything of a frame but the envelope, at most. */
 const AROUND_ENVELOPE_MAX = 1024;
@@ -106,8 +126,8 @@ function putHead(
   offset: number,
   { kind, tenantId, storeId, sequenceNumber, sequencedAtMs }: EntryFacts,
 ): void {
-  into.all(HEAD[kind]).ascii(`${offset}`).all(TENANT).ascii(tenantId).all(STORE).ascii(storeId);
-  into.all(NUMBER).ascii(`${sequenceNumber}`).all(TIME).ascii(formatRfc3339(sequencedAtMs)).all(EVENT);
+  into.all(HEAD[kind]).ascii(`${offset}`).all(STREAM.of(tenantId, storeId));
+  into.ascii(`${sequenceNumber}`).all(TIME.of(sequencedAtMs));
 }
 
 /** Returns where the receipt begins. */
@@ -120,9 +140,8 @@ function putEnd(into: ScratchBytes, facts: EntryFacts, hash: Uint8Array): number
 }
 
 function putReceipt(into: ScratchBytes, event: EntryFacts, hash: Uint8Array): void {
-  into.all(RECEIPT_SEQUENCER).ascii(event.sequencer.sequencerId).all(RECEIPT_EVENT).uuid(event.eventId);
-  into.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`);
-  into.all(RECEIPT_TIME).ascii(formatRfc3339(event.sequencedAtMs)).all(RECEIPT_HASH).hex(hash);
+  into.all(RECEIPT_SEQUENCER.of(event.sequencer.sequencerId)).uuid(event.eventId);
+  into.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`).all(RECEIPT_TIME.of(event.sequencedAtMs)).hex(hash);
   into.all(RECEIPT_SIGNATURE).hex(event.receiptSignature).all(RECEIPT_END);
 }
 

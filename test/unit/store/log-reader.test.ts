@@ -5,10 +5,12 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { databasePath, openReaderOf } from "../../../src/store/sqlite/connection.js";
+import { ENVELOPE_IN_ROW_BYTES_MAX } from "../../../src/store/sqlite/frame-row.js";
 import { SqliteLogReader } from "../../../src/store/sqlite/log-reader.js";
 import { makeLog } from "../../support/log-maker.js";
 
-const EVENTS = 30;
+/** More than are fetched from the store at once. */
+const EVENTS = 300;
 
 const folder = mkdtempSync(join(tmpdir(), "sequencer-log-reader-"));
 beforeAll(() => makeLog(folder, EVENTS));
@@ -30,11 +32,12 @@ const ALL = Array.from({ length: EVENTS }, (_, offset) => offset);
 
 describe("pages of the log", () => {
   it.each([
-    [1 << 20, 100],
+    [1 << 20, EVENTS],
     [1 << 20, 1],
     [1 << 20, 7],
     [1, 100],
     [5000, 100],
+    [300_000, EVENTS],
   ])("of %d bytes and %d entries hold every entry once", (bytesMax, entriesMax) => {
     expect(offsets(bytesMax, entriesMax)).toEqual(ALL);
   });
@@ -42,7 +45,7 @@ describe("pages of the log", () => {
   it("have the frames of whole entries, alone and as one array, whatever the filter reads", () => {
     using db = Object.assign(openReaderOf(databasePath(folder)), { [Symbol.dispose]: () => db.close() });
     const reader = new SqliteLogReader(db, 1 << 20);
-    const { entries, array } = reader.page(0, {}, 100);
+    const { entries, array } = reader.page(0, {}, EVENTS);
     expect(`[${entries.map(({ frame }) => Buffer.from(frame).toString()).join(",")}]`).toBe(array.toString());
     const parsed = JSON.parse(array.toString());
     for (const [offset, { event }] of parsed.entries()) {
@@ -53,18 +56,29 @@ describe("pages of the log", () => {
       const same = parsed.flatMap((other: { event: unknown }, at: number) =>
         JSON.stringify(other.event).includes(JSON.stringify(entityId)) ? [at] : [],
       );
-      const filtered = reader.page(0, { entityType, entityId }, 100);
+      const filtered = reader.page(0, { entityType, entityId }, EVENTS);
       expect(filtered.entries.map((found) => found.offset)).toEqual(same);
       expect(filtered.nextOffset).toBe(EVENTS);
     }
   });
 
+  it("hold envelopes that are too large to be fetched with others", () => {
+    using db = Object.assign(new Database(databasePath(folder)), { [Symbol.dispose]: () => db.close() });
+    const envelope = JSON.stringify({ large: "é".repeat(ENVELOPE_IN_ROW_BYTES_MAX) });
+    db.exec("DROP TRIGGER IF EXISTS entries_are_never_updated");
+    const change = db.prepare(`UPDATE entries SET envelope = ?, frame_crc32 = NULL WHERE "offset" = 25`);
+    change.run(Buffer.from(envelope));
+    const [before, large, after] = new SqliteLogReader(db, 1 << 20).page(24, {}, 3).entries;
+    expect([before, large, after].map((entry) => entry?.offset)).toEqual([24, 25, 26]);
+    expect(Buffer.from(large!.frame).toString()).toContain(`"event":${envelope},"receipt"`);
+  });
+
   it("end before an entry whose checksum differs", () => {
     const db = new Database(databasePath(folder));
-    db.exec("DROP TRIGGER entries_are_never_updated");
+    db.exec("DROP TRIGGER IF EXISTS entries_are_never_updated");
     db.exec(`UPDATE entries SET sequenced_at_ms = sequenced_at_ms + 1 WHERE "offset" = 20`);
     db.close();
-    expect(() => offsets(1 << 20, 100)).toThrow("entry 20 is damaged");
+    expect(() => offsets(1 << 20, EVENTS)).toThrow("entry 20 is damaged");
     expect(() => offsets(1 << 20, 1)).toThrow("entry 20 is damaged");
   });
 
