@@ -1,4 +1,4 @@
-import { bytesEqual, fromHex } from "../base/bytes.js";
+import { bytesEqual, fromHex, utf8 } from "../base/bytes.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_LEGACY_RECEIPT, DOMAIN_RECEIPT } from "./domains.js";
@@ -38,7 +38,10 @@ export interface Receipt {
 /** Which kind of entry a receipt is for: a receipt of one kind is never one of the other. */
 export type ReceiptKind = "ves_event" | "event";
 
-const DOMAINS: Readonly<Record<ReceiptKind, string>> = { ves_event: DOMAIN_RECEIPT, event: DOMAIN_LEGACY_RECEIPT };
+const DOMAINS: Readonly<Record<ReceiptKind, Uint8Array>> = {
+  ves_event: utf8(DOMAIN_RECEIPT),
+  event: utf8(DOMAIN_LEGACY_RECEIPT),
+};
 
 const writer = new ByteWriter(128);
 
@@ -54,7 +57,7 @@ export function receiptHashOfIds(
   eventSigningHash: Uint8Array,
   kind: ReceiptKind = "ves_event",
 ): Uint8Array {
-  writer.reset().ascii(DOMAINS[kind]);
+  writer.reset().bytes(DOMAINS[kind]);
   putId(tenantId);
   putId(storeId);
   putId(eventId);

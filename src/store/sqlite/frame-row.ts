@@ -28,8 +28,8 @@ export const PACKED_ROW = `concat_ws(',', e."offset", e.stream_ref, e.sequence_n
   coalesce(e.frame_crc32, '-1'), e.kind, length(e.envelope), hex(e.event_id || e.signing_hash || e.receipt_signature),
   CASE WHEN length(e.envelope) <= ${ENVELOPE_IN_ROW_BYTES_MAX} THEN CAST(e.envelope AS TEXT) END)`;
 
-/** What a filter looks at follows where it is asked for. */
-export type PackedRow = readonly [packed: string, entityType?: string, entityId?: string];
+/** Alone, or with what a filter looks at where that is asked for. */
+export type PackedRow = string | readonly [packed: string, entityType: string, entityId: string];
 
 const COMMA = 0x2c;
 const MINUS = 0x2d;

@@ -86,7 +86,7 @@ export class SqliteLogReader {
     this.#bytesMax = bytesMax;
     this.#sql = {
       last: db.prepare(`SELECT max("offset") FROM entries`).pluck(),
-      scan: db.prepare(`SELECT ${PACKED_ROW} FROM entries e WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`).raw(),
+      scan: db.prepare(`SELECT ${PACKED_ROW} FROM entries e WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`).pluck(),
       scanWithEntities: db
         .prepare(
           `SELECT ${PACKED_ROW}, n.entity_type, n.entity_id FROM entries e JOIN entities n ON n.ref = e.entity_ref
@@ -155,8 +155,9 @@ export class SqliteLogReader {
     for (let looked = 0; looked < rowsMax && !isFull(); ) {
       const groupMax = Math.min(this.#rowsToFill(looked), rowsMax - looked);
       const group = scan.all(nextOffset, groupMax) as PackedRow[];
-      for (const [packed, entityType = "", entityId = ""] of group) {
+      for (const fetched of group) {
         if (isFull()) break;
+        const [packed, entityType, entityId] = typeof fetched === "string" ? [fetched, "", ""] : fetched;
         const row = unpackRow(packed);
         nextOffset = row[0] + 1;
         const stream = this.#stream(row[1]);
