@@ -1,6 +1,10 @@
-/** Many subscribers in one process of their own, for whichever server speaks WebSocket. */
+/**
+ * Many subscribers in one process of their own, for whichever server speaks WebSocket. They stand for other machines, so they
+ * take as little of this one as they can.
+ */
 import { Child, serveSteps } from "../child.js";
 import { withDeadline } from "../deadline.js";
+import { EntryCheck } from "./entry-check.js";
 import { FrameSocket } from "./frame-socket.js";
 
 export interface Audience {
@@ -34,7 +38,7 @@ export class Subscribers implements Disposable {
     return this.#child.ask("open", audience);
   }
 
-  /** Resolves when each of them has what is wanted since it opened. */
+  /** Resolves when each of them has what is wanted since it opened. Rejects when one got anything but the next entry. */
   hear(wanted: Wanted, msMax: number): Promise<Heard> {
     return this.#child.ask("hear", { wanted, msMax }, msMax + 5_000);
   }
@@ -50,11 +54,29 @@ export class Subscribers implements Disposable {
 
 const OPEN_AT_ONCE = 50;
 
+/**
+ * After each turn in which many of them read, so that what comes meanwhile is read in one go: without it each write of the server
+ * wakes this process, which costs both of them more than the bytes.
+ */
+const PAUSE_MS = 1;
+const PAUSING_MIN = 100;
+const clockCell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
 let sockets: FrameSocket[] = [];
 let fault: Error | null = null;
 let onProgress: (socket: FrameSocket) => void = () => {};
 let onFault: (error: Error) => void = () => {};
 let openedCpu = process.cpuUsage();
+let isPausing = false;
+
+function pauseAfterTurn(): void {
+  if (isPausing || sockets.length < PAUSING_MIN) return;
+  isPausing = true;
+  setImmediate(() => {
+    isPausing = false;
+    Atomics.wait(clockCell, 0, 0, PAUSE_MS);
+  });
+}
 
 function close(): void {
   for (const socket of sockets) socket[Symbol.dispose]();
@@ -64,18 +86,23 @@ function close(): void {
 
 async function open(audience: Audience): Promise<void> {
   close();
+  const check = new EntryCheck();
   while (sockets.length < audience.count) {
     const group = Math.min(OPEN_AT_ONCE, audience.count - sockets.length);
-    await withDeadline(Promise.all(Array.from({ length: group }, () => openOne(audience))), 20_000, "opening");
+    await withDeadline(Promise.all(Array.from({ length: group }, () => openOne(audience, check))), 20_000, "opening");
   }
   openedCpu = process.cpuUsage();
 }
 
-function openOne({ port, path, apiKey }: Audience): Promise<void> {
+function openOne({ port, path, apiKey }: Audience, check: EntryCheck): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: FrameSocket = new FrameSocket({
       ...{ port, path, apiKey, onOpen: resolve },
-      onProgress: () => onProgress(socket),
+      check: check.subscriber(),
+      onProgress: () => {
+        onProgress(socket);
+        pauseAfterTurn();
+      },
       onClosed: (error) => {
         fault = error;
         reject(error);

@@ -25,16 +25,24 @@ export interface SubscriptionOptions {
 export class Subscription implements SocketHandler {
   readonly protocol?: string;
   readonly #options: SubscriptionOptions;
+  // Looked at for each write. To the engine each subscriber's options have a shape of their own: it would search them anew each time.
+  readonly #source: EntrySource;
+  readonly #isBatched: boolean;
+  readonly #onFrames: SubscriptionOptions["onFrames"];
   readonly #pages: ReadAhead;
   #cursor: number;
   #socket: Socket | null = null;
   #isPulling = false;
+  #writes = 0;
   /** It is over: nothing more is sent, and the socket ends as soon as it can. */
   #ending: { readonly code: number; readonly reason: string } | null = null;
   #onClosed = (): void => {};
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
+    this.#source = options.source;
+    this.#isBatched = options.isBatched;
+    this.#onFrames = options.onFrames;
     this.#pages = new ReadAhead(options.source, options.query);
     this.#cursor = options.fromOffset;
     if (options.protocol !== null) this.protocol = options.protocol;
@@ -66,9 +74,12 @@ export class Subscription implements SocketHandler {
     this.#onClosed();
   }
 
-  /** Something may have changed: new entries, room in the socket. */
-  wake(): void {
-    if (!this.#isPulling) void this.#pull();
+  /** Something may have changed: new entries, room in the socket. Returns how many writes it made at once. */
+  wake(): number {
+    if (this.#isPulling) return 0;
+    const before = this.#writes;
+    void this.#pull();
+    return this.#writes - before;
   }
 
   /** At once; what the socket has not taken yet may be lost, and the close frame with it. */
@@ -94,18 +105,17 @@ export class Subscription implements SocketHandler {
   }
 
   async #pull(): Promise<void> {
-    const { source, nextTurn, onError } = this.#options;
     this.#isPulling = true;
     try {
-      while (this.#canSend() && this.#cursor < source.nextOffset) {
+      while (this.#canSend() && this.#cursor < this.#source.nextOffset) {
         const page = this.#pages.page(this.#cursor);
         this.#send(page instanceof Promise ? await page : page);
         this.#pages.sent(this.#cursor);
         // Between two pages.
-        if (this.#canSend() && this.#cursor < source.nextOffset) await nextTurn();
+        if (this.#canSend() && this.#cursor < this.#source.nextOffset) await this.#options.nextTurn();
       }
     } catch (error) {
-      onError(error);
+      this.#options.onError(error);
       this.end(1011, "INTERNAL_ERROR");
     } finally {
       this.#isPulling = false;
@@ -121,15 +131,16 @@ export class Subscription implements SocketHandler {
   }
 
   #send(page: Page): void {
-    if (this.#options.isBatched) this.#sendBatch(page);
+    if (this.#isBatched) this.#sendBatch(page);
     else this.#sendEach(page);
   }
 
   #sendBatch(page: Page): void {
     if (page.entries.length > 0) {
       const frame = page.array ?? arrayFrame(page);
+      this.#writes += 1;
       if (!this.#canSend() || !this.#socket!.send(frame)) return;
-      this.#options.onFrames(page.entries.length, frame.length);
+      this.#onFrames(page.entries.length, frame.length);
     }
     this.#cursor = page.nextOffset;
   }
@@ -146,13 +157,14 @@ export class Subscription implements SocketHandler {
     }
     // Stopped in the middle of a page: the cursor stays at the first entry that was not taken.
     this.#cursor = index < entries.length ? entries[index]!.offset : nextOffset;
-    this.#options.onFrames(index - start, bytes);
+    this.#onFrames(index - start, bytes);
   }
 
   /** As many frames as make one write; returns the index of the first that the socket did not take. */
   #sendSome(entries: readonly EntryFrame[], from: number): number {
     const socket = this.#socket!;
     let to = from;
+    this.#writes += 1;
     socket.corked(() => {
       for (let bytes = 0; to < entries.length; to++) {
         const { frame } = entries[to]!;

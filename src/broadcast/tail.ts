@@ -15,6 +15,13 @@ export interface TailOptions {
   readonly pageBytesMax: number;
 }
 
+interface CutPage {
+  readonly fromOffset: number;
+  readonly matches: EntryMatcher;
+  readonly entriesMax: number;
+  readonly page: Page;
+}
+
 /** The new entries of one commit: every entry of the log from `nextOffset - count` on. */
 export interface TailPage extends EntryPage {
   readonly count: number;
@@ -32,6 +39,8 @@ export class Tail {
   #bytes = 0;
   #firstOffset: number;
   #nextOffset: number;
+  /** The page cut last: most subscribers of a round ask for the same one. Forgotten with the next chunk. */
+  #lastCut: CutPage | null = null;
 
   constructor(nextOffset: number, options: TailOptions) {
     this.#firstOffset = nextOffset;
@@ -55,6 +64,7 @@ export class Tail {
   append(page: TailPage): void {
     const firstOffset = page.nextOffset - page.count;
     assert(firstOffset === this.#nextOffset, `entry ${firstOffset} does not follow ${this.#nextOffset}`);
+    this.#lastCut = null;
     this.#pages.push(page);
     this.#bytes += page.bytes;
     this.#nextOffset = page.nextOffset;
@@ -71,6 +81,14 @@ export class Tail {
    */
   page(fromOffset: number, matches: EntryMatcher, entriesMax: number): Page | null {
     if (fromOffset < this.#firstOffset) return null;
+    const last = this.#lastCut;
+    if (last?.fromOffset === fromOffset && last.matches === matches && last.entriesMax === entriesMax) return last.page;
+    const page = this.#cut(fromOffset, matches, entriesMax);
+    this.#lastCut = { fromOffset, matches, entriesMax, page };
+    return page;
+  }
+
+  #cut(fromOffset: number, matches: EntryMatcher, entriesMax: number): Page {
     const entries: LogEntry[] = [];
     let nextOffset = fromOffset;
     let bytes = 0;

@@ -1,10 +1,14 @@
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
 import { WebSocketServer } from "ws";
-import { FrameSocket } from "../../../bench/load/frame-socket.js";
+import { CHECKED_BYTES } from "../../../bench/load/entry-check.js";
+import { FrameSocket, type FrameSocketOptions } from "../../../bench/load/frame-socket.js";
 
 /** What a FrameSocket makes of messages that a real WebSocket server sends. */
-async function receive(messages: readonly string[]): Promise<{ heard: string[]; socket: FrameSocket }> {
+async function receive(
+  messages: readonly string[],
+  check?: FrameSocketOptions["check"],
+): Promise<{ heard: string[]; socket: FrameSocket }> {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
   server.on("connection", (client) => {
     client.ping();
@@ -22,6 +26,7 @@ async function receive(messages: readonly string[]): Promise<{ heard: string[]; 
           onOpen: () => {},
           onClosed: reject,
         },
+        ...(check === undefined ? {} : { check }),
         onMessage: (payload) => heard.push(payload.toString()),
         onProgress: () => {
           if (opened.messages === messages.length) resolve(opened);
@@ -49,6 +54,21 @@ describe("a frame socket", () => {
   it("hears many small messages in one read, and counts no ping", async () => {
     const messages = Array.from({ length: 5_000 }, (_, index) => `{"offset":${index}}`);
     expect((await receive(messages)).heard).toEqual(messages);
+  });
+
+  it("shows the beginning of every message before it counts it, and ends on what is thrown there", async () => {
+    const messages = Array.from({ length: 3_000 }, (_, index) => `${index}.`.padEnd(1 + ((index * 37) % 700), "x"));
+    const shown: string[] = [];
+    const { heard } = await receive(messages, (bytes, at, length, end) => {
+      expect(end - at).toBeGreaterThanOrEqual(Math.min(length, CHECKED_BYTES));
+      shown.push(bytes.toString("latin1", at, at + Math.min(length, CHECKED_BYTES)));
+    });
+    expect(heard).toEqual(messages);
+    expect(shown).toEqual(messages.map((message) => message.slice(0, CHECKED_BYTES)));
+    const fault = (): void => {
+      throw new Error("not the next one");
+    };
+    await expect(receive(messages, fault)).rejects.toThrow("not the next one");
   });
 
   it("says when it is not upgraded", async () => {

@@ -10,16 +10,18 @@ import type { Socket } from "../../../src/transport/http.js";
 
 const ID = uuidFromBytes(new Uint8Array(16).fill(7));
 const SUBSCRIBERS = 300;
-const TURN_MAX = 64;
+const WRITES_PER_TURN = 128;
 
 /** Takes everything. */
 class Client implements Socket {
   readonly received: string[] = [];
+  writes = 0;
 
   send(frame: Uint8Array): boolean {
-    return this.received.push(Buffer.from(frame).toString()) > 0;
+    return this.received.push(Buffer.from(frame).toString().trimEnd()) > 0;
   }
   corked(work: () => void): void {
+    this.writes += 1;
     work();
   }
   bufferedBytes(): number {
@@ -29,7 +31,10 @@ class Client implements Socket {
   terminate(): void {}
 }
 
-it("serves many subscribers a few at a time, answers first, and misses no news that comes meanwhile", async () => {
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+
+/** A log in memory, everybody who follows it, and the turns that they wait for. */
+function audience() {
   const turns: (() => void)[] = [];
   const nextTurn = (): Promise<void> => new Promise((resolve) => turns.push(resolve));
   const tail = new Tail(0, { bytesMax: 1 << 20, pageBytesMax: 1 << 20 });
@@ -42,25 +47,54 @@ it("serves many subscribers a few at a time, answers first, and misses no news t
     broadcaster.add(options, { credential: null, expiresAtMs: null }).opened(client);
     return client;
   });
-  const heard = (): number => clients.reduce((sum, { received }) => sum + received.length, 0);
-  const append = (offset: number): void => {
-    const stream = { tenantId: ID, storeId: ID, sequenceNumber: offset + 1, entityType: "order", entityId: "1" };
-    const entry = { ...stream, kind: "ves_event" as const, offset, frame: Buffer.from(`${offset}`) };
-    tail.append(new PackedPage(packPage({ entries: [entry], nextOffset: offset + 1 })));
-    broadcaster.wake();
+  return {
+    clients,
+    /** Entries of so many bytes each, in one commit. */
+    append(count: number, bytes = 1): void {
+      const first = tail.nextOffset;
+      const entries = Array.from({ length: count }, (_, index) => {
+        const [offset, sequenceNumber] = [first + index, first + index + 1];
+        const stream = { tenantId: ID, storeId: ID, sequenceNumber, entityType: "order", entityId: "1" };
+        return { ...stream, kind: "ves_event" as const, offset, frame: Buffer.from(`${offset}`.padEnd(bytes)) };
+      });
+      tail.append(new PackedPage(packPage({ entries, nextOffset: first + count })));
+      broadcaster.wake();
+    },
+    /** False when nobody waits for a turn. */
+    async turn(): Promise<boolean> {
+      const waiting = turns.splice(0);
+      for (const resolve of waiting) resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+      return waiting.length > 0;
+    },
   };
-  append(0);
-  expect(heard()).toBe(0);
+}
+
+it("serves many subscribers a few at a time, answers first, and misses no news that comes meanwhile", async () => {
+  const { clients, append, turn } = audience();
+  const served = (): number => clients.filter(({ received }) => received.length > 0).length;
+  append(1);
+  expect(served()).toBe(0);
   let most = 0;
-  for (let turn = 0, appended = 1; turns.length > 0; turn++) {
-    const before = clients.filter(({ received }) => received.length > 0).length;
-    for (const resolve of turns.splice(0)) resolve();
-    await new Promise((resolve) => setImmediate(resolve));
-    most = Math.max(most, clients.filter(({ received }) => received.length > 0).length - before);
-    // The last one comes in the middle of the first round.
-    if (turn < 3) append(appended++);
+  for (let turns = 0, before = 0; await turn(); turns++, before = served()) {
+    most = Math.max(most, served() - before);
+    // Both come in the middle of the first round, which takes three turns.
+    if (turns < 2) append(1);
   }
-  expect(most).toBe(TURN_MAX);
-  const all = ["0", "1", "2", "3"];
+  expect(most).toBe(WRITES_PER_TURN);
+  for (const { received } of clients) expect(received).toEqual(["0", "1", "2"]);
+});
+
+it("counts writes, not subscribers: those that are behind do not make a turn longer", async () => {
+  const { clients, append, turn } = audience();
+  const written = (): number => sum(clients.map(({ writes }) => writes));
+  // Four to a write of 16 KiB.
+  append(32, 4_000);
+  const perClient = 8;
+  let most = 0;
+  for (let before = 0; await turn(); before = written()) most = Math.max(most, written() - before);
+  expect(written()).toBe(SUBSCRIBERS * perClient);
+  expect(most).toBe(WRITES_PER_TURN);
+  const all = Array.from({ length: 32 }, (_, offset) => `${offset}`);
   for (const { received } of clients) expect(received).toEqual(all);
 });

@@ -73,3 +73,25 @@ it("crosses from the store to memory without a gap or a repetition, for every pl
     expect(read).toEqual(page(0, 10).entries);
   }
 });
+
+it("cuts a page of memory once for all who ask the same, and anew when there is more", () => {
+  const tail = new Tail(0, { bytesMax: 1000, pageBytesMax: 1000 });
+  tail.append(committed(0, 3));
+  const everything = entryQuery({}, 100);
+  const ask = (from = 1, { matches, entriesMax } = everything): unknown => tail.page(from, matches, entriesMax);
+  const first = ask();
+  expect(first).toMatchObject({ entries: entries(1, 3), nextOffset: 3 });
+  expect(ask(1, entryQuery({}, 100))).toBe(first);
+  // Each right behind the question of everything from 1 on.
+  for (const [other, expected] of [
+    [() => ask(2), { entries: entries(2, 3), nextOffset: 3 }],
+    [() => ask(1, entryQuery({ entityType: "refund" }, 100)), { entries: [], nextOffset: 3 }],
+    [() => ask(1, entryQuery({}, 1)), { entries: entries(1, 2), nextOffset: 2 }],
+  ] as const) {
+    expect(ask()).toMatchObject({ entries: entries(1, 3), nextOffset: 3 });
+    expect(other()).toMatchObject(expected);
+  }
+  ask();
+  tail.append(committed(3, 4));
+  expect(ask()).toMatchObject({ entries: entries(1, 4), nextOffset: 4 });
+});
