@@ -5,15 +5,17 @@ import { packPage } from "../src/store/packed-page.js";
 import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";
 import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
+import { PlaceFinder } from "../src/store/sqlite/place-finder.js";
 import { SqliteProofReader } from "../src/store/sqlite/proof-reader.js";
 import type { CommitmentTask, ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
 const db = openReader(folder);
-const reader = new SqliteLogReader(db, pageBytesMax);
+const places = new PlaceFinder(db);
+const reader = new SqliteLogReader(db, pageBytesMax, places);
 const commitments = {
-  ves: new SqliteCommitmentReader(db, "ves"),
-  legacy: new SqliteCommitmentReader(db, "legacy"),
+  ves: new SqliteCommitmentReader(db, "ves", places),
+  legacy: new SqliteCommitmentReader(db, "legacy", places),
 };
 const proofs = new SqliteProofReader(db);
 

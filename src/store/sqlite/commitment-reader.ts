@@ -1,4 +1,5 @@
 /** Reads of durable commitments on a read-only connection. Synchronous: it runs inside a reader thread. */
+import { assert } from "../../base/assert.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
 import type {
   ChainState,
@@ -15,6 +16,7 @@ import {
   SERIES_TABLES,
 } from "./commitment-rows.js";
 import type { Connection } from "./connection.js";
+import { PlaceFinder } from "./place-finder.js";
 
 const STATUS_CONDITIONS = {
   pending: "AND c.chain_tx_hash IS NULL",
@@ -26,14 +28,18 @@ const STATUS_CONDITIONS = {
 export class SqliteCommitmentReader {
   readonly #db: Connection;
   readonly #fromStream: string;
+  readonly #kind: number;
+  readonly #places: PlaceFinder;
   readonly #sql;
 
-  constructor(db: Connection, series: CommitmentSeries = "ves") {
+  constructor(db: Connection, series: CommitmentSeries = "ves", places = new PlaceFinder(db)) {
     const fromStream = commitmentsOfStream(series);
     const { commitments, head, committed, kind } = SERIES_TABLES[series];
     const uncommitted = series === "ves" ? "streams_uncommitted" : "streams_legacy_uncommitted";
     this.#db = db;
     this.#fromStream = fromStream;
+    this.#kind = kind;
+    this.#places = places;
     this.#sql = {
       byId: db.prepare(
         `SELECT ${COMMITMENT_COLUMNS} FROM ${commitments} c JOIN streams s ON s.ref = c.stream_ref WHERE c.batch_id = ?`,
@@ -43,11 +49,10 @@ export class SqliteCommitmentReader {
       lastFrom: db.prepare(`${fromStream} AND c.sequence_start <= ? ORDER BY c.sequence_start DESC LIMIT 1`),
       head: db.prepare(`SELECT ${head} FROM streams WHERE tenant_id = ? AND store_id = ?`).pluck(),
       uncommitted: db.prepare(
-        `SELECT s.ref, s.tenant_id, s.store_id, s.${head} AS head, s.${committed} AS committed, e.sequenced_at_ms
-           FROM streams s INDEXED BY ${uncommitted}
-           JOIN entries e ON e.stream_ref = s.ref AND e.kind = ${kind} AND e.sequence_number = s.${committed} + 1
-          WHERE s.${head} > s.${committed} AND s.ref > ? ORDER BY s.ref LIMIT ?`,
+        `SELECT s.ref, s.tenant_id, s.store_id, s.${head} AS head, s.${committed} AS committed
+           FROM streams s INDEXED BY ${uncommitted} WHERE s.${head} > s.${committed} AND s.ref > ? ORDER BY s.ref LIMIT ?`,
       ),
+      sequencedAtMs: db.prepare(`SELECT sequenced_at_ms FROM entries WHERE "offset" = ?`).pluck(),
     };
   }
 
@@ -88,8 +93,15 @@ export class SqliteCommitmentReader {
       storeId: uuidFromBytes(row.store_id),
       head: row.head,
       committed: row.committed,
-      waitingSinceMs: row.sequenced_at_ms,
+      waitingSinceMs: this.#sequencedAtMs(row.ref, row.committed + 1),
     }));
+  }
+
+  #sequencedAtMs(streamRef: number, sequenceNumber: number): number {
+    const offset = this.#places.offsetOfNumber(streamRef, this.#kind, sequenceNumber);
+    const ms = offset === undefined ? undefined : (this.#sql.sequencedAtMs.get(offset) as number | undefined);
+    assert(ms !== undefined, `stream ${streamRef} has no event ${sequenceNumber}, which is below its head`);
+    return ms;
   }
 }
 
@@ -99,7 +111,6 @@ interface UncommittedRow {
   readonly store_id: Buffer;
   readonly head: number;
   readonly committed: number;
-  readonly sequenced_at_ms: number;
 }
 
 function found(row: unknown): Commitment | null {

@@ -4,11 +4,13 @@ import { proofKey, proofSubjectKey } from "../chunk-key.js";
 import type { ChunkQuery, ChunkState } from "../contract.js";
 import type { NewProof, ProofKind } from "../proof-contract.js";
 import type { Connection } from "./connection.js";
+import type { LanePlaces } from "./lane-places.js";
 import { AT_REST_PLAIN, keyValues, PROOF_TABLE, proofFromRow, SUBJECT_COLUMN, selectProofByKey } from "./proof-rows.js";
 
-const SUBJECT_TABLE: Readonly<Record<ProofKind, string>> = {
-  compliance: "(SELECT event_id, stream_ref FROM entries WHERE kind = 0)",
-  validity: "ves_commitments",
+/** Named by the offset of its event, or by itself. */
+const SUBJECT: Readonly<Record<ProofKind, string>> = {
+  compliance: `entries o JOIN streams s ON s.ref = o.stream_ref WHERE o.kind = 0 AND o."offset" = ?`,
+  validity: "ves_commitments o JOIN streams s ON s.ref = o.stream_ref WHERE o.batch_id = ?",
 };
 
 /** Columns that only one of the tables has. */
@@ -18,14 +20,14 @@ const OWN_COLUMNS: Readonly<Record<ProofKind, readonly string[]>> = {
 };
 
 export class LaneProofs {
+  readonly #places: LanePlaces;
   readonly #sql;
 
-  constructor(db: Connection) {
+  constructor(db: Connection, places: LanePlaces) {
+    this.#places = places;
     const prepare = (kind: ProofKind) => ({
-      subject: db.prepare(
-        `SELECT s.tenant_id, s.store_id, (SELECT count(*) FROM ${PROOF_TABLE[kind]} WHERE ${SUBJECT_COLUMN[kind]} = :id) AS proofs
-           FROM ${SUBJECT_TABLE[kind]} o JOIN streams s ON s.ref = o.stream_ref WHERE o.${SUBJECT_COLUMN[kind]} = :id`,
-      ),
+      subject: db.prepare(`SELECT s.tenant_id, s.store_id FROM ${SUBJECT[kind]}`),
+      count: db.prepare(`SELECT count(*) FROM ${PROOF_TABLE[kind]} WHERE ${SUBJECT_COLUMN[kind]} = ?`).pluck(),
       byKey: db.prepare(selectProofByKey(kind)),
       insert: db.prepare(insertText(kind)),
     });
@@ -35,9 +37,12 @@ export class LaneProofs {
   read(query: ChunkQuery, state: ChunkState): void {
     for (const key of query.proofs) {
       const sql = this.#sql[key.kind];
-      const subject = sql.subject.get({ id: uuidToBytes(key.subjectId) }) as SubjectRow | undefined;
+      const id = uuidToBytes(key.subjectId);
+      const named = key.kind === "compliance" ? this.#places.offsetOfEvent(id) : id;
+      const subject = named === undefined ? undefined : (sql.subject.get(named) as SubjectRow | undefined);
       if (subject === undefined) continue;
-      const { tenant_id: tenant, store_id: store, proofs } = subject;
+      const { tenant_id: tenant, store_id: store } = subject;
+      const proofs = sql.count.get(id) as number;
       const tenantId = uuidFromBytes(tenant);
       state.proofSubjects.set(proofSubjectKey(key), { tenantId, storeId: uuidFromBytes(store), proofs });
       const stored = proofFromRow(sql.byKey.get(...keyValues(key)));
@@ -45,9 +50,11 @@ export class LaneProofs {
     }
   }
 
-  /** The database's own triggers refuse a proof that is not of its subject's stream. */
+  /** The database's own triggers refuse a proof that is not of its subject's stream: they find an event by the tables alone. */
   write({ stored, proof }: NewProof): void {
     const { kind, policy } = stored;
+    const subjectId = uuidToBytes(stored.subjectId);
+    if (kind === "compliance") this.#places.mergeEvent(subjectId);
     const own =
       policy === null
         ? [stored.batchInputs]
@@ -56,7 +63,7 @@ export class LaneProofs {
       uuidToBytes(stored.tenantId),
       uuidToBytes(stored.storeId),
       uuidToBytes(stored.proofId),
-      uuidToBytes(stored.subjectId),
+      subjectId,
       stored.proofType,
       stored.proofVersion,
       stored.publicInputs,
@@ -81,5 +88,4 @@ function insertText(kind: ProofKind): string {
 interface SubjectRow {
   readonly tenant_id: Buffer;
   readonly store_id: Buffer;
-  readonly proofs: number;
 }

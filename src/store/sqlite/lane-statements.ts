@@ -11,8 +11,6 @@ export interface LaneStatements {
   readonly lastEntry: Statement;
   readonly stream: Statement;
   readonly entity: Statement;
-  /** Answered by the index alone, which is all there is to say of nearly every event. */
-  readonly eventOffset: Statement;
   readonly event: Statement;
   readonly command: Readonly<Record<EntryKind, Statement>>;
   readonly agentKey: Statement;
@@ -43,7 +41,6 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     rollback: db.prepare("ROLLBACK"),
     lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`).raw(),
     stream: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?").raw(),
-    eventOffset: db.prepare(`SELECT "offset" FROM entries WHERE event_id = ?`).pluck(),
     event: db.prepare(
       `SELECT e.kind, s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
               e.receipt_signature, e.envelope

@@ -1,6 +1,7 @@
 /**
- * The lane's store on SQLite. It keeps nothing between chunks but prepared statements: every decision is made on rows
- * read inside the chunk's own transaction, so a failed chunk or a crash leaves no memory to repair.
+ * The lane's store on SQLite. It keeps nothing between chunks but prepared statements and the newest entries' places, which
+ * stand in rows of their own too: every decision is made on what is durable, so a failed chunk or a crash leaves no memory
+ * to repair.
  */
 import { crashPoint } from "../../base/crash-point.js";
 import { type Uuid, uuidFromBytes, uuidInto, uuidToBytes } from "../../base/ids.js";
@@ -20,6 +21,7 @@ import {
 } from "../contract.js";
 import { type Connection, isDiskFull } from "./connection.js";
 import { LaneCommitments } from "./lane-commitments.js";
+import { LanePlaces } from "./lane-places.js";
 import { LaneProofs } from "./lane-proofs.js";
 import { type LaneStatements, prepareLaneStatements } from "./lane-statements.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
@@ -32,6 +34,8 @@ export interface SqliteLaneStoreOptions {
   readonly sequencer: SequencerIdentity;
   /** Rejection records kept; the oldest go first. */
   readonly rejectionsKeptMax: number;
+  /** See `RecentPlaces`. */
+  readonly generationPlaces?: number | undefined;
   /** Where the checkpointer is let in; without one nothing else writes. */
   readonly pause?: WriterPause | undefined;
 }
@@ -49,6 +53,7 @@ export class SqliteLaneStore implements LaneStore {
   readonly #db: Connection;
   readonly #sql: LaneStatements;
   readonly #commitments: LaneCommitments;
+  readonly #places: LanePlaces;
   readonly #proofs: LaneProofs;
   readonly #sequencerRef: number;
   readonly #rejectionsKeptMax: number;
@@ -63,7 +68,8 @@ export class SqliteLaneStore implements LaneStore {
     this.#sql = prepareLaneStatements(options.db);
     this.#sequencers = new StoredSequencers(options.db);
     this.#commitments = new LaneCommitments(options.db);
-    this.#proofs = new LaneProofs(options.db);
+    this.#places = new LanePlaces(options.db, options.generationPlaces);
+    this.#proofs = new LaneProofs(options.db, this.#places);
     this.#rejectionsKeptMax = options.rejectionsKeptMax;
     this.#pause = options.pause;
     this.#sequencerRef = this.#registerSequencer(options.sequencer);
@@ -115,6 +121,7 @@ export class SqliteLaneStore implements LaneStore {
       this.#refuseIfFull(error);
       throw error;
     }
+    this.#places.committed();
     this.#pause?.end();
   }
 
@@ -127,6 +134,7 @@ export class SqliteLaneStore implements LaneStore {
   rollback(): void {
     // SQLite has already rolled back by itself after some errors (SQLITE_FULL among them).
     if (this.#db.inTransaction) this.#sql.rollback.run();
+    this.#places.rolledBack();
     this.#pause?.end();
   }
 
@@ -149,7 +157,7 @@ export class SqliteLaneStore implements LaneStore {
 
   #readEvents(query: ChunkQuery, state: ChunkState): void {
     for (const eventId of query.eventIds) {
-      const offset = this.#sql.eventOffset.get(eventId) as number | undefined;
+      const offset = this.#places.offsetOfEvent(eventId);
       if (offset === undefined) continue;
       const row = this.#sql.event.get(offset) as StoredEventRow;
       state.events.set(idKey(eventId), {
@@ -220,6 +228,7 @@ export class SqliteLaneStore implements LaneStore {
     for (const stream of writes.streams) this.#writeStream(stream);
     for (const entity of writes.entities) this.#writeEntity(entity);
     for (const entry of writes.entries) this.#writeEntry(entry);
+    this.#places.write(writes.entries);
     this.#writeRejections(writes);
     this.#writeKeys(writes);
     // After the entries: a commitment may cover events of its own chunk.

@@ -4,7 +4,9 @@
  */
 import { type Uuid, uuidToBytes } from "../../base/ids.js";
 import { LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
+import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
+import { PlaceFinder } from "./place-finder.js";
 
 export interface LeafRange {
   readonly tenantId: Uuid;
@@ -15,19 +17,22 @@ export interface LeafRange {
 }
 
 const PAGE_ROWS = 4096;
+const VES = ENTRY_KINDS.indexOf("ves_event");
 
 type LeafRow = readonly [signingHash: Buffer, agentSignature: Buffer];
 
 export class LeafReader {
+  readonly #places: PlaceFinder;
   readonly #streamRef;
   readonly #page;
 
   constructor(db: Connection) {
+    this.#places = new PlaceFinder(db);
     this.#streamRef = db.prepare("SELECT ref FROM streams WHERE tenant_id = ? AND store_id = ?").pluck();
     this.#page = db
       .prepare(
-        `SELECT signing_hash, agent_signature FROM entries
-          WHERE stream_ref = ? AND kind = 0 AND sequence_number BETWEEN ? AND ? ORDER BY sequence_number`,
+        `SELECT e.signing_hash, e.agent_signature FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value
+          WHERE e.stream_ref = ? AND e.kind = ${VES}`,
       )
       .raw();
   }
@@ -39,7 +44,8 @@ export class LeafReader {
     let count = 0;
     for (let from = range.sequenceStart; from <= range.sequenceEnd; from += PAGE_ROWS) {
       const to = Math.min(from + PAGE_ROWS - 1, range.sequenceEnd);
-      const rows = this.#page.all(ref, from, to) as LeafRow[];
+      const offsets = this.#places.offsets({ streamRef: ref, kind: VES, from, to, limit: PAGE_ROWS });
+      const rows = this.#page.all(JSON.stringify(offsets), ref) as LeafRow[];
       if (rows.length > 0) onRecords(packRecords(rows));
       count += rows.length;
       if (rows.length < to - from + 1) break;

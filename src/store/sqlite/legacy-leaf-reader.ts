@@ -6,8 +6,10 @@ import { uuidToBytes } from "../../base/ids.js";
 import { legacyLeaf } from "../../protocol/legacy-merkle.js";
 import { type EntityVersion, legacyStateRoot } from "../../protocol/legacy-state-root.js";
 import type { MerkleStream } from "../../protocol/merkle.js";
+import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import type { LeafRange } from "./leaf-reader.js";
+import { PlaceFinder } from "./place-finder.js";
 
 export interface EntityRow extends EntityVersion {
   readonly events: number;
@@ -16,25 +18,25 @@ export interface EntityRow extends EntityVersion {
 type LeafRow = readonly [sequenceNumber: number, payloadHash: Buffer, entityType: string, entityId: string];
 
 const PAGE_ROWS = 4096;
+const LEGACY = ENTRY_KINDS.indexOf("event");
 
 export class LegacyLeafReader {
   readonly #db: Connection;
+  readonly #places: PlaceFinder;
   readonly #sql;
 
   constructor(db: Connection) {
     this.#db = db;
+    this.#places = new PlaceFinder(db);
     this.#sql = {
       streamRef: db.prepare("SELECT ref FROM streams WHERE tenant_id = ? AND store_id = ?").pluck(),
       page: db
         .prepare(
           `SELECT e.sequence_number, e.payload_hash, n.entity_type, n.entity_id
-             FROM entries e JOIN entities n ON n.ref = e.entity_ref
-            WHERE e.stream_ref = ? AND e.kind = 1 AND e.sequence_number BETWEEN ? AND ? ORDER BY e.sequence_number`,
+             FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value JOIN entities n ON n.ref = e.entity_ref
+            WHERE e.stream_ref = ? AND e.kind = ${LEGACY}`,
         )
         .raw(),
-      offset: db
-        .prepare(`SELECT "offset" FROM entries WHERE stream_ref = ? AND kind = 1 AND sequence_number = ?`)
-        .pluck(),
       versions: db.prepare(
         `SELECT n.entity_type AS entityType, n.entity_id AS entityId, n.version,
                 (SELECT count(*) FROM entries e WHERE e.entity_ref = n.ref AND e.kind IN (0, 1)
@@ -51,11 +53,9 @@ export class LegacyLeafReader {
     const ref = this.#streamRef(range);
     for (let from = sequenceStart; ref !== null && from <= sequenceEnd; from += PAGE_ROWS) {
       const to = Math.min(from + PAGE_ROWS - 1, sequenceEnd);
-      for (const [sequenceNumber, payloadHash, entityType, entityId] of this.#sql.page.all(
-        ref,
-        from,
-        to,
-      ) as LeafRow[]) {
+      const offsets = this.#places.offsets({ streamRef: ref, kind: LEGACY, from, to, limit: PAGE_ROWS });
+      const rows = this.#sql.page.all(JSON.stringify(offsets), ref) as LeafRow[];
+      for (const [sequenceNumber, payloadHash, entityType, entityId] of rows) {
         leaves.push(legacyLeaf({ tenantId, storeId, sequenceNumber, payloadHash, entityType, entityId }));
       }
     }
@@ -86,7 +86,8 @@ export class LegacyLeafReader {
 
   /** Where the event with that number is in the log; null = nowhere. */
   offsetOf(stream: MerkleStream, sequenceNumber: number): number | null {
-    return (this.#sql.offset.get(this.#streamRef(stream), sequenceNumber) as number | undefined) ?? null;
+    const ref = this.#streamRef(stream);
+    return (ref === null ? undefined : this.#places.offsetOfNumber(ref, LEGACY, sequenceNumber)) ?? null;
   }
 
   #streamRef({ tenantId, storeId }: MerkleStream): number | null {

@@ -26,6 +26,7 @@ import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
 import { readLogIdentity } from "./log-identity.js";
+import { PlaceFinder } from "./place-finder.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 import { StoredSequencers } from "./stored-sequencers.js";
 
@@ -46,8 +47,16 @@ const FRAME_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.sequenced_
   hex(e.event_id || e.signing_hash || e.receipt_signature), CAST(e.envelope AS TEXT), length(e.envelope)`;
 const ENTRY_COLUMNS = `${FRAME_COLUMNS}, n.entity_type, n.entity_id, e.event_type_ref`;
 const SELECT_ENTRIES = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref`;
+const SELECT_PLACES = `SELECT ${ENTRY_COLUMNS} FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value
+  JOIN entities n ON n.ref = e.entity_ref`;
+
+/** Rows of a stream that are asked for at once, where it is not known how many of them will be wanted. */
+const STREAM_ROWS = 256;
 
 type EntryRow = Required<FrameRow>;
+
+const VES = ENTRY_KINDS.indexOf("ves_event");
+const LEGACY = ENTRY_KINDS.indexOf("event");
 
 /** Where event id, signing hash and receipt signature end. The schema checks their lengths. */
 const EVENT_ID_END = 16;
@@ -78,10 +87,12 @@ export class SqliteLogReader {
   readonly #receiptSignature = this.#idAndHashes.subarray(SIGNING_HASH_END);
   readonly #streams = new Map<number, Stream>();
   readonly #sequencers: StoredSequencers;
+  readonly #places: PlaceFinder;
   readonly #sql;
 
-  constructor(db: Connection, bytesMax: number) {
+  constructor(db: Connection, bytesMax: number, places = new PlaceFinder(db)) {
     this.#db = db;
+    this.#places = places;
     this.#sequencers = new StoredSequencers(db);
     this.#bytesMax = bytesMax;
     this.#sql = {
@@ -94,30 +105,16 @@ export class SqliteLogReader {
         )
         .raw(),
       envelope: db.prepare(`SELECT CAST(envelope AS TEXT) FROM entries WHERE "offset" = ?`).pluck(),
-      byEventId: db.prepare(`${SELECT_ENTRIES} WHERE e.event_id = ? AND e.kind = 0`).raw(),
+      byEvent: db.prepare(`${SELECT_ENTRIES} WHERE e."offset" = ? AND e.event_id = ? AND e.kind = 0`).raw(),
       stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
-      streamScan: db
-        .prepare(
-          `${SELECT_ENTRIES} WHERE e.stream_ref = ? AND e.kind = 0 AND e.sequence_number >= ? ORDER BY e.sequence_number LIMIT ?`,
-        )
-        .raw(),
+      places: db.prepare(`${SELECT_PLACES} WHERE e.stream_ref = ?`).raw(),
       entityScan: db
         .prepare(
           `${SELECT_ENTRIES} WHERE e.entity_ref = ? AND e.kind = 0 AND e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
         )
         .raw(),
-      offsetOfSequence: db
-        .prepare(
-          `SELECT "offset" FROM entries WHERE stream_ref = ? AND kind = 0 AND sequence_number >= ? ORDER BY sequence_number LIMIT 1`,
-        )
-        .pluck(),
       eventTypeRef: db.prepare("SELECT ref FROM event_types WHERE event_type = ?").pluck(),
       streamRef: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?"),
-      legacyPage: db
-        .prepare(
-          `${SELECT_ENTRIES} WHERE e.stream_ref = ? AND e.kind = 1 AND e.sequence_number BETWEEN ? AND ? ORDER BY e.sequence_number`,
-        )
-        .raw(),
       entityRef: db
         .prepare("SELECT ref FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?")
         .pluck(),
@@ -214,14 +211,26 @@ export class SqliteLogReader {
 
   /** VES events from a number on, of one entity where that is named: an entity's own index knows offsets, whose order is the same. */
   #scanStream(stream: StreamHeads, { fromSequence, entityType, entityId, ...name }: StreamRange): Iterable<EntryRow> {
-    const { streamScan, entityScan, offsetOfSequence } = this.#sql;
     if (entityType === undefined || entityId === undefined) {
-      return streamScan.iterate(stream.ref, fromSequence, SCAN_ROWS_MAX) as Iterable<EntryRow>;
+      return this.#numbered(stream.ref, VES, fromSequence, Number.MAX_SAFE_INTEGER);
     }
     const entityRef = this.#entityRef({ ...name, entityType, entityId });
-    const fromOffset = offsetOfSequence.get(stream.ref, fromSequence);
+    const range = { streamRef: stream.ref, kind: VES, from: fromSequence, to: Number.MAX_SAFE_INTEGER, limit: 1 };
+    const [fromOffset] = this.#places.offsets(range);
     if (entityRef === undefined || fromOffset === undefined) return [];
-    return entityScan.iterate(entityRef, fromOffset, SCAN_ROWS_MAX) as Iterable<EntryRow>;
+    return this.#sql.entityScan.iterate(entityRef, fromOffset, SCAN_ROWS_MAX) as Iterable<EntryRow>;
+  }
+
+  /** Entries of a stream by their numbers, both ends inclusive. */
+  *#numbered(streamRef: number, kind: number, from: number, to: number): Generator<EntryRow> {
+    for (let next = from; ; ) {
+      const offsets = this.#places.offsets({ streamRef, kind, from: next, to, limit: STREAM_ROWS });
+      for (const row of this.#sql.places.iterate(JSON.stringify(offsets), streamRef) as Iterable<EntryRow>) {
+        next = row[2] + 1;
+        yield row;
+      }
+      if (offsets.length < STREAM_ROWS) return;
+    }
   }
 
   streamHead(tenantId: Uuid, storeId: Uuid, kind: EntryKind = "ves_event"): number {
@@ -232,8 +241,7 @@ export class SqliteLogReader {
   legacyPage({ tenantId, storeId, fromSequence, toSequence }: LegacyRange): LogEntry[] {
     const stream = this.#streamRow(tenantId, storeId);
     if (stream === undefined) return [];
-    const rows = this.#sql.legacyPage.iterate(stream.ref, fromSequence, toSequence);
-    return this.#entriesOf(rows as IterableIterator<EntryRow>);
+    return this.#entriesOf(this.#numbered(stream.ref, LEGACY, fromSequence, toSequence));
   }
 
   legacyHistory(entity: EntityName, skip: number, limit: number): LogEntry[] {
@@ -248,7 +256,9 @@ export class SqliteLogReader {
   }
 
   entryByEventId(eventId: Uuid): LogEntry | null {
-    const row = this.#sql.byEventId.get(uuidToBytes(eventId)) as EntryRow | undefined;
+    const id = uuidToBytes(eventId);
+    const offset = this.#places.offsetOfEvent(id);
+    const row = offset === undefined ? undefined : (this.#sql.byEvent.get(offset, id) as EntryRow | undefined);
     return row === undefined ? null : this.#entry(row, this.#stream(row[1]));
   }
 
@@ -282,7 +292,7 @@ export class SqliteLogReader {
   }
 
   /** Up to the bound in bytes, at least one. */
-  #entriesOf(rows: IterableIterator<EntryRow>): LogEntry[] {
+  #entriesOf(rows: Iterable<EntryRow>): LogEntry[] {
     const entries: LogEntry[] = [];
     let bytes = 0;
     for (const row of rows) {

@@ -14,6 +14,8 @@ export interface OpenLaneStoreOptions {
   readonly sequencer: SequencerIdentity;
   readonly rejectionsKeptMax: number;
   readonly nowMs: number;
+  /** Entries whose places are merged together; left out = `GENERATION_PLACES`. */
+  readonly generationPlaces?: number;
   /** Shared with the checkpointer, if there is one. */
   readonly writerPause?: SharedArrayBuffer;
   /** Set = a folder that may not sign checkpoints any more begins a new epoch. */
@@ -27,10 +29,10 @@ export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore
   const found = openLogIdentity(db, options.freshLogId, options.nowMs);
   const identity = options.takeOver === undefined ? found : takeOverIfRefused(db, found, options.takeOver, options);
   const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
-  const { sequencer, rejectionsKeptMax, writerPause } = options;
+  const { sequencer, rejectionsKeptMax, generationPlaces, writerPause } = options;
   const pause = writerPause === undefined ? undefined : new WriterPause(writerPause);
   return {
-    store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax, pause }),
+    store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax, generationPlaces, pause }),
     head: { ...identity, nextOffset: last === null ? 0 : last + 1 },
   };
 }
