@@ -35,7 +35,7 @@ export interface NumberRun {
 const KINDS = 2;
 const runKey = (streamRef: number, kind: number): number => streamRef * KINDS + kind;
 
-/** Consecutive entries from `firstOffset` on, up to `places` of them. */
+/** Consecutive entries from `firstOffset` on, up to so many. */
 export class PlaceGeneration {
   readonly firstOffset: number;
   readonly #capacity: number;
@@ -67,12 +67,12 @@ export class PlaceGeneration {
       assert(sequenceNumber === run.firstNumber + run.offsets.length, "a stream's numbers have no gap");
       run.offsets.push(offset);
     }
-    this.#ids.add(eventId);
+    this.#ids.add(wanted.set(eventId));
     this.#count += 1;
   }
 
-  offsetOfEvent(eventId: Uint8Array): number | undefined {
-    const index = this.#ids.find(eventId);
+  offsetOfEvent(id: WantedId): number | undefined {
+    const index = this.#ids.find(id);
     return index === undefined ? undefined : this.firstOffset + index;
   }
 
@@ -108,6 +108,29 @@ const SORT_STEPS = 16;
 /** An index below the first 32 bits of an id: together they are exact in a double. */
 const INDEXES_MAX = 2 ** 21;
 
+/** Ids are chosen by clients: without random factors they could all be made to meet in one slot. */
+const FACTORS = randomFillSync(new Uint32Array(ID_WORDS)).map((factor) => factor | 1);
+
+/** An id as it is looked for: its words and their sum, made once for all tables. */
+class WantedId {
+  readonly words = new Uint32Array(ID_WORDS);
+  readonly #bytes = new Uint8Array(this.words.buffer);
+  /** 32 bits, of which the highest are the best. */
+  hash = 0;
+
+  set(id: Uint8Array): this {
+    assert(id.length === ID_BYTES, "an event id has 16 bytes");
+    this.#bytes.set(id);
+    const { words } = this;
+    let sum = 0;
+    for (let i = 0; i < ID_WORDS; i++) sum = (sum + Math.imul(words[i]!, FACTORS[i]!)) | 0;
+    this.hash = sum >>> 0;
+    return this;
+  }
+}
+
+const wanted = new WantedId();
+
 /** Ids under the indexes they were added at: open addressing, probed in line. */
 class IdTable {
   readonly #words: Uint32Array;
@@ -115,10 +138,6 @@ class IdTable {
   /** Index + 1, 0 = free. */
   readonly #slots: Uint32Array;
   readonly #shift: number;
-  /** Ids are chosen by clients: without random factors they could all be made to meet in one slot. */
-  readonly #factors = randomFillSync(new Uint32Array(ID_WORDS)).map((factor) => factor | 1);
-  readonly #wanted = new Uint32Array(ID_WORDS);
-  readonly #wantedBytes = new Uint8Array(this.#wanted.buffer);
   #count = 0;
 
   constructor(idsMax: number) {
@@ -129,15 +148,15 @@ class IdTable {
     this.#shift = 32 - bits;
   }
 
-  add(id: Uint8Array): void {
+  add(id: WantedId): void {
     const slot = this.#slotOf(id);
     assert(this.#slots[slot] === 0, "an event id is in the log once");
-    this.#words.set(this.#wanted, this.#count * ID_WORDS);
+    this.#words.set(id.words, this.#count * ID_WORDS);
     this.#count += 1;
     this.#slots[slot] = this.#count;
   }
 
-  find(id: Uint8Array): number | undefined {
+  find(id: WantedId): number | undefined {
     const taken = this.#slots[this.#slotOf(id)]!;
     return taken === 0 ? undefined : taken - 1;
   }
@@ -165,19 +184,19 @@ class IdTable {
   }
 
   /** The slot that has the id, or the free one where it belongs. */
-  #slotOf(id: Uint8Array): number {
-    assert(id.length === ID_BYTES, "an event id has 16 bytes");
-    this.#wantedBytes.set(id);
-    const [a, b, c, d] = this.#wanted as unknown as readonly [number, number, number, number];
-    const [fa, fb, fc, fd] = this.#factors as unknown as readonly [number, number, number, number];
-    const sum = Math.imul(a, fa) + Math.imul(b, fb) + Math.imul(c, fc) + Math.imul(d, fd);
+  #slotOf({ words: wantedWords, hash }: WantedId): number {
     const words = this.#words;
     const slots = this.#slots;
-    for (let slot = (sum | 0) >>> this.#shift; ; slot = (slot + 1) & (slots.length - 1)) {
+    for (let slot = hash >>> this.#shift; ; slot = (slot + 1) & (slots.length - 1)) {
       const taken = slots[slot]!;
       if (taken === 0) return slot;
-      const at = (taken - 1) * ID_WORDS;
-      if (words[at] === a && words[at + 1] === b && words[at + 2] === c && words[at + 3] === d) return slot;
+      let at = (taken - 1) * ID_WORDS;
+      let i = 0;
+      while (i < ID_WORDS && words[at] === wantedWords[i]) {
+        at += 1;
+        i += 1;
+      }
+      if (i === ID_WORDS) return slot;
     }
   }
 
@@ -224,8 +243,9 @@ export class RecentPlaces {
 
   /** Undefined = not among these; an older entry may have it. */
   offsetOfEvent(eventId: Uint8Array): number | undefined {
+    const id = wanted.set(eventId);
     for (const generation of this.#generations) {
-      const offset = generation.offsetOfEvent(eventId);
+      const offset = generation.offsetOfEvent(id);
       if (offset !== undefined) return offset;
     }
     return undefined;

@@ -59,6 +59,7 @@ export interface ServiceSizes {
   readonly requestsMax: number;
   readonly tailBytesMax: number;
   readonly pageRingSlackBytes: number;
+  readonly generationPlaces: number;
   readonly pageBytesMax: number;
   readonly pageEntriesMax: number;
   readonly catchUpMax: number;
@@ -196,7 +197,10 @@ function open(options: SimServiceOptions): Opened {
       pageRing: PageRing.allocate(sizes.tailBytesMax, sizes.pageRingSlackBytes),
     },
   };
-  const { store: sqlite, head } = openLaneStore({ ...worker, sequencer: SEQUENCER, nowMs: scheduler.nowMs() });
+  const { store: sqlite, head } = openLaneStore({
+    ...{ ...worker, sequencer: SEQUENCER, nowMs: scheduler.nowMs() },
+    generationPlaces: sizes.generationPlaces,
+  });
   const faulty = new FaultyStore(sqlite, scheduler, `${name}lane`, options);
   const store = variant.store?.(faulty, folder) ?? faulty;
   const thread = new SimLaneThread(scheduler, name, (port) => {

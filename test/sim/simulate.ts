@@ -91,6 +91,7 @@ class Run {
       requestsMax: random.pick([2, 6, 100]),
       tailBytesMax: random.pick([0, 2_500, 8_000, 1_000_000]),
       pageRingSlackBytes: random.pick([1, 1_500, 6_000]),
+      generationPlaces: random.pick([1, 3, 10, 40]),
       pageBytesMax: random.pick([500, 4_000, 1_000_000]),
       pageEntriesMax: random.pick([1, 3, 100]),
       catchUpMax: random.pick([0, 0, 4, 15]),

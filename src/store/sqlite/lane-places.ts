@@ -6,7 +6,6 @@
  * A crash loses nothing: the rows of a generation leave in the transaction that merged its last place. A start takes
  * them up again and merges from the beginning; what is in the tables already says the same.
  */
-import { ENTRY_KINDS, type NewEntry } from "../contract.js";
 import { GENERATION_PLACES, type Place, type PlaceGeneration, RecentPlaces } from "../recent-places.js";
 import type { Connection } from "./connection.js";
 import { packPlaces, unpackPlaces } from "./place-rows.js";
@@ -58,14 +57,14 @@ export class LanePlaces {
     return this.#recent.offsetOfEvent(eventId) ?? (this.#sql.byId.get(eventId) as number | undefined);
   }
 
-  /** In the chunk's transaction: its entries' places, and some of the merging. Their streams have references by now. */
-  write(entries: readonly NewEntry[]): void {
-    const last = entries.at(-1);
+  /** In the chunk's transaction: the places of its entries, and some of the merging. */
+  write(places: readonly Place[]): void {
+    const last = places.at(-1);
     if (last === undefined) return;
-    this.#added = entries.map(placeOf);
-    this.#sql.add.run(last.offset, packPlaces(this.#added));
+    this.#added = places;
+    this.#sql.add.run(last.offset, packPlaces(places));
     if (this.#merge === null) return;
-    this.#rowsDue += entries.length * MERGE_PACE;
+    this.#rowsDue += places.length * MERGE_PACE;
     while (this.#mergedBelow === null && this.#rowsDue >= MERGE_ROWS) this.#mergeSome(this.#merge);
   }
 
@@ -141,9 +140,4 @@ export class LanePlaces {
     }
     this.#beginMerge();
   }
-}
-
-function placeOf({ offset, event, stream }: NewEntry): Place {
-  const { eventId, kind, sequenceNumber } = event;
-  return { offset, eventId, streamRef: stream.ref!, kind: ENTRY_KINDS.indexOf(kind), sequenceNumber };
 }

@@ -19,6 +19,7 @@ import {
   StorageFullError,
   type StreamState,
 } from "../contract.js";
+import type { Place } from "../recent-places.js";
 import { type Connection, isDiskFull } from "./connection.js";
 import { LaneCommitments } from "./lane-commitments.js";
 import { LanePlaces } from "./lane-places.js";
@@ -228,7 +229,7 @@ export class SqliteLaneStore implements LaneStore {
     for (const stream of writes.streams) this.#writeStream(stream);
     for (const entity of writes.entities) this.#writeEntity(entity);
     for (const entry of writes.entries) this.#writeEntry(entry);
-    this.#places.write(writes.entries);
+    this.#places.write(writes.entries.map(placeOf));
     this.#writeRejections(writes);
     this.#writeKeys(writes);
     // After the entries: a commitment may cover events of its own chunk.
@@ -334,6 +335,12 @@ export class SqliteLaneStore implements LaneStore {
     }
     for (const { keyHash, revokedAtMs } of writes.apiKeyRevocations) this.#sql.revokeApiKey.run(revokedAtMs, keyHash);
   }
+}
+
+/** Its stream was written before it and has a reference. */
+function placeOf({ offset, event, stream }: NewEntry): Place {
+  const { eventId, kind, sequenceNumber } = event;
+  return { offset, eventId, streamRef: stream.ref!, kind: ENTRY_KINDS.indexOf(kind), sequenceNumber };
 }
 
 interface StoredEventRow {
