@@ -11,9 +11,7 @@ import type { Uuid } from "../src/base/ids.js";
 import { eventSigningHash } from "../src/protocol/event-signing.js";
 import { payloadPlainHash } from "../src/protocol/payload-hash.js";
 import { receiptHash } from "../src/protocol/receipt.js";
-import type { Place } from "../src/store/recent-places.js";
 import { type Connection, openWriter } from "../src/store/sqlite/connection.js";
-import { LanePlaces } from "../src/store/sqlite/lane-places.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
 import { type IngestBody, readIngestBody } from "../src/verify/ingest-body.js";
@@ -151,24 +149,18 @@ const INSERT = `INSERT INTO entries ("offset", kind, stream_ref, sequence_number
   sequenced_at_ms, sequencer_ref, signing_hash, agent_signature, receipt_signature, envelope)
   VALUES (?, 0, 1, ?, ?, ?, 1, 1, 1, ?, ?, ?, ?)`;
 
-/** As the lane does: rows, and the places they are found by. */
 function inserter(db: Connection): (count: number) => void {
-  const places = new LanePlaces(db);
   const [begin, insert, commit] = [db.prepare("BEGIN IMMEDIATE"), db.prepare(INSERT), db.prepare("COMMIT")];
   const [hash, signature, envelope] = [randomBytes(32), randomBytes(64), randomBytes(ENVELOPE_BYTES)];
   let offset = 0;
   return (count) => {
     const ids = randomBytes(16 * count);
-    const added: Place[] = [];
     begin.run();
     for (let i = 0; i < count; i++) {
       const id = ids.subarray(i * 16, i * 16 + 16);
       insert.run(offset, offset + 1, id, offset >> 2, hash, signature, signature, envelope);
-      added.push({ offset, eventId: id, streamRef: 1, kind: 0, sequenceNumber: offset + 1 });
       offset++;
     }
-    places.write(added);
     commit.run();
-    places.committed();
   };
 }
