@@ -67,7 +67,7 @@ export class PlaceGeneration {
       assert(sequenceNumber === run.firstNumber + run.offsets.length, "a stream's numbers have no gap");
       run.offsets.push(offset);
     }
-    this.#ids.add(wanted.set(eventId));
+    this.#ids.add(eventId);
     this.#count += 1;
   }
 
@@ -111,27 +111,33 @@ const INDEXES_MAX = 2 ** 21;
 /** Ids are chosen by clients: without random factors they could all be made to meet in one slot. */
 const FACTORS = randomFillSync(new Uint32Array(ID_WORDS)).map((factor) => factor | 1);
 
-/** An id as it is looked for: its words and their sum, made once for all tables. */
+/** An id as it is looked for: its words and their hash, made once for all tables. */
 class WantedId {
   readonly words = new Uint32Array(ID_WORDS);
   readonly #bytes = new Uint8Array(this.words.buffer);
-  /** 32 bits, of which the highest are the best. */
   hash = 0;
 
   set(id: Uint8Array): this {
     assert(id.length === ID_BYTES, "an event id has 16 bytes");
     this.#bytes.set(id);
-    const { words } = this;
-    let sum = 0;
-    for (let i = 0; i < ID_WORDS; i++) sum = (sum + Math.imul(words[i]!, FACTORS[i]!)) | 0;
-    this.hash = sum >>> 0;
+    this.hash = hashOf(this.words, 0);
     return this;
   }
 }
 
+/** 32 bits, of which the highest are the best. */
+function hashOf(words: Uint32Array, at: number): number {
+  let sum = 0;
+  for (let i = 0; i < ID_WORDS; i++) sum = (sum + Math.imul(words[at + i]!, FACTORS[i]!)) | 0;
+  return sum >>> 0;
+}
+
 const wanted = new WantedId();
 
-/** Ids under the indexes they were added at: open addressing, probed in line. */
+/**
+ * Ids under the indexes they were added at: open addressing, probed in line. They take their slots when one is looked for:
+ * who asks for numbers alone never pays for that.
+ */
 class IdTable {
   readonly #words: Uint32Array;
   readonly #bytes: Uint8Array;
@@ -139,6 +145,8 @@ class IdTable {
   readonly #slots: Uint32Array;
   readonly #shift: number;
   #count = 0;
+  /** How many have their slots. */
+  #slotted = 0;
 
   constructor(idsMax: number) {
     const bits = Math.ceil(Math.log2(idsMax * SLOTS_PER_ID));
@@ -148,16 +156,15 @@ class IdTable {
     this.#shift = 32 - bits;
   }
 
-  add(id: WantedId): void {
-    const slot = this.#slotOf(id);
-    assert(this.#slots[slot] === 0, "an event id is in the log once");
-    this.#words.set(id.words, this.#count * ID_WORDS);
+  add(id: Uint8Array): void {
+    assert(id.length === ID_BYTES, "an event id has 16 bytes");
+    this.#bytes.set(id, this.#count * ID_BYTES);
     this.#count += 1;
-    this.#slots[slot] = this.#count;
   }
 
-  find(id: WantedId): number | undefined {
-    const taken = this.#slots[this.#slotOf(id)]!;
+  find({ words, hash }: WantedId): number | undefined {
+    while (this.#slotted < this.#count) this.#takeSlot();
+    const taken = this.#slots[this.#slotOf(words, 0, hash)]!;
     return taken === 0 ? undefined : taken - 1;
   }
 
@@ -183,19 +190,24 @@ class IdTable {
     return packed;
   }
 
-  /** The slot that has the id, or the free one where it belongs. */
-  #slotOf({ words: wantedWords, hash }: WantedId): number {
+  #takeSlot(): void {
+    const at = this.#slotted * ID_WORDS;
+    const slot = this.#slotOf(this.#words, at, hashOf(this.#words, at));
+    assert(this.#slots[slot] === 0, "an event id is in the log once");
+    this.#slotted += 1;
+    this.#slots[slot] = this.#slotted;
+  }
+
+  /** The slot that has the id which stands at `at` in `from`, or the free one where it belongs. */
+  #slotOf(from: Uint32Array, at: number, hash: number): number {
     const words = this.#words;
     const slots = this.#slots;
     for (let slot = hash >>> this.#shift; ; slot = (slot + 1) & (slots.length - 1)) {
       const taken = slots[slot]!;
       if (taken === 0) return slot;
-      let at = (taken - 1) * ID_WORDS;
+      const own = (taken - 1) * ID_WORDS;
       let i = 0;
-      while (i < ID_WORDS && words[at] === wantedWords[i]) {
-        at += 1;
-        i += 1;
-      }
+      while (i < ID_WORDS && words[own + i] === from[at + i]) i++;
       if (i === ID_WORDS) return slot;
     }
   }
