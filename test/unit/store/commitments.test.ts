@@ -43,6 +43,8 @@ beforeEach(() => {
   for (let i = 1; i <= EVENTS; i++) {
     insert.run(i - 1, i, sha256(`id ${i}`).subarray(0, 16), sha256(`hash ${i}`), signature(i), signature(i), ZERO);
   }
+  db.exec('INSERT INTO places_by_id SELECT event_id, "offset" FROM entries');
+  db.exec('INSERT INTO places_by_number SELECT stream_ref, kind, sequence_number, "offset" FROM entries');
 });
 
 afterEach(() => {
