@@ -4,11 +4,13 @@
  */
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
+import type { Place } from "../store/recent-places.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
 import { EntryChecker, type EntryClaims } from "./check-entry.js";
 import { LegacyEntryChecker } from "./check-legacy-entry.js";
-import { type Entry, type EntryRow, EntryRows } from "./entry-rows.js";
+import { PlaceChecker } from "./check-places.js";
+import { type Entry, type EntryRow, EntryRows, SIGNING_HASH_AT } from "./entry-rows.js";
 import { References } from "./references.js";
 
 /** Offsets `from` <= o < `to`. */
@@ -31,15 +33,19 @@ export interface CheckedRange extends Range {
   readonly baseVersions: Float64Array;
   /** By kind. */
   readonly commands: readonly number[];
+  /** Entries of the range below it are found by their ids and numbers in the tables of places; the rest is recent. */
+  readonly placedTo: number;
 }
 
 export class RangeChecker {
   readonly #rows: EntryRows;
+  readonly #places: PlaceChecker;
   readonly #checkers: Readonly<Record<EntryKind, Pick<EntryChecker, "check">>>;
 
   /** `ed25519` null = signatures are not checked. */
   constructor(db: Connection, ed25519: Ed25519 | null) {
     this.#rows = new EntryRows(db);
+    this.#places = new PlaceChecker(db);
     const references = new References(db);
     this.#checkers = {
       ves_event: new EntryChecker(references, ed25519),
@@ -51,6 +57,7 @@ export class RangeChecker {
     const columns = new RangeColumns(range);
     let finding: Finding | null = null;
     try {
+      this.#places.begin();
       while (columns.next < range.to) this.#checkSlice(this.#rows.read(columns.next, range.to), columns);
     } catch (error) {
       finding = { offset: columns.next, message: messageOf(error) };
@@ -65,9 +72,15 @@ export class RangeChecker {
       if (offset !== columns.next) throw new AuditFault(`there is no entry at this offset: the next one is ${offset}`);
       const kind = ENTRY_KINDS[number];
       if (kind === undefined) throw new AuditFault(`the entry is of kind ${number}, which this build does not know`);
-      columns.add(entry.row, this.#checkers[kind].check(entry));
+      const claims = this.#checkers[kind].check(entry);
+      columns.add(entry.row, claims, this.#places.check(placeOf(entry)));
     }
   }
+}
+
+function placeOf({ row, bytes, start }: Entry): Place {
+  const [offset, kind, streamRef, sequenceNumber] = row;
+  return { offset, kind, streamRef, sequenceNumber, eventId: bytes.subarray(start, start + SIGNING_HASH_AT) };
 }
 
 class RangeColumns {
@@ -79,8 +92,10 @@ class RangeColumns {
   readonly #baseVersions;
   readonly #commands = ENTRY_KINDS.map(() => 0);
   #count = 0;
+  #placedTo: number;
 
   constructor(readonly range: Range) {
+    this.#placedTo = range.from;
     const size = range.to - range.from;
     this.#kinds = new Float64Array(size);
     this.#streamRefs = new Float64Array(size);
@@ -95,7 +110,8 @@ class RangeColumns {
     return this.range.from + this.#count;
   }
 
-  add(row: EntryRow, { baseVersion, hasCommand }: EntryClaims): void {
+  add(row: EntryRow, { baseVersion, hasCommand }: EntryClaims, isPlaced: boolean): void {
+    if (isPlaced && this.#placedTo === this.next) this.#placedTo += 1;
     const at = this.#count++;
     this.#kinds[at] = row[1];
     this.#streamRefs[at] = row[2];
@@ -109,7 +125,7 @@ class RangeColumns {
   end(finding: Finding | null): CheckedRange {
     const count = this.#count;
     return {
-      ...{ ...this.range, finding, commands: this.#commands },
+      ...{ ...this.range, finding, commands: this.#commands, placedTo: this.#placedTo },
       kinds: this.#kinds.subarray(0, count),
       streamRefs: this.#streamRefs.subarray(0, count),
       sequenceNumbers: this.#sequenceNumbers.subarray(0, count),

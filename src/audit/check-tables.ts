@@ -7,6 +7,7 @@ import { schemaDifferences } from "../store/sqlite/expected-schema.js";
 import type { Finding } from "./audit-fault.js";
 import { checkCommitments } from "./check-commitments.js";
 import { checkLegacyCommitments } from "./check-legacy-commitments.js";
+import { checkPlaces } from "./check-places.js";
 import type { OrderCheck } from "./order-check.js";
 import { hasLegacyTables } from "./references.js";
 
@@ -17,10 +18,11 @@ export function checkTables(db: Connection, order: OrderCheck): Finding[] {
     ...checkStreams(db, order),
     ...checkEntities(db, order),
     ...checkCommands(db, order),
-    ...checkCommitments(db),
-    ...checkLegacyCommitments(db),
   ];
-  return rows.map((message) => ({ offset: null, message }));
+  const places = checkPlaces(db, order);
+  // Commitments find their entries by number: nothing can be said of them where numbers lead elsewhere.
+  if (places.length === 0) rows.push(...checkCommitments(db), ...checkLegacyCommitments(db));
+  return [...rows.map((message) => ({ offset: null, message })), ...places];
 }
 
 /** SQLite's own check of pages, indexes and constraints; the first problem only. */

@@ -13,11 +13,17 @@ export class OrderCheck {
   readonly #versions = new RefCounts();
   #lastMs = 0;
   #nextOffset = 0;
+  #placedTo = 0;
   readonly #commands = ENTRY_KINDS.map(() => 0);
 
   /** Entries in order so far. */
   get nextOffset(): number {
     return this.#nextOffset;
+  }
+
+  /** Entries below it are in the tables of places. */
+  get placedTo(): number {
+    return this.#placedTo;
   }
 
   /** Command ids of the kind so far. */
@@ -54,6 +60,7 @@ export class OrderCheck {
       if (message !== null) return { offset: range.from + at, message };
     }
     this.#nextOffset = range.from + streamRefs.length;
+    if (this.#placedTo === range.from) this.#placedTo = range.placedTo;
     range.commands.forEach((count, kind) => {
       this.#commands[kind]! += count;
     });

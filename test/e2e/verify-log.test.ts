@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditLog } from "../../src/audit/audit-log.js";
@@ -11,12 +12,17 @@ import { startService } from "../support/service.js";
 
 const EVENTS = 600;
 
+/** Of which the places of 512 are merged when the log is opened again, and 100 are recent. */
+const GENERATION_PLACES = 64;
+const none = (): void => {};
+
 const base = mkdtempSync(join(tmpdir(), "sequencer-audit-"));
 const sound = join(base, "sound");
 
 beforeAll(async () => {
   mkdirSync(sound);
-  await makeLog(sound, EVENTS, 5);
+  await makeLog(sound, EVENTS, 5, none, GENERATION_PLACES);
+  await makeLog(sound, 0, 0, none, GENERATION_PLACES);
 });
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
@@ -74,6 +80,26 @@ describe("verify-log", () => {
     }
     isOver = true;
     await writing;
+  });
+
+  it("follows a log whose places are being merged, and then finds all of them", async () => {
+    const folder = mkdtempSync(join(base, "merging-"));
+    await makeLog(folder, 4100, 0, none, 512);
+    let isOver = false;
+    const writing = (async () => {
+      for (let round = 0; !isOver; round++) {
+        await makeLog(folder, 300 + round, 0, none, 512);
+        await setImmediate();
+      }
+    })();
+    for (let round = 0; round < 3; round++) expect((await audit(folder, 2)).findings).toEqual([]);
+    isOver = true;
+    await writing;
+    expect((await audit(folder, 2)).findings).toEqual([]);
+    tamper(folder, "DELETE FROM places_by_number WHERE offset = 3000");
+    expect((await audit(folder, 2)).findings[0]).toEqual({
+      ...{ offset: 3000, message: expect.stringContaining("number is neither in places_by_number") },
+    });
   });
 
   /** What is done to the rows behind the triggers' back; where and what verify-log must say. */
@@ -140,6 +166,93 @@ describe("verify-log", () => {
       null,
       /^t is not what the migrations make it/,
     ],
+    [
+      "an id that leads nowhere",
+      "DELETE FROM places_by_id WHERE offset = 100",
+      100,
+      /event id is neither in places_by_id/,
+    ],
+    [
+      "an id that leads elsewhere",
+      "UPDATE places_by_id SET offset = 7 WHERE offset = 100",
+      100,
+      /id leads to offset 7/,
+    ],
+    [
+      "a number that leads nowhere",
+      "DELETE FROM places_by_number WHERE offset = 100",
+      100,
+      /number is neither in places_by_number/,
+    ],
+    [
+      "a number that leads elsewhere",
+      "UPDATE places_by_number SET offset = 7 WHERE offset = 100",
+      100,
+      /number leads to offset 7/,
+    ],
+    [
+      "an id that leads elsewhere though it is recent",
+      "UPDATE places_by_id SET offset = 7 WHERE offset = 510",
+      510,
+      /id leads to offset 7 in places_by_id/,
+    ],
+    [
+      "an id too many",
+      "INSERT INTO places_by_id VALUES (randomblob(16), 100)",
+      null,
+      /places_by_id has 513 rows, of which 512/,
+    ],
+    [
+      "a number too many",
+      "INSERT INTO places_by_number VALUES (1, 0, 99999, 100)",
+      null,
+      /places_by_number has 513 rows, of which 512/,
+    ],
+    [
+      "a kind that has no entries",
+      "INSERT INTO places_by_number SELECT stream_ref, 1, sequence_number, offset FROM places_by_number WHERE offset = 9",
+      null,
+      /places_by_number has 513 rows/,
+    ],
+    ["no recent places", "DELETE FROM recent_places", 512, /event id is neither in places_by_id nor in recent_places/],
+    ["recent places of nothing", "UPDATE recent_places SET places = zeroblob(3200)", 500, /event id is another one/],
+    [
+      "a recent number",
+      "UPDATE recent_places SET places = CAST(substr(places, 1, 3199) || X'11' AS BLOB)",
+      599,
+      /its number is .* in recent_places/,
+    ],
+    [
+      "a recent stream",
+      "UPDATE recent_places SET places = CAST(substr(places, 1, 19) || X'99' || substr(places, 21) AS BLOB)",
+      500,
+      /of kind 0 in stream 153 in recent_places/,
+    ],
+    [
+      "recent places that end early",
+      "UPDATE recent_places SET last_offset = 589, places = substr(places, 1, 2880)",
+      590,
+      /not in recent_places/,
+    ],
+    [
+      "recent places with a hole",
+      `INSERT INTO recent_places SELECT 519, substr(places, 1, 640) FROM recent_places;
+       UPDATE recent_places SET places = substr(places, 673) WHERE last_offset = 599`,
+      520,
+      /row 599 of recent_places begins at offset 521, the one before it ends before 520/,
+    ],
+    [
+      "recent places said twice",
+      "INSERT INTO recent_places SELECT 519, substr(places, 1, 640) FROM recent_places",
+      520,
+      /row 599 of recent_places begins at offset 500, the one before it ends before 520/,
+    ],
+    [
+      "recent places beyond the end",
+      "INSERT INTO recent_places SELECT 600, substr(places, 1, 32) FROM recent_places",
+      null,
+      /recent_places has offset 600, where there is no entry/,
+    ],
     ["the log's id", "UPDATE log SET log_id = 'x'", null, /no UUID/],
   ];
 
@@ -154,6 +267,42 @@ describe("verify-log", () => {
     expect(first?.offset).toBe(offset);
   });
 });
+
+/** What is not there says so too, though nothing that it guards was changed. */
+describe("the log's guards", () => {
+  const db = (folder: string) => new Database(join(folder, "sequencer.db"));
+  it.each([
+    "entries_are_never_updated",
+    "places_by_id_are_never_changed",
+    "places_by_id_are_never_deleted",
+    "places_by_number_are_never_changed",
+    "places_by_number_are_never_deleted",
+    "ves_compliance_proofs_are_of_their_stream",
+  ])("are missed: %s", async (trigger) => {
+    const folder = mkdtempSync(join(base, "unguarded-"));
+    cpSync(sound, folder, { recursive: true });
+    db(folder).exec(`DROP TRIGGER ${trigger}`).close();
+    expect((await audit(folder)).findings).toEqual([
+      { offset: null, message: `${trigger} is not what the migrations make it` },
+    ]);
+  });
+
+  it("let nobody change or delete a place that is merged", () => {
+    const folder = mkdtempSync(join(base, "guarded-"));
+    cpSync(sound, folder, { recursive: true });
+    const guarded = db(folder);
+    for (const table of ["places_by_id", "places_by_number"]) {
+      expect(() => guarded.exec(`UPDATE ${table} SET offset = 7 WHERE offset = 100`)).toThrow("has one place");
+      expect(() => guarded.exec(`DELETE FROM ${table} WHERE offset = 100`)).toThrow("append-only");
+    }
+    guarded.close();
+  });
+});
+
+function audit(folder: string, threads = 1) {
+  const path = join(folder, "sequencer.db");
+  return auditLog({ path, withSignatures: false, threads, headMin: 0, onProgress: none });
+}
 
 function sqlReplace(from: string, to: string, offset: number): string {
   return `UPDATE entries SET envelope = CAST(replace(CAST(envelope AS TEXT), '${from}', '${to}') AS BLOB) WHERE offset = ${offset}`;

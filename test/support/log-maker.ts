@@ -26,12 +26,13 @@ const AGENTS = 4;
 const BATCH_EVENTS = 50;
 const CHUNK_BATCHES = 10;
 
-/** A log, or more of the one in `folder`, under a new sequencer. `encrypted`: how many events are sealed. Every tenth event names a command, every seventh an entity version, every thirteenth an entity whose id needs escapes. */
+/** A log, or more of the one in `folder`, under a new sequencer. `encrypted`: how many events are sealed. Every tenth event names a command, every seventh an entity version, every thirteenth an entity whose id needs escapes. `generationPlaces`: as the store's own option. */
 export async function makeLog(
   folder: string,
   events: number,
   encrypted = 0,
   whileOpen: () => void = () => {},
+  generationPlaces?: number,
 ): Promise<MadeLog> {
   const random = seededRandom(events);
   const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => Math.floor(random() * 256));
@@ -40,6 +41,7 @@ export async function makeLog(
   const { store } = openLaneStore({
     ...{ folder, migrationsFolder: migrationsPath("sqlite"), freshLogId: randomUUID() as Uuid },
     ...{ sequencer, rejectionsKeptMax: 100, nowMs: NOW_MS },
+    ...(generationPlaces === undefined ? {} : { generationPlaces }),
   });
   await using _closed = store;
   const agents = Array.from({ length: AGENTS }, () => new MadeAgent(bytes(32)));

@@ -1,0 +1,158 @@
+/**
+ * Where event ids and numbers lead. An entry's place stands in two sorted tables that are written behind the log, and until
+ * then in `recent_places` (migrations/sqlite/0008_places.sql). To SQLite those are tables like any other, so its own check
+ * says nothing of them: the audit looks up every entry, and counts what else is there.
+ */
+import { bytesEqual } from "../base/bytes.js";
+import type { Place } from "../store/recent-places.js";
+import type { Connection } from "../store/sqlite/connection.js";
+import { PLACE_BYTES, unpackPlaces } from "../store/sqlite/place-rows.js";
+import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
+import type { OrderCheck } from "./order-check.js";
+import { hasPlaceTables } from "./references.js";
+
+const TABLES = {
+  places_by_id: { what: "event id", lookup: "event_id = ?" },
+  places_by_number: { what: "number", lookup: "stream_ref = ? AND kind = ? AND sequence_number = ?" },
+} as const;
+type PlaceTable = keyof typeof TABLES;
+
+/** Looks entries up in both tables. Of a log from before there were any it says that all is well: SQLite checks its indexes. */
+export class PlaceChecker {
+  readonly #sql;
+  readonly #found: Record<PlaceTable, number> = { places_by_id: 0, places_by_number: 0 };
+  #recentFrom = Number.POSITIVE_INFINITY;
+
+  constructor(db: Connection) {
+    if (!hasPlaceTables(db)) {
+      this.#sql = null;
+      return;
+    }
+    const prepare = (table: PlaceTable) =>
+      db.prepare(`SELECT "offset" FROM ${table} WHERE ${TABLES[table].lookup}`).pluck();
+    this.#sql = {
+      ...{ places_by_id: prepare("places_by_id"), places_by_number: prepare("places_by_number") },
+      recentFrom: db
+        .prepare(
+          `SELECT last_offset + 1 - length(places) / ${PLACE_BYTES} FROM recent_places ORDER BY last_offset LIMIT 1`,
+        )
+        .pluck(),
+    };
+  }
+
+  /** Entries from here on stand in `recent_places`, whatever the tables have by now. */
+  get recentFrom(): number {
+    return this.#recentFrom;
+  }
+
+  /** How many entries each table had. */
+  get found(): Readonly<Record<PlaceTable, number>> {
+    return this.#found;
+  }
+
+  /** Call before the entries are looked up: what leaves `recent_places` meanwhile is in the tables by then. */
+  begin(): void {
+    const first = read("recent_places", () => this.#sql?.recentFrom.get() as number | undefined);
+    this.#recentFrom = first ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether both tables have the entry. Throws AuditFault where one leads elsewhere, or lacks an entry that is not recent. */
+  check({ offset, eventId, streamRef, kind, sequenceNumber }: Place): boolean {
+    const hasId = this.#look("places_by_id", offset, eventId);
+    const hasNumber = this.#look("places_by_number", offset, streamRef, kind, sequenceNumber);
+    return hasId && hasNumber;
+  }
+
+  #look(table: PlaceTable, offset: number, ...key: readonly (Uint8Array | number)[]): boolean {
+    if (this.#sql === null) return true;
+    const statement = this.#sql[table];
+    const found = read(table, () => statement.get(...key) as number | undefined);
+    if (found === undefined) {
+      expectFact(offset >= this.#recentFrom, `its ${TABLES[table].what} is neither in ${table} nor in recent_places`);
+      return false;
+    }
+    expectFact(found === offset, `its ${TABLES[table].what} leads to offset ${found} in ${table}`);
+    this.#found[table] += 1;
+    return true;
+  }
+}
+
+/**
+ * What the ranges left open, in one snapshot after every entry of it was found sound: the recent rows are the places of the
+ * newest entries up to the log's end, one after the other, and the tables have no row that is not an entry's.
+ */
+export function checkPlaces(db: Connection, order: OrderCheck): Finding[] {
+  if (!hasPlaceTables(db)) return [];
+  const places = new PlaceChecker(db);
+  places.begin();
+  // Below, every entry was found in both tables and in no recent row.
+  const from = Math.min(order.placedTo, places.recentFrom);
+  const fault = newestFault(db, places, from);
+  if (fault !== null) return [fault];
+  const tables = Object.keys(TABLES) as PlaceTable[];
+  return tables.flatMap((table) => {
+    const rows = db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
+    const counted = Math.min(from, order.nextOffset) + places.found[table];
+    return rows === counted
+      ? []
+      : [{ offset: null, message: `${table} has ${rows} rows, of which ${counted} are entries'` }];
+  });
+}
+
+function newestFault(db: Connection, places: PlaceChecker, from: number): Finding | null {
+  const recent = recentPlaces(db);
+  let offset: number | null = null;
+  try {
+    for (const entry of entriesFrom(db, from)) {
+      offset = entry.offset;
+      places.check(entry);
+      if (offset >= places.recentFrom) expectSame(recent.next().value, entry);
+    }
+    offset = null;
+    const beyond = recent.next().value;
+    expectFact(beyond === undefined, `recent_places has offset ${beyond?.offset}, where there is no entry`);
+  } catch (error) {
+    if (!(error instanceof AuditFault)) throw error;
+    return { offset, message: error.message };
+  }
+  return null;
+}
+
+function* entriesFrom(db: Connection, from: number): Generator<Place> {
+  const rows = db.prepare(
+    `SELECT "offset", event_id AS eventId, stream_ref AS streamRef, kind, sequence_number AS sequenceNumber
+       FROM entries WHERE "offset" >= ? ORDER BY "offset"`,
+  );
+  yield* rows.iterate(from) as Iterable<Place>;
+}
+
+/** Throws AuditFault for a row that does not begin where the one before it ended. */
+function* recentPlaces(db: Connection): Generator<Place, undefined> {
+  const rows = db.prepare("SELECT last_offset, places FROM recent_places ORDER BY last_offset").raw();
+  let end: number | null = null;
+  for (const [lastOffset, packed] of rows.iterate() as Iterable<readonly [number, Buffer]>) {
+    const row = `the row ${lastOffset} of recent_places`;
+    const count = packed.length / PLACE_BYTES;
+    expectFact(Number.isInteger(count) && count > 0, `${row} has ${packed.length} bytes`);
+    const first = lastOffset + 1 - count;
+    expectFact(end === null || first === end, `${row} begins at offset ${first}, the one before it ends before ${end}`);
+    yield* unpackPlaces(lastOffset, packed);
+    end = lastOffset + 1;
+  }
+}
+
+function expectSame(recent: Place | undefined, entry: Place): void {
+  expectFact(recent !== undefined, "it is not in recent_places, which have older entries");
+  expectFact(bytesEqual(recent.eventId, entry.eventId), "its event id is another one in recent_places");
+  const { streamRef, kind, sequenceNumber } = recent;
+  const isItsNumber = streamRef === entry.streamRef && kind === entry.kind && sequenceNumber === entry.sequenceNumber;
+  expectFact(isItsNumber, `its number is ${sequenceNumber} of kind ${kind} in stream ${streamRef} in recent_places`);
+}
+
+function read<T>(table: string, get: () => T): T {
+  try {
+    return get();
+  } catch (error) {
+    throw new AuditFault(`${table} cannot be read: ${(error as Error).message}`);
+  }
+}
