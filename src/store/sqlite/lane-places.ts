@@ -25,7 +25,7 @@ type Merge = Generator<number, number>;
 export class LanePlaces {
   readonly #sql;
   readonly #recent: RecentPlaces;
-  /** Of the oldest whole generation; null = none is whole. */
+  /** Of the oldest whole generation that is not merged by now; null = none is whole. */
   #merge: Merge | null = null;
   #rowsDue = 0;
   /** What the open transaction adds, whether it merged, and the offset below which all is merged by it. */
@@ -65,7 +65,8 @@ export class LanePlaces {
     this.#sql.add.run(last.offset, packPlaces(places));
     if (this.#merge === null) return;
     this.#rowsDue += places.length * MERGE_PACE;
-    while (this.#mergedBelow === null && this.#rowsDue >= MERGE_ROWS) this.#mergeSome(this.#merge);
+    // A chunk may be larger than a generation: as many as are due.
+    while (this.#merge !== null && this.#rowsDue >= MERGE_ROWS) this.#mergeSome(this.#merge);
   }
 
   /** In a transaction: the event's place stands in `places_by_id` now, not later. */
@@ -77,10 +78,9 @@ export class LanePlaces {
   /** The transaction is durable. */
   committed(): void {
     for (const place of this.#added) this.#recent.add(place);
-    const mergedBelow = this.#mergedBelow;
-    if (mergedBelow !== null) this.#recent.forgetBelow(mergedBelow);
+    if (this.#mergedBelow !== null) this.#recent.forgetBelow(this.#mergedBelow);
     this.#endTransaction();
-    if (mergedBelow !== null || this.#merge === null) this.#beginMerge();
+    if (this.#merge === null) this.#beginMerge();
   }
 
   /** The transaction left no trace: what it merged is merged again, from the generation's beginning. */
@@ -99,14 +99,23 @@ export class LanePlaces {
   #mergeSome(merge: Merge): void {
     this.#hasMerged = true;
     const step = merge.next();
-    if (step.done) this.#mergedBelow = step.value;
-    else this.#rowsDue -= step.value;
+    if (!step.done) {
+      this.#rowsDue -= step.value;
+      return;
+    }
+    this.#mergedBelow = step.value;
+    this.#merge = this.#mergeFrom(step.value);
   }
 
   #beginMerge(): void {
-    const oldest = this.#recent.complete[0];
-    this.#merge = oldest === undefined ? null : this.#mergeSteps(oldest);
+    this.#merge = this.#mergeFrom(0);
     this.#rowsDue = 0;
+  }
+
+  /** Of the oldest whole generation from an offset on. */
+  #mergeFrom(offset: number): Merge | null {
+    const oldest = this.#recent.complete.find(({ firstOffset }) => firstOffset >= offset);
+    return oldest === undefined ? null : this.#mergeSteps(oldest);
   }
 
   *#mergeSteps(generation: PlaceGeneration): Merge {
