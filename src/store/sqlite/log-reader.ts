@@ -223,12 +223,16 @@ export class SqliteLogReader {
 
   /** Entries of a stream by their numbers, both ends inclusive. */
   *#numbered(streamRef: number, kind: number, from: number, to: number): Generator<EntryRow> {
-    for (let next = from; ; ) {
+    for (let next = Math.max(from, 1); ; ) {
       const offsets = this.#places.offsets({ streamRef, kind, from: next, to, limit: STREAM_ROWS });
+      const end = next + offsets.length;
       for (const row of this.#sql.places.iterate(JSON.stringify(offsets), streamRef) as Iterable<EntryRow>) {
-        next = row[2] + 1;
+        // A damaged place would leave an entry out, or send whoever pages by number back to where it was.
+        assert(row[2] === next && row[6] === kind, `number ${next} of stream ${streamRef} leads to entry ${row[0]}`);
+        next += 1;
         yield row;
       }
+      assert(next === end, `number ${next} of stream ${streamRef} leads out of it`);
       if (offsets.length < STREAM_ROWS) return;
     }
   }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { uuidFromBytes } from "../../../src/base/ids.js";
 import { databasePath, openReaderOf } from "../../../src/store/sqlite/connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX } from "../../../src/store/sqlite/frame-row.js";
 import { SqliteLogReader } from "../../../src/store/sqlite/log-reader.js";
@@ -90,5 +91,37 @@ describe("pages of the log", () => {
       db.close();
       expect(() => offsets(1 << 20, 1)).toThrow();
     }
+  });
+});
+
+describe("entries by their numbers", () => {
+  const PLACED = 600;
+  const damaged = mkdtempSync(join(tmpdir(), "sequencer-log-reader-places-"));
+  afterAll(() => rmSync(damaged, { recursive: true, force: true }));
+
+  it.each([
+    ["an entry before", "(SELECT min(offset) FROM entries WHERE stream_ref = 1)"],
+    ["another stream", "(SELECT min(offset) FROM entries WHERE stream_ref = 2)"],
+    ["no entry", "999999"],
+  ])("are not served where a place leads to %s", async (_, place) => {
+    const folder = mkdtempSync(join(damaged, "log-"));
+    // Opened again, all but the newest places are merged.
+    for (const events of [PLACED, 0]) await makeLog(folder, events, 0, () => {}, 8);
+    using db = Object.assign(new Database(databasePath(folder)), { [Symbol.dispose]: () => db.close() });
+    const [tenantId, storeId] = db
+      .prepare("SELECT tenant_id, store_id FROM streams WHERE ref = 1")
+      .raw()
+      .get() as Buffer[];
+    const stream = { tenantId: uuidFromBytes(tenantId!), storeId: uuidFromBytes(storeId!), limit: 1000 };
+    const page = (fromSequence: number, limit: number) =>
+      new SqliteLogReader(db, 1 << 20).streamPage({ ...stream, fromSequence, limit });
+    const numbers = page(1, 1000).entries.map(({ sequenceNumber }) => sequenceNumber);
+    expect(numbers.length).toBeGreaterThan(20);
+    expect(numbers).toEqual(numbers.map((_, at) => at + 1));
+    db.exec("DROP TRIGGER places_by_number_are_never_changed");
+    db.exec(`UPDATE places_by_number SET offset = ${place} WHERE stream_ref = 1 AND sequence_number = 10`);
+    expect(page(1, 9).nextSequence).toBe(10);
+    for (const from of [1, 9, 10]) expect(() => page(from, 1000)).toThrow("number 10 of stream 1 leads");
+    expect(page(11, 1000).entries).toHaveLength(numbers.length - 10);
   });
 });
