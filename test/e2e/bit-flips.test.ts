@@ -20,6 +20,9 @@ const FLIPS = Number(process.env.FLIPS ?? 300);
 const SEED = Number(process.env.FLIPS_SEED ?? Date.now() % 1_000_000);
 const EVENTS = 40;
 
+/** So few that some places are merged and some are recent. */
+const GENERATION_PLACES = 8;
+
 const base = mkdtempSync(join(tmpdir(), "sequencer-flips-"));
 const path = join(base, "damaged", "sequencer.db");
 let logs: MadeLog[];
@@ -39,11 +42,12 @@ beforeAll(async () => {
   mkdirSync(folder);
   mkdirSync(join(base, "damaged"));
   // The first half is in the database, the second still in the write-ahead log.
-  const first = await makeLog(folder, EVENTS / 2, 2);
-  const second = await makeLog(folder, EVENTS / 2, 2, () => {
+  const first = await makeLog(folder, EVENTS / 2, 2, () => {}, GENERATION_PLACES);
+  const copy = () => {
     database = readFileSync(join(folder, "sequencer.db"));
     wal = readFileSync(join(folder, "sequencer.db-wal"));
-  });
+  };
+  const second = await makeLog(folder, EVENTS / 2, 2, copy, GENERATION_PLACES);
   logs = [first, second];
   write(database, wal);
   original = read();
