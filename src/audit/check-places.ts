@@ -16,6 +16,10 @@ const TABLES = {
   places_by_number: { what: "number", lookup: "stream_ref = ? AND kind = ? AND sequence_number = ?" },
 } as const;
 type PlaceTable = keyof typeof TABLES;
+const TABLE_NAMES = Object.keys(TABLES) as PlaceTable[];
+
+/** In the order of `TABLES`; null = not there. */
+type FoundPlaces = readonly [byId: number | null, byNumber: number | null];
 
 /** Looks entries up in both tables. Of a log from before there were any it says that all is well: SQLite checks its indexes. */
 export class PlaceChecker {
@@ -28,10 +32,9 @@ export class PlaceChecker {
       this.#sql = null;
       return;
     }
-    const prepare = (table: PlaceTable) =>
-      db.prepare(`SELECT "offset" FROM ${table} WHERE ${TABLES[table].lookup}`).pluck();
+    const lookups = TABLE_NAMES.map((table) => `(SELECT "offset" FROM ${table} WHERE ${TABLES[table].lookup})`);
     this.#sql = {
-      ...{ places_by_id: prepare("places_by_id"), places_by_number: prepare("places_by_number") },
+      places: db.prepare(`SELECT ${lookups.join()}`).raw(),
       recentFrom: db
         .prepare(
           `SELECT last_offset + 1 - length(places) / ${PLACE_BYTES} FROM recent_places ORDER BY last_offset LIMIT 1`,
@@ -58,22 +61,24 @@ export class PlaceChecker {
 
   /** Whether both tables have the entry. Throws AuditFault where one leads elsewhere, or lacks an entry that is not recent. */
   check({ offset, eventId, streamRef, kind, sequenceNumber }: Place): boolean {
-    const hasId = this.#look("places_by_id", offset, eventId);
-    const hasNumber = this.#look("places_by_number", offset, streamRef, kind, sequenceNumber);
+    const sql = this.#sql;
+    if (sql === null) return true;
+    const find = () => sql.places.get(eventId, streamRef, kind, sequenceNumber) as FoundPlaces;
+    const [byId, byNumber] = read("a table of places", find);
+    const hasId = this.#judge("places_by_id", byId, offset);
+    const hasNumber = this.#judge("places_by_number", byNumber, offset);
     return hasId && hasNumber;
   }
 
-  #look(table: PlaceTable, offset: number, ...key: readonly (Uint8Array | number)[]): boolean {
-    if (this.#sql === null) return true;
-    const statement = this.#sql[table];
-    const found = read(table, () => statement.get(...key) as number | undefined);
-    if (found === undefined) {
-      expectFact(offset >= this.#recentFrom, `its ${TABLES[table].what} is neither in ${table} nor in recent_places`);
-      return false;
+  #judge(table: PlaceTable, found: number | null, offset: number): boolean {
+    if (found === offset) {
+      this.#found[table] += 1;
+      return true;
     }
-    expectFact(found === offset, `its ${TABLES[table].what} leads to offset ${found} in ${table}`);
-    this.#found[table] += 1;
-    return true;
+    const { what } = TABLES[table];
+    if (found !== null) throw new AuditFault(`its ${what} leads to offset ${found} in ${table}`);
+    if (offset < this.#recentFrom) throw new AuditFault(`its ${what} is neither in ${table} nor in recent_places`);
+    return false;
   }
 }
 
@@ -89,8 +94,7 @@ export function checkPlaces(db: Connection, order: OrderCheck): Finding[] {
   const from = Math.min(order.placedTo, places.recentFrom);
   const fault = newestFault(db, places, from);
   if (fault !== null) return [fault];
-  const tables = Object.keys(TABLES) as PlaceTable[];
-  return tables.flatMap((table) => {
+  return TABLE_NAMES.flatMap((table) => {
     const rows = db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
     const counted = Math.min(from, order.nextOffset) + places.found[table];
     return rows === counted
