@@ -18,8 +18,8 @@ export interface Place {
 }
 
 /**
- * Entries merged together. The more, the fewer pages of the tables per entry; the fewer, the less memory (about 2.5 MiB
- * each, two or three at a time) and the sooner a start has read them again.
+ * Entries merged together. The more, the fewer pages of the tables per entry; the fewer, the less memory (2.5 MiB each,
+ * more where nearly every entry is of another stream; two or three at a time) and the sooner a start has read them again.
  */
 export const GENERATION_PLACES = 65_536;
 
@@ -102,14 +102,14 @@ const ID_WORDS = 4;
 /** One in so many slots is taken at most. */
 const SLOTS_PER_ID = 2;
 
-/** Ids are sorted by their first bits in so many steps, so that no single one takes milliseconds. A power of two up to 256. */
+/** Random ids are sorted by their first bits in so many steps, half a millisecond each. A power of two up to 256. */
 const SORT_STEPS = 16;
 
 /** An index below the first 32 bits of an id: together they are exact in a double. */
 const INDEXES_MAX = 2 ** 21;
 
 /** Ids are chosen by clients: without random factors they could all be made to meet in one slot. */
-const FACTORS = randomFillSync(new Uint32Array(ID_WORDS)).map((factor) => factor | 1);
+const FACTORS = randomFillSync(new Uint32Array(ID_WORDS + 1)).map((factor) => factor | 1);
 
 /** An id as it is looked for: its words and their hash, made once for all tables. */
 class WantedId {
@@ -125,11 +125,16 @@ class WantedId {
   }
 }
 
-/** 32 bits, of which the highest are the best. */
+/** 32 bits, of which the highest are the best: each bit of a word reaches them, whichever the others are. */
 function hashOf(words: Uint32Array, at: number): number {
-  let sum = 0;
-  for (let i = 0; i < ID_WORDS; i++) sum = (sum + Math.imul(words[at + i]!, FACTORS[i]!)) | 0;
-  return sum >>> 0;
+  let hash = 0;
+  for (let i = 0; i < ID_WORDS; i++) {
+    hash = Math.imul(hash ^ words[at + i]!, FACTORS[i]!);
+    hash ^= hash >>> 15;
+    hash = Math.imul(hash, FACTORS[i + 1]!);
+    hash ^= hash >>> 13;
+  }
+  return Math.imul(hash, FACTORS[0]!) >>> 0;
 }
 
 const wanted = new WantedId();
@@ -171,13 +176,14 @@ class IdTable {
   /** All indexes, sorted by the first four bytes of their ids, in `SORT_STEPS` parts. */
   *inOrder(): Generator<Uint32Array> {
     const perStep = 256 / SORT_STEPS;
+    const keys = new Float64Array(this.#count);
     for (let step = 0; step < SORT_STEPS; step++) {
-      const keys: number[] = [];
+      let taken = 0;
       for (let index = 0; index < this.#count; index++) {
         const first = this.#bytes[index * ID_BYTES]!;
-        if (Math.floor(first / perStep) === step) keys.push(this.#firstFourBytes(index) * INDEXES_MAX + index);
+        if (Math.floor(first / perStep) === step) keys[taken++] = this.#firstFourBytes(index) * INDEXES_MAX + index;
       }
-      yield Uint32Array.from(Float64Array.from(keys).sort(), (key) => key % INDEXES_MAX);
+      yield Uint32Array.from(keys.subarray(0, taken).sort(), (key) => key % INDEXES_MAX);
     }
   }
 

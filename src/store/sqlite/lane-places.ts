@@ -7,7 +7,7 @@
  * them up again and merges from the beginning; what is in the tables already says the same.
  */
 import { GENERATION_PLACES, type Place, type PlaceGeneration, RecentPlaces } from "../recent-places.js";
-import type { Connection } from "./connection.js";
+import { type Connection, isDiskFull } from "./connection.js";
 import { packPlaces, unpackPlaces } from "./place-rows.js";
 
 /** Rows a statement merges at most, and that are due before one is run: they share the pages they touch. */
@@ -19,19 +19,24 @@ const MERGE_PACE = 2.5;
 /** Whole generations a start leaves to later chunks; if starts follow each other quickly, it merges the older ones itself. */
 const GENERATIONS_LEFT_MAX = 1;
 
-/** A statement between one yield and the next, which says how many rows it wrote. Returns the offset below which all is merged. */
-type Merge = Generator<number, number>;
+/** One statement of a merge. What it wrote counts when its transaction is durable. */
+interface MergeStep {
+  readonly rows: number;
+  /** Set on a generation's last: everything below this offset is in the tables. */
+  readonly mergedBelow?: number;
+  run(): void;
+}
 
 export class LanePlaces {
   readonly #sql;
   readonly #recent: RecentPlaces;
-  /** Of the oldest whole generation that is not merged by now; null = none is whole. */
-  #merge: Merge | null = null;
+  readonly #steps = this.#mergeSteps();
+  /** Steps that a rollback undid: they come first. */
+  readonly #undone: MergeStep[] = [];
   #rowsDue = 0;
-  /** What the open transaction adds, whether it merged, and the offset below which all is merged by it. */
+  /** What the open transaction adds and which steps it took. */
   #added: readonly Place[] = [];
-  #hasMerged = false;
-  #mergedBelow: number | null = null;
+  #taken: MergeStep[] = [];
 
   constructor(db: Connection, generationPlaces = GENERATION_PLACES) {
     this.#recent = new RecentPlaces(generationPlaces);
@@ -63,10 +68,9 @@ export class LanePlaces {
     if (last === undefined) return;
     this.#added = places;
     this.#sql.add.run(last.offset, packPlaces(places));
-    if (this.#merge === null) return;
     this.#rowsDue += places.length * MERGE_PACE;
-    // A chunk may be larger than a generation: as many as are due.
-    while (this.#merge !== null && this.#rowsDue >= MERGE_ROWS) this.#mergeSome(this.#merge);
+    // As many steps as are due: a chunk may be larger than a generation.
+    while (this.#rowsDue >= MERGE_ROWS && this.#mergeSome() !== null);
   }
 
   /** In a transaction: the event's place stands in `places_by_id` now, not later. */
@@ -78,60 +82,59 @@ export class LanePlaces {
   /** The transaction is durable. */
   committed(): void {
     for (const place of this.#added) this.#recent.add(place);
-    if (this.#mergedBelow !== null) this.#recent.forgetBelow(this.#mergedBelow);
-    this.#endTransaction();
-    if (this.#merge === null) this.#beginMerge();
-  }
-
-  /** The transaction left no trace: what it merged is merged again, from the generation's beginning. */
-  rolledBack(): void {
-    const hasMerged = this.#hasMerged;
-    this.#endTransaction();
-    if (hasMerged) this.#beginMerge();
-  }
-
-  #endTransaction(): void {
+    for (const { mergedBelow } of this.#taken) if (mergedBelow !== undefined) this.#recent.forgetBelow(mergedBelow);
     this.#added = [];
-    this.#hasMerged = false;
-    this.#mergedBelow = null;
+    this.#taken = [];
   }
 
-  #mergeSome(merge: Merge): void {
-    this.#hasMerged = true;
-    const step = merge.next();
-    if (!step.done) {
-      this.#rowsDue -= step.value;
-      return;
+  /** The transaction left no trace: the steps it took are taken again. */
+  rolledBack(): void {
+    this.#undone.unshift(...this.#taken);
+    this.#added = [];
+    this.#taken = [];
+  }
+
+  /** Takes the next step; null = no generation is whole, nothing is due. */
+  #mergeSome(): MergeStep | null {
+    const step = this.#undone.shift() ?? this.#steps.next().value;
+    if (step === null) {
+      this.#rowsDue = 0;
+      return null;
     }
-    this.#mergedBelow = step.value;
-    this.#merge = this.#mergeFrom(step.value);
+    this.#taken.push(step);
+    step.run();
+    this.#rowsDue -= step.rows;
+    return step;
   }
 
-  #beginMerge(): void {
-    this.#merge = this.#mergeFrom(0);
-    this.#rowsDue = 0;
+  /** Every generation as soon as it is whole, the oldest first; null while none is. */
+  *#mergeSteps(): Generator<MergeStep | null, never> {
+    for (let from = 0; ; ) {
+      const oldest = this.#recent.complete.find(({ firstOffset }) => firstOffset >= from);
+      if (oldest === undefined) yield null;
+      else {
+        yield* this.#stepsOf(oldest);
+        from = oldest.endOffset;
+      }
+    }
   }
 
-  /** Of the oldest whole generation from an offset on. */
-  #mergeFrom(offset: number): Merge | null {
-    const oldest = this.#recent.complete.find(({ firstOffset }) => firstOffset >= offset);
-    return oldest === undefined ? null : this.#mergeSteps(oldest);
-  }
-
-  *#mergeSteps(generation: PlaceGeneration): Merge {
+  *#stepsOf(generation: PlaceGeneration): Generator<MergeStep> {
+    const { mergeIds, mergeNumbers, forget } = this.#sql;
     for (const { ids, offsets } of generation.idsInOrder(MERGE_ROWS)) {
-      this.#sql.mergeIds.run(ids, JSON.stringify(offsets));
-      yield offsets.length;
+      yield { rows: offsets.length, run: () => mergeIds.run(ids, JSON.stringify(offsets)) };
     }
     for (const { streamRef, kind, firstNumber, offsets } of generation.runsInOrder()) {
       for (let at = 0; at < offsets.length; at += MERGE_ROWS) {
         const some = offsets.slice(at, at + MERGE_ROWS);
-        this.#sql.mergeNumbers.run(streamRef, kind, firstNumber + at, JSON.stringify(some));
-        yield some.length;
+        yield {
+          rows: some.length,
+          run: () => mergeNumbers.run(streamRef, kind, firstNumber + at, JSON.stringify(some)),
+        };
       }
     }
-    this.#sql.forget.run(generation.endOffset);
-    return generation.endOffset;
+    const mergedBelow = generation.endOffset;
+    yield { rows: 0, mergedBelow, run: () => forget.run(mergedBelow) };
   }
 
   /** What a start finds: the rows of whole and of partly merged generations. */
@@ -140,13 +143,22 @@ export class LanePlaces {
     for (const [lastOffset, packed] of rows.iterate() as Iterable<[number, Buffer]>) {
       for (const place of unpackPlaces(lastOffset, packed)) this.#recent.add(place);
     }
-    while (this.#recent.complete.length > GENERATIONS_LEFT_MAX) {
-      const oldest = this.#recent.complete[0]!;
+    while (this.#recent.complete.length > GENERATIONS_LEFT_MAX && this.#mergeOldest(db));
+  }
+
+  /** False = the disk has no room for it: then it is left to later chunks too. */
+  #mergeOldest(db: Connection): boolean {
+    try {
       db.transaction(() => {
-        for (const _ of this.#mergeSteps(oldest));
+        while (this.#mergeSome()?.mergedBelow === undefined);
       }).immediate();
-      this.#recent.forgetBelow(oldest.endOffset);
+      this.committed();
+    } catch (error) {
+      this.rolledBack();
+      if (!isDiskFull(error)) throw error;
+      return false;
     }
-    this.#beginMerge();
+    this.#rowsDue = 0;
+    return true;
   }
 }

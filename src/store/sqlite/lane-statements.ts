@@ -42,7 +42,7 @@ export function prepareLaneStatements(db: Connection): LaneStatements {
     lastEntry: db.prepare(`SELECT "offset", sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`).raw(),
     stream: db.prepare("SELECT ref, ves_head, legacy_head FROM streams WHERE tenant_id = ? AND store_id = ?").raw(),
     event: db.prepare(
-      `SELECT e.kind, s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
+      `SELECT e.event_id, e.kind, s.tenant_id, s.store_id, e.sequence_number, e.sequenced_at_ms, e.sequencer_ref, e.signing_hash,
               e.receipt_signature, e.envelope
          FROM entries e JOIN streams s ON s.ref = e.stream_ref WHERE e."offset" = ?`,
     ),

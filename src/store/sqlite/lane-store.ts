@@ -3,6 +3,8 @@
  * stand in rows of their own too: every decision is made on what is durable, so a failed chunk or a crash leaves no memory
  * to repair.
  */
+import { assert } from "../../base/assert.js";
+import { bytesEqual } from "../../base/bytes.js";
 import { crashPoint } from "../../base/crash-point.js";
 import { type Uuid, uuidFromBytes, uuidInto, uuidToBytes } from "../../base/ids.js";
 import { agentKey, agentKeyKey, commandKey, idKey, streamKey } from "../chunk-key.js";
@@ -160,7 +162,11 @@ export class SqliteLaneStore implements LaneStore {
     for (const eventId of query.eventIds) {
       const offset = this.#places.offsetOfEvent(eventId);
       if (offset === undefined) continue;
-      const row = this.#sql.event.get(offset) as StoredEventRow;
+      const row = this.#sql.event.get(offset) as StoredEventRow | undefined;
+      assert(
+        row !== undefined && bytesEqual(row.event_id, eventId),
+        `a place leads to entry ${offset}, which is another`,
+      );
       state.events.set(idKey(eventId), {
         kind: ENTRY_KINDS[row.kind]!,
         eventId,
@@ -344,6 +350,7 @@ function placeOf({ offset, event, stream }: NewEntry): Place {
 }
 
 interface StoredEventRow {
+  readonly event_id: Buffer;
   readonly kind: number;
   readonly tenant_id: Buffer;
   readonly store_id: Buffer;

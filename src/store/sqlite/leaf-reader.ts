@@ -2,6 +2,7 @@
  * The columns that Merkle leaves are made of, packed, on a read-only connection. Entries never change, so a range may be
  * read in pages: no snapshot is held longer than one page takes, and memory is one page.
  */
+import { assert } from "../../base/assert.js";
 import { type Uuid, uuidToBytes } from "../../base/ids.js";
 import { LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
 import { ENTRY_KINDS } from "../contract.js";
@@ -19,7 +20,7 @@ export interface LeafRange {
 const PAGE_ROWS = 4096;
 const VES = ENTRY_KINDS.indexOf("ves_event");
 
-type LeafRow = readonly [signingHash: Buffer, agentSignature: Buffer];
+type LeafRow = readonly [sequenceNumber: number, signingHash: Buffer, agentSignature: Buffer];
 
 export class LeafReader {
   readonly #places: PlaceFinder;
@@ -31,7 +32,7 @@ export class LeafReader {
     this.#streamRef = db.prepare("SELECT ref FROM streams WHERE tenant_id = ? AND store_id = ?").pluck();
     this.#page = db
       .prepare(
-        `SELECT e.signing_hash, e.agent_signature FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value
+        `SELECT e.sequence_number, e.signing_hash, e.agent_signature FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value
           WHERE e.stream_ref = ? AND e.kind = ${VES}`,
       )
       .raw();
@@ -46,7 +47,7 @@ export class LeafReader {
       const to = Math.min(from + PAGE_ROWS - 1, range.sequenceEnd);
       const offsets = this.#places.offsets({ streamRef: ref, kind: VES, from, to, limit: PAGE_ROWS });
       const rows = this.#page.all(JSON.stringify(offsets), ref) as LeafRow[];
-      if (rows.length > 0) onRecords(packRecords(rows));
+      if (rows.length > 0) onRecords(packRecords(rows, from));
       count += rows.length;
       if (rows.length < to - from + 1) break;
     }
@@ -54,10 +55,13 @@ export class LeafReader {
   }
 }
 
-function packRecords(rows: readonly LeafRow[]): Uint8Array {
+/** Throws where a row is not the event that has its number: a leaf is never made of another. */
+function packRecords(rows: readonly LeafRow[], from: number): Uint8Array {
   const records = new Uint8Array(rows.length * LEAF_RECORD_BYTES);
   let at = 0;
-  for (const [signingHash, agentSignature] of rows) {
+  for (const [sequenceNumber, signingHash, agentSignature] of rows) {
+    const expected = from + at / LEAF_RECORD_BYTES;
+    assert(sequenceNumber === expected, `number ${expected} leads to event ${sequenceNumber}`);
     records.set(signingHash, at);
     records.set(agentSignature, at + signingHash.length);
     at += LEAF_RECORD_BYTES;

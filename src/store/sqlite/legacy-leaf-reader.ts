@@ -2,6 +2,7 @@
  * What a legacy commitment is made of, on a read-only connection: the leaves of its range and the versions that the stream's
  * entities had right after it. Both follow from entries alone, so they are the same whenever they are read.
  */
+import { assert } from "../../base/assert.js";
 import { uuidToBytes } from "../../base/ids.js";
 import { legacyLeaf } from "../../protocol/legacy-merkle.js";
 import { type EntityVersion, legacyStateRoot } from "../../protocol/legacy-state-root.js";
@@ -56,6 +57,8 @@ export class LegacyLeafReader {
       const offsets = this.#places.offsets({ streamRef: ref, kind: LEGACY, from, to, limit: PAGE_ROWS });
       const rows = this.#sql.page.all(JSON.stringify(offsets), ref) as LeafRow[];
       for (const [sequenceNumber, payloadHash, entityType, entityId] of rows) {
+        const expected = sequenceStart + leaves.length;
+        assert(sequenceNumber === expected, `number ${expected} leads to legacy event ${sequenceNumber}`);
         leaves.push(legacyLeaf({ tenantId, storeId, sequenceNumber, payloadHash, entityType, entityId }));
       }
     }

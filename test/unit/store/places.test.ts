@@ -243,8 +243,43 @@ describe(`places (seed ${SEED})`, () => {
     log.db.exec("ROLLBACK");
     log.lane.rolledBack();
     expect(log.merged()[0]).toBe(table === "places_by_id" ? 1 : 0);
-    // Nor by the next start.
-    log.commit(log.maker.chunk(20));
+    // What was undone is tried again.
+    expect(() => log.commit(log.maker.chunk(30))).toThrow("has one place");
+  });
+
+  it("are merged also where every second chunk is undone", () => {
+    const random = new Random(SEED);
+    using log = new PlaceLog(100, random);
+    for (let chunk = 0; chunk < 200; chunk++) {
+      log.rollBack(log.maker.chunk(50));
+      log.commit(log.maker.chunk(50));
+    }
+    const places = log.db.prepare("SELECT sum(length(places)) / 32 FROM recent_places").pluck().get() as number;
+    expect(places).toBeLessThanOrEqual(recentMax(100, 50));
+    expectFound(log.finder(), log.maker, `seed ${SEED}`);
+  });
+
+  it("let a start do without merging where the disk is full", () => {
+    const random = new Random(SEED);
+    using log = new PlaceLog(1_000, random);
+    log.commit(log.maker.chunk(3_500));
+    const used = log.db.pragma("page_count", { simple: true }) as number;
+    log.db.pragma(`max_page_count = ${used}`);
+    const next = new LanePlaces(log.db, 1_000);
+    for (const { eventId, offset } of log.maker.places) expect(next.offsetOfEvent(eventId)).toBe(offset);
+    expect(log.merged()).toEqual([0, 0]);
+    log.db.pragma("max_page_count = 4294967294");
+    log.crash();
+    expect(log.merged()[0]).toBe(2_000);
+    expectFound(log.finder(), log.maker, `seed ${SEED}`);
+  });
+
+  it.each(["places_by_id", "places_by_number"])("are not merged over another place in %s by a start", (table) => {
+    using log = new PlaceLog(8, new Random(SEED));
+    log.commit(log.maker.chunk(24));
+    const { eventId, streamRef, kind, sequenceNumber } = log.maker.places[5]!;
+    const key = table === "places_by_id" ? [eventId] : [streamRef, kind, sequenceNumber];
+    log.db.prepare(`INSERT INTO ${table} VALUES (${key.map(() => "?").join()}, 4711)`).run(...key);
     expect(() => log.crash()).toThrow("has one place");
   });
 

@@ -72,7 +72,10 @@ describe(`recent places (seed ${SEED})`, () => {
     ]) {
       const recent = new RecentPlaces(4);
       recent.add(place);
-      expect(() => recent.add(wrong)).toThrow();
+      expect(() => {
+        recent.add(wrong);
+        recent.offsetOfEvent(wrong.eventId);
+      }).toThrow();
     }
   });
 });
