@@ -228,7 +228,10 @@ export class EntryChecker {
       const isGenuine = this.#ed25519.verify(signature, receiptHash, sequencer.publicKey);
       expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
     }
-    if (storedCheck === null) return;
+    if (storedCheck === null) {
+      expectFact(row[0] < this.#references.checkedFrom, "its checksum is gone");
+      return;
+    }
     const frame = frameBytes(entry, stream, sequencer, receiptHash);
     expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
   }

@@ -70,7 +70,10 @@ export class LegacyEntryChecker {
       const isGenuine = this.#ed25519.verify(event.receiptSignature, hash, sequencer.publicKey);
       expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
     }
-    if (storedCheck === null) return;
+    if (storedCheck === null) {
+      expectFact(offset < this.#references.checkedFrom, "its checksum is gone");
+      return;
+    }
     const { frame } = encodeEntry(offset, event, hash);
     expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
   }

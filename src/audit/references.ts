@@ -6,6 +6,7 @@ import { type Uuid, uuidFromBytes } from "../base/ids.js";
 import { ByteWriter } from "../protocol/byte-writer.js";
 import { KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
+import { readCheckedFrom } from "../store/sqlite/log-identity.js";
 import { expectFact } from "./audit-fault.js";
 
 export interface StreamRow {
@@ -45,6 +46,8 @@ export function hasPlaceTables(db: Connection): boolean {
 const KEYS_KEPT_MAX = 10_000;
 
 export class References {
+  /** From this offset on every entry has a checksum. */
+  readonly checkedFrom: number;
   readonly #sql;
   readonly #streams = new Map<number, StreamRow>();
   readonly #eventTypes = new Map<number, EventTypeRow>();
@@ -52,6 +55,7 @@ export class References {
   readonly #keys = new Map<string, Uint8Array>();
 
   constructor(db: Connection) {
+    this.checkedFrom = readCheckedFrom(db);
     this.#sql = {
       stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
       eventType: db.prepare("SELECT event_type FROM event_types WHERE ref = ?").pluck(),

@@ -143,7 +143,8 @@ function setBack(source: string, target: string): void {
   for (const { name } of guards) db.exec(`DROP TRIGGER ${name}`);
   db.prepare("ATTACH ? AS today").run(source);
   for (const { name } of schema("table")) {
-    if (name !== "schema_migrations") db.exec(`INSERT INTO main.${name} SELECT * FROM today.${name}`);
+    const columns = db.prepare(`SELECT group_concat('"' || name || '"') FROM pragma_table_info(?)`).pluck().get(name);
+    if (name !== "schema_migrations") db.exec(`INSERT INTO main.${name} SELECT ${columns} FROM today.${name}`);
   }
   db.exec("DETACH today");
   for (const { sql } of guards) db.exec(sql);

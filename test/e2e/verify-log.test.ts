@@ -144,6 +144,7 @@ describe("verify-log", () => {
     ["a missing entry", "DELETE FROM entries WHERE offset = 20", 20, /no entry at this offset/],
     ["a missing first entry", "DELETE FROM entries WHERE offset = 0", 0, /no entry at this offset/],
     ["two entries swapped", SWAP, 30, /./],
+    ["a checksum gone", "UPDATE entries SET frame_crc32 = NULL WHERE offset = 21", 21, /its checksum is gone/],
     ["an agent's key", "UPDATE agent_keys SET public_key = randomblob(32)", 0, /agent's signature/],
     ["a key gone", "DELETE FROM agent_keys", 0, /agent key is not stored/],
     ["the sequencer's key", "UPDATE sequencers SET public_key = randomblob(32)", 0, /receipt's signature/],

@@ -25,3 +25,10 @@ export function readLogIdentity(db: Connection): LogIdentity {
   const row = db.prepare("SELECT log_id, epoch FROM log WHERE id = 1").get() as { log_id: string; epoch: number };
   return { logId: row.log_id as Uuid, epoch: row.epoch };
 }
+
+/** From this offset on an entry without its checksum is damaged. A log of before that was noted: nothing is known. */
+export function readCheckedFrom(db: Connection): number {
+  const noted = db.prepare("SELECT 1 FROM pragma_table_info('log') WHERE name = 'checked_from'").get();
+  if (noted === undefined) return Number.POSITIVE_INFINITY;
+  return db.prepare("SELECT checked_from FROM log WHERE id = 1").pluck().get() as number;
+}

@@ -25,7 +25,7 @@ import { type EntryFacts, entryBytesMax, frameCheck, writeEntry } from "../entry
 import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
-import { readLogIdentity } from "./log-identity.js";
+import { readCheckedFrom, readLogIdentity } from "./log-identity.js";
 import { PlaceFinder } from "./place-finder.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 import { StoredSequencers } from "./stored-sequencers.js";
@@ -88,6 +88,8 @@ export class SqliteLogReader {
   readonly #streams = new Map<number, Stream>();
   readonly #sequencers: StoredSequencers;
   readonly #places: PlaceFinder;
+  /** Looked up with the first entry that has no checksum. */
+  #checkedFrom: number | null = null;
   readonly #sql;
 
   constructor(db: Connection, bytesMax: number, places = new PlaceFinder(db)) {
@@ -322,7 +324,10 @@ export class SqliteLogReader {
     const { eventId, sequenceNumber, signingHash, kind } = facts;
     const hash = receiptHashOfIds(tenantBytes, storeBytes, eventId, sequenceNumber, signingHash, kind);
     const end = writeEntry(page, at, row[0], facts, { text: row[8], bytes: row[9] }, hash);
-    if (row[5] !== null && row[5] !== frameCheck(page.subarray(at, end))) {
+    if (row[5] === null) {
+      this.#checkedFrom ??= readCheckedFrom(this.#db);
+      assert(row[0] < this.#checkedFrom, `entry ${row[0]} is damaged: its checksum is gone`);
+    } else if (row[5] !== frameCheck(page.subarray(at, end))) {
       throw new AssertionError(`entry ${row[0]} is damaged: its checksum differs`);
     }
     return end;

@@ -69,6 +69,7 @@ describe("pages of the log", () => {
     db.exec("DROP TRIGGER IF EXISTS entries_are_never_updated");
     const change = db.prepare(`UPDATE entries SET envelope = ?, frame_crc32 = NULL WHERE "offset" = 25`);
     change.run(Buffer.from(envelope));
+    db.exec("UPDATE log SET checked_from = 26");
     const [before, large, after] = new SqliteLogReader(db, 1 << 20).page(24, {}, 3).entries;
     expect([before, large, after].map((entry) => entry?.offset)).toEqual([24, 25, 26]);
     expect(Buffer.from(large!.frame).toString()).toContain(`"event":${envelope},"receipt"`);
@@ -81,6 +82,23 @@ describe("pages of the log", () => {
     db.close();
     expect(() => offsets(1 << 20, EVENTS)).toThrow("entry 20 is damaged");
     expect(() => offsets(1 << 20, 1)).toThrow("entry 20 is damaged");
+  });
+
+  it("end before an entry without a checksum, unless it is of before there were any", () => {
+    const db = new Database(databasePath(folder));
+    db.exec("DROP TRIGGER IF EXISTS entries_are_never_updated");
+    db.exec(`UPDATE entries SET frame_crc32 = NULL WHERE "offset" = 15`);
+    for (const [checkedFrom, first] of [
+      [15, 14],
+      [16, 15],
+    ] as const) {
+      db.exec(`UPDATE log SET checked_from = ${checkedFrom}`);
+      const reader = new SqliteLogReader(db, 1 << 20);
+      expect(reader.page(first, {}, 1).nextOffset).toBe(first + 1);
+    }
+    db.exec("UPDATE log SET checked_from = 15");
+    expect(() => new SqliteLogReader(db, 1 << 20).page(15, {}, 1)).toThrow("entry 15 is damaged: its checksum is gone");
+    db.close();
   });
 
   it("are not served with an envelope that is not UTF-8, with a checksum or without", () => {
