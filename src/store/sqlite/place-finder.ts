@@ -17,7 +17,7 @@ export interface NumberRange {
 }
 
 /** Whole generations from which on it asks which of them are merged by now. */
-const GENERATIONS_KEPT_MAX = 3;
+const GENERATIONS_KEPT_MAX = 2;
 
 type RecentRow = readonly [lastOffset: number, places: Buffer];
 
