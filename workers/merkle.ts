@@ -8,13 +8,15 @@ import { MerkleTreeBuilder } from "../src/protocol/merkle-tree.js";
 import { openReader, SCAN_CACHE_KIB } from "../src/store/sqlite/connection.js";
 import { LeafReader } from "../src/store/sqlite/leaf-reader.js";
 import { LegacyLeafReader } from "../src/store/sqlite/legacy-leaf-reader.js";
+import { PlaceFinder } from "../src/store/sqlite/place-finder.js";
 
 /** Signatures go first when processors are short. */
 const NICE_INCREMENT = 5;
 
 const db = openReader((workerData as TreeWorkerData).folder, SCAN_CACHE_KIB);
-const reader = new LeafReader(db);
-const legacyReader = new LegacyLeafReader(db);
+const places = new PlaceFinder(db);
+const reader = new LeafReader(db, places);
+const legacyReader = new LegacyLeafReader(db, places);
 
 /** The tree's nodes; throws when an event of the range is missing, which callers have ruled out on rows. */
 function build(job: TreeJob): TaskResult {

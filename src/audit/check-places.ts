@@ -6,10 +6,9 @@
 import { bytesEqual } from "../base/bytes.js";
 import type { Place } from "../store/recent-places.js";
 import type { Connection } from "../store/sqlite/connection.js";
-import { PLACE_BYTES, unpackPlaces } from "../store/sqlite/place-rows.js";
+import { hasPlaceTables, PLACE_BYTES, SELECT_RECENT_BEGIN, unpackPlaces } from "../store/sqlite/place-rows.js";
 import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
 import type { OrderCheck } from "./order-check.js";
-import { hasPlaceTables } from "./references.js";
 
 const TABLES = {
   places_by_id: { what: "event id", lookup: "event_id = ?" },
@@ -35,11 +34,7 @@ export class PlaceChecker {
     const lookups = TABLE_NAMES.map((table) => `(SELECT "offset" FROM ${table} WHERE ${TABLES[table].lookup})`);
     this.#sql = {
       places: db.prepare(`SELECT ${lookups.join()}`).raw(),
-      recentFrom: db
-        .prepare(
-          `SELECT last_offset + 1 - length(places) / ${PLACE_BYTES} FROM recent_places ORDER BY last_offset LIMIT 1`,
-        )
-        .pluck(),
+      recentFrom: db.prepare(SELECT_RECENT_BEGIN).pluck(),
     };
   }
 

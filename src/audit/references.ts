@@ -37,12 +37,6 @@ export function hasLegacyTables(db: Connection): boolean {
   return table.get() !== undefined;
 }
 
-/** False = a database from before ids and numbers were found in tables of their own: unique indexes lead to its entries. */
-export function hasPlaceTables(db: Connection): boolean {
-  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'recent_places'");
-  return table.get() !== undefined;
-}
-
 const KEYS_KEPT_MAX = 10_000;
 
 export class References {

@@ -8,6 +8,7 @@ import { LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
 import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import { PlaceFinder } from "./place-finder.js";
+import { ENTRIES_AT } from "./place-rows.js";
 
 export interface LeafRange {
   readonly tenantId: Uuid;
@@ -27,12 +28,12 @@ export class LeafReader {
   readonly #streamRef;
   readonly #page;
 
-  constructor(db: Connection) {
-    this.#places = new PlaceFinder(db);
+  constructor(db: Connection, places = new PlaceFinder(db)) {
+    this.#places = places;
     this.#streamRef = db.prepare("SELECT ref FROM streams WHERE tenant_id = ? AND store_id = ?").pluck();
     this.#page = db
       .prepare(
-        `SELECT e.sequence_number, e.signing_hash, e.agent_signature FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value
+        `SELECT e.sequence_number, e.signing_hash, e.agent_signature FROM ${ENTRIES_AT}
           WHERE e.stream_ref = ? AND e.kind = ${VES}`,
       )
       .raw();

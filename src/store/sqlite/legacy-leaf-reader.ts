@@ -11,6 +11,7 @@ import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import type { LeafRange } from "./leaf-reader.js";
 import { PlaceFinder } from "./place-finder.js";
+import { ENTRIES_AT } from "./place-rows.js";
 
 export interface EntityRow extends EntityVersion {
   readonly events: number;
@@ -26,15 +27,15 @@ export class LegacyLeafReader {
   readonly #places: PlaceFinder;
   readonly #sql;
 
-  constructor(db: Connection) {
+  constructor(db: Connection, places = new PlaceFinder(db)) {
     this.#db = db;
-    this.#places = new PlaceFinder(db);
+    this.#places = places;
     this.#sql = {
       streamRef: db.prepare("SELECT ref FROM streams WHERE tenant_id = ? AND store_id = ?").pluck(),
       page: db
         .prepare(
           `SELECT e.sequence_number, e.payload_hash, n.entity_type, n.entity_id
-             FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value JOIN entities n ON n.ref = e.entity_ref
+             FROM ${ENTRIES_AT} JOIN entities n ON n.ref = e.entity_ref
             WHERE e.stream_ref = ? AND e.kind = ${LEGACY}`,
         )
         .raw(),

@@ -27,6 +27,7 @@ import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
 import { readCheckedFrom, readLogIdentity } from "./log-identity.js";
 import { PlaceFinder } from "./place-finder.js";
+import { ENTRIES_AT } from "./place-rows.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 import { StoredSequencers } from "./stored-sequencers.js";
 
@@ -47,7 +48,7 @@ const FRAME_COLUMNS = `e."offset", e.stream_ref, e.sequence_number, e.sequenced_
   hex(e.event_id || e.signing_hash || e.receipt_signature), CAST(e.envelope AS TEXT), length(e.envelope)`;
 const ENTRY_COLUMNS = `${FRAME_COLUMNS}, n.entity_type, n.entity_id, e.event_type_ref`;
 const SELECT_ENTRIES = `SELECT ${ENTRY_COLUMNS} FROM entries e JOIN entities n ON n.ref = e.entity_ref`;
-const SELECT_PLACES = `SELECT ${ENTRY_COLUMNS} FROM json_each(?) place CROSS JOIN entries e ON e."offset" = place.value
+const SELECT_PLACES = `SELECT ${ENTRY_COLUMNS} FROM ${ENTRIES_AT}
   JOIN entities n ON n.ref = e.entity_ref`;
 
 /** Rows of a stream that are asked for at once, where it is not known how many of them will be wanted. */

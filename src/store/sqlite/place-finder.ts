@@ -4,7 +4,7 @@
  */
 import { type Place, RecentPlaces } from "../recent-places.js";
 import type { Connection } from "./connection.js";
-import { PLACE_BYTES, unpackPlaces } from "./place-rows.js";
+import { hasPlaceTables, SELECT_RECENT_BEGIN, unpackPlaces } from "./place-rows.js";
 
 /** Numbers of one stream's entries of one kind, both ends inclusive, and how many of them at most. */
 export interface NumberRange {
@@ -27,7 +27,7 @@ export class PlaceFinder {
 
   /** `db` may hold a log of before there were places, a backup for example: then its own indexes answer. */
   constructor(db: Connection) {
-    const hasPlaces = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'recent_places'").get() !== undefined;
+    const hasPlaces = hasPlaceTables(db);
     const [ids, numbers] = hasPlaces ? ["places_by_id", "places_by_number"] : ["entries", "entries"];
     this.#sql = {
       byId: db.prepare(`SELECT "offset" FROM ${ids} WHERE event_id = ?`).pluck(),
@@ -44,13 +44,7 @@ export class PlaceFinder {
             : "SELECT 0, NULL WHERE ? IS NULL",
         )
         .raw(),
-      begin: db
-        .prepare(
-          hasPlaces
-            ? `SELECT last_offset + 1 - length(places) / ${PLACE_BYTES} FROM recent_places ORDER BY last_offset LIMIT 1`
-            : "SELECT 0",
-        )
-        .pluck(),
+      begin: db.prepare(hasPlaces ? SELECT_RECENT_BEGIN : "SELECT 0").pluck(),
     };
   }
 

@@ -1,11 +1,25 @@
 /** Rows of `recent_places`: the places of a chunk's entries, packed. */
 import type { Place } from "../recent-places.js";
+import type { Connection } from "./connection.js";
 
 /** Event id, 16 bytes; stream reference and kind, u32; sequence number, f64. Big-endian. */
 export const PLACE_BYTES = 32;
 const STREAM_AT = 16;
 const KIND_AT = 20;
 const NUMBER_AT = 24;
+
+/** Offset of the oldest recent place; no row = there is none. */
+export const SELECT_RECENT_BEGIN = `SELECT last_offset + 1 - length(places) / ${PLACE_BYTES} FROM recent_places
+  ORDER BY last_offset LIMIT 1`;
+
+/** Entries (`e`) at the offsets of a JSON array, in its order. */
+export const ENTRIES_AT = `json_each(?) place CROSS JOIN entries e ON e."offset" = place.value`;
+
+/** False = a log from before ids and numbers were found in tables of their own: unique indexes lead to its entries. */
+export function hasPlaceTables(db: Connection): boolean {
+  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'recent_places'");
+  return table.get() !== undefined;
+}
 
 export function packPlaces(places: readonly Place[]): Buffer {
   const packed = Buffer.allocUnsafe(places.length * PLACE_BYTES);
