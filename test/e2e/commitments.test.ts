@@ -1,44 +1,23 @@
-/** Commitments and inclusion proofs against a real service, checked with code that shares none with it. */
+/** Commitments against a real service, checked with code that shares none with it. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fromHex } from "../../src/base/bytes.js";
-import type { Uuid } from "../../src/base/ids.js";
-import { signingFieldsOf } from "../../src/protocol/agent-event.js";
 import { readCommitment, verifyCommitmentChain } from "../../src/protocol/commitment.js";
-import { eventSigningHash } from "../../src/protocol/event-signing.js";
-import { verifyEventInclusion } from "../../src/protocol/merkle-proof.js";
 import { checkChain, listCommitments, streamLeaves, streamQuery } from "../support/commitment-check.js";
+import { agentWith, BY_REQUEST_ONLY, COMMITMENTS, commit } from "../support/commitment-maker.js";
 import { climb, modelRoot } from "../support/merkle-model.js";
-import { type Answer, startService, type TestAgent, type TestService, uuid } from "../support/service.js";
-
-const COMMITMENTS = "/api/v1/ves/commitments";
-const OFF = { VES_COMMIT_EVENTS_THRESHOLD: "0", VES_COMMIT_AGE_SECS: "0" };
+import { startService, type TestAgent, type TestService, uuid } from "../support/service.js";
 
 describe("commitments", () => {
   let service: TestService;
 
   beforeAll(async () => {
-    service = await startService(OFF);
+    service = await startService(BY_REQUEST_ONLY);
   });
   afterAll(() => service[Symbol.asyncDispose]());
 
-  async function agentWith(events: number, stream: { tenantId?: Uuid; storeId?: Uuid } = {}): Promise<TestAgent> {
-    const agent = await service.agent(stream);
-    for (let left = events; left > 0; left -= 500) {
-      await agent.ingest(Array.from({ length: Math.min(left, 500) }, () => agent.sign()));
-    }
-    return agent;
-  }
-
-  function commit(agent: TestAgent, start: number, end: number, key?: string): Promise<Answer> {
-    const { tenantId, storeId } = agent;
-    const range = { tenant_id: tenantId, store_id: storeId, sequence_start: start, sequence_end: end };
-    return service.post(COMMITMENTS, range, key);
-  }
-
   it("are created, chained, shown and listed with the same facts", async () => {
-    const agent = await agentWith(10);
-    const first = await commit(agent, 1, 7);
-    const second = await commit(agent, 8, 8);
+    const agent = await agentWith(service, 10);
+    const first = await commit(service, agent, 1, 7);
+    const second = await commit(service, agent, 8, 8);
     expect(Object.keys(first.json)).toEqual([
       ...["batch_id", "tenant_id", "store_id", "ves_version", "tree_depth", "leaf_count", "padded_leaf_count"],
       ...["merkle_root", "prev_state_root", "new_state_root", "sequence_start", "sequence_end", "committed_at"],
@@ -62,8 +41,8 @@ describe("commitments", () => {
   });
 
   it("are found by range and by where they are on chain", async () => {
-    const agent = await agentWith(9);
-    for (const start of [1, 4, 7]) await commit(agent, start, start + 2);
+    const agent = await agentWith(service, 9);
+    for (const start of [1, 4, 7]) await commit(service, agent, start, start + 2);
     const starts = async (query: string) => {
       const answer = await service.get(`${COMMITMENTS}?${streamQuery(agent)}&${query}`);
       return answer.json.commitments.map((row: { sequence_start: number }) => row.sequence_start);
@@ -82,16 +61,16 @@ describe("commitments", () => {
   });
 
   it("of the same range are the same, byte for byte", async () => {
-    const agent = await agentWith(5);
-    const first = await commit(agent, 1, 5);
-    expect((await commit(agent, 1, 5)).text).toBe(first.text);
+    const agent = await agentWith(service, 5);
+    const first = await commit(service, agent, 1, 5);
+    expect((await commit(service, agent, 1, 5)).text).toBe(first.text);
     await agent.ingest([agent.sign()]);
-    await commit(agent, 6, 6);
-    expect((await commit(agent, 1, 5)).text).toBe(first.text);
+    await commit(service, agent, 6, 6);
+    expect((await commit(service, agent, 1, 5)).text).toBe(first.text);
   });
 
   it("are refused with a gap, an overlap, a late beginning, a bad range or events that are not there", async () => {
-    const agent = await agentWith(10);
+    const agent = await agentWith(service, 10);
     const cases: [number, number, number, string][] = [
       [2, 10, 409, "SEQUENCE_GAP"],
       [0, 5, 400, "INVALID_FIELD_VALUE"],
@@ -99,12 +78,12 @@ describe("commitments", () => {
       [1, 11, 409, "SEQUENCE_GAP"],
     ];
     const check = async ([start, end, status, code]: [number, number, number, string]) => {
-      const refused = await commit(agent, start, end);
+      const refused = await commit(service, agent, start, end);
       expect([refused.status, refused.json.code, start, end]).toEqual([status, code, start, end]);
     };
     for (const refused of cases) await check(refused);
     expect(await listCommitments(service, agent)).toEqual([]);
-    expect((await commit(agent, 1, 5)).status).toBe(200);
+    expect((await commit(service, agent, 1, 5)).status).toBe(200);
     await check([1, 6, 409, "ALREADY_EXISTS"]);
     await check([3, 8, 409, "ALREADY_EXISTS"]);
     await check([7, 8, 409, "SEQUENCE_GAP"]);
@@ -114,13 +93,13 @@ describe("commitments", () => {
 
   it("of a stream without events are refused", async () => {
     const agent = await service.agent();
-    expect((await commit(agent, 1, 1)).json.code).toBe("SEQUENCE_GAP");
+    expect((await commit(service, agent, 1, 1)).json.code).toBe("SEQUENCE_GAP");
     const next = await service.post(COMMITMENTS, { tenant_id: agent.tenantId, store_id: agent.storeId });
     expect([next.status, next.json.code]).toEqual([400, "INVALID_STATE_TRANSITION"]);
   });
 
   it("without a range go on behind the last one", async () => {
-    const agent = await agentWith(10);
+    const agent = await agentWith(service, 10);
     const stream = { tenant_id: agent.tenantId, store_id: agent.storeId };
     const first = await service.post(COMMITMENTS, { ...stream, max_events: 4 });
     expect([first.json.sequence_start, first.json.sequence_end]).toEqual([1, 4]);
@@ -133,10 +112,10 @@ describe("commitments", () => {
   });
 
   it("by many clients at once come out as one chain", async () => {
-    const agent = await agentWith(40);
-    const same = await Promise.all(Array.from({ length: 12 }, () => commit(agent, 1, 8)));
+    const agent = await agentWith(service, 40);
+    const same = await Promise.all(Array.from({ length: 12 }, () => commit(service, agent, 1, 8)));
     expect(new Set(same.map(({ text }) => text)).size).toBe(1);
-    const rivals = await Promise.all(Array.from({ length: 12 }, (_, i) => commit(agent, 9, 9 + i)));
+    const rivals = await Promise.all(Array.from({ length: 12 }, (_, i) => commit(service, agent, 9, 9 + i)));
     expect(rivals.filter(({ status }) => status === 200)).toHaveLength(1);
     for (const { status, json } of rivals) if (status !== 200) expect(json.code).toBe("ALREADY_EXISTS");
     const stream = { tenant_id: agent.tenantId, store_id: agent.storeId, max_events: 1 };
@@ -145,17 +124,17 @@ describe("commitments", () => {
   });
 
   it("are invisible to other tenants and stores, and to be made by writers only", async () => {
-    const agent = await agentWith(3);
+    const agent = await agentWith(service, 3);
     const { tenantId, storeId } = agent;
-    const made = await commit(agent, 1, 2);
+    const made = await commit(service, agent, 1, 2);
     const reader = await service.apiKey({ tenantId, permissions: "read" });
     const otherStore = await service.apiKey({ tenantId, storeIds: [uuid()], permissions: "admin" });
     const otherTenant = await service.apiKey({ tenantId: uuid(), permissions: "admin" });
     const event = (await service.get(`/api/v1/ves/events?${streamQuery(agent)}`)).json.events[0].event.event_id;
-    expect((await commit(agent, 3, 3, reader)).json.code).toBe("INSUFFICIENT_PERMISSIONS");
+    expect((await commit(service, agent, 3, 3, reader)).json.code).toBe("INSUFFICIENT_PERMISSIONS");
     expect((await service.get(`${COMMITMENTS}/${made.json.batch_id}`, reader)).status).toBe(200);
     for (const key of [otherStore, otherTenant]) {
-      expect((await commit(agent, 3, 3, key)).json.code).toBe("INSUFFICIENT_PERMISSIONS");
+      expect((await commit(service, agent, 3, 3, key)).json.code).toBe("INSUFFICIENT_PERMISSIONS");
       expect((await service.get(`${COMMITMENTS}?${streamQuery(agent)}`, key)).status).toBe(403);
       expect((await service.get(`/api/v1/ves/proofs/1?${streamQuery(agent)}`, key)).status).toBe(403);
       const hidden = [
@@ -170,7 +149,7 @@ describe("commitments", () => {
       }
     }
     // A commitment of another stream is none, also for somebody who may see both.
-    const other = await agentWith(1);
+    const other = await agentWith(service, 1);
     const mixed = await service.get(`/api/v1/ves/proofs/1?${streamQuery(other)}&batch_id=${made.json.batch_id}`);
     expect([mixed.status, mixed.json.code]).toEqual([404, "BATCH_NOT_FOUND"]);
     expect(tenantId).not.toBe(other.tenantId);
@@ -178,7 +157,7 @@ describe("commitments", () => {
   });
 
   it("are read strictly", async () => {
-    const agent = await agentWith(1);
+    const agent = await agentWith(service, 1);
     const stream = { tenant_id: agent.tenantId, store_id: agent.storeId };
     const range = { sequence_start: 1, sequence_end: 1 };
     for (const body of [
@@ -195,122 +174,6 @@ describe("commitments", () => {
     expect((await service.post(COMMITMENTS, huge)).status).toBe(422);
   });
 
-  it("prove every event of theirs by number and by id, and nothing else", async () => {
-    const agent = await agentWith(21);
-    await commit(agent, 1, 8);
-    const made = await commit(agent, 9, 21);
-    const leaves = await streamLeaves(service, agent);
-    const { events } = (await service.get(`/api/v1/ves/events?${streamQuery(agent)}`)).json;
-    for (let sequence = 9; sequence <= 21; sequence++) {
-      const proof = (await service.get(`/api/v1/ves/proofs/${sequence}?${streamQuery(agent)}`)).json;
-      expect(Object.keys(proof)).toEqual([
-        ...["sequence_number", "batch_id", "merkle_root", "leaf_hash", "leaf_index", "proof_path", "directions"],
-      ]);
-      expect(proof).toMatchObject({
-        sequence_number: sequence,
-        batch_id: made.json.batch_id,
-        leaf_index: sequence - 9,
-      });
-      expect(proof.leaf_hash).toBe(leaves[sequence - 1]!.toString("hex"));
-      expect(proof.proof_path).toHaveLength(4);
-      const path = proof.proof_path.map((hash: string) => Buffer.from(hash, "hex"));
-      expect(climb(leaves[sequence - 1]!, proof.leaf_index, path).toString("hex")).toBe(made.json.merkle_root);
-      expect(proof.directions).toEqual([0, 1, 2, 3].map((level) => ((sequence - 9) >> level) % 2 === 0));
-
-      const named = await service.get(
-        `/api/v1/ves/proofs/${sequence}?${streamQuery(agent)}&batch_id=${made.json.batch_id}`,
-      );
-      expect(named.json).toEqual(proof);
-      const { event } = events[sequence - 1];
-      const byId = (await service.get(`/api/v1/ves/inclusion-proofs/${event.event_id}`)).json;
-      expect(byId).toEqual({ event_id: event.event_id, ...proof, commitment: made.json });
-      // Offline: the event as its reader has it, the path, the commitment.
-      const place = { tenantId: agent.tenantId, storeId: agent.storeId, sequenceNumber: sequence };
-      const agentSignature = fromHex(event.agent_signature, 64)!;
-      const leaf = { ...place, eventSigningHash: eventSigningHash(signingFieldsOf(event)!), agentSignature };
-      expect(verifyEventInclusion(leaf, path, readCommitment(byId.commitment)!)).toBe(true);
-      expect(
-        verifyEventInclusion({ ...leaf, sequenceNumber: sequence - 1 }, path, readCommitment(byId.commitment)!),
-      ).toBe(false);
-    }
-  });
-
-  it("refuse proofs of what they do not cover", async () => {
-    const agent = await agentWith(4);
-    const made = await commit(agent, 1, 2);
-    const pending = await agent.ingest([agent.sign()]);
-    const proof = (path: string) => service.get(`/api/v1/ves/proofs/${path}`);
-    const outside = await proof(`3?${streamQuery(agent)}&batch_id=${made.json.batch_id}`);
-    expect([outside.status, outside.json.code]).toEqual([400, "INVALID_FIELD_VALUE"]);
-    for (const path of [
-      `3?${streamQuery(agent)}`,
-      `99?${streamQuery(agent)}`,
-      `1?${streamQuery(agent)}&batch_id=${uuid()}`,
-    ]) {
-      const refused = await proof(path);
-      expect([refused.status, refused.json.code]).toEqual([404, "BATCH_NOT_FOUND"]);
-    }
-    for (const bad of ["0", "-1", "1.5", "x", "18446744073709551616"]) {
-      expect((await proof(`${bad}?${streamQuery(agent)}`)).json.code).toBe("INVALID_FIELD_VALUE");
-    }
-    const eventId = pending.json.receipts[0].eventId;
-    const waiting = await service.get(`/api/v1/ves/inclusion-proofs/${eventId}`);
-    expect([waiting.status, waiting.json.code]).toEqual([404, "BATCH_NOT_FOUND"]);
-    const unknown = await service.get(`/api/v1/ves/inclusion-proofs/${uuid()}`);
-    expect([unknown.status, unknown.json.code]).toEqual([404, "EVENT_NOT_FOUND"]);
-    // The number it did not prove yet is proven as soon as it is committed.
-    await commit(agent, 3, 5);
-    expect((await proof(`3?${streamQuery(agent)}`)).status).toBe(200);
-    expect((await service.get(`/api/v1/ves/inclusion-proofs/${eventId}`)).json.sequence_number).toBe(5);
-  });
-
-  it("have their proofs checked by anyone who may read", async () => {
-    const agent = await agentWith(5);
-    await commit(agent, 1, 5);
-    const proof = (await service.get(`/api/v1/ves/proofs/4?${streamQuery(agent)}`)).json;
-    const { leaf_hash, merkle_root, proof_path, leaf_index } = proof;
-    const verify = (changes: object) =>
-      service.post("/api/v1/ves/proofs/verify", { leaf_hash, merkle_root, proof_path, leaf_index, ...changes });
-    expect((await verify({})).json).toEqual({ valid: true, leaf_hash, merkle_root });
-    expect((await verify({ leaf_count: 5 })).json.valid).toBe(true);
-    const pad = "d9dd0e003ba5370a698013c48ed69c6c41d9ebc1236d44b280c52ceacfdad524";
-    for (const changes of [
-      { leaf_index: 2 },
-      { leaf_index: leaf_index + 8 },
-      { leaf_count: 9 },
-      { leaf_count: 3 },
-      { leaf_count: 0 },
-      { leaf_hash: pad },
-      { merkle_root: leaf_hash },
-      { proof_path: proof_path.slice(1) },
-      { proof_path: [...proof_path, pad] },
-      { proof_path: Array.from({ length: 64 }, () => pad) },
-    ]) {
-      expect([(await verify(changes)).json.valid, changes]).toEqual([false, changes]);
-    }
-    for (const changes of [
-      { leaf_hash: `0x${leaf_hash}` },
-      { merkle_root: "zz" },
-      { proof_path: [merkle_root.slice(2)] },
-      { proof_path: Array.from({ length: 65 }, () => pad) },
-    ]) {
-      const refused = await verify(changes);
-      expect([refused.status, refused.json.code]).toEqual([400, "INVALID_FIELD_VALUE"]);
-    }
-    expect((await verify({ leaf_index: -1 })).status).toBe(422);
-  });
-
-  it("have proofs of a kilobyte for 1,024 events", async () => {
-    const agent = await agentWith(1024);
-    await commit(agent, 1, 1024);
-    const answer = await service.get(`/api/v1/ves/proofs/1000?${streamQuery(agent)}`);
-    const { proof_path, leaf_hash, merkle_root } = answer.json;
-    const rawBytes = [...proof_path, leaf_hash, merkle_root].reduce((sum, hash) => sum + hash.length / 2, 8);
-    expect(proof_path).toHaveLength(10);
-    expect(rawBytes).toBeLessThanOrEqual(1024);
-    expect(Buffer.byteLength(answer.text)).toBeLessThanOrEqual(1024);
-  });
-
   it("are counted", async () => {
     const { text } = await service.get("/metrics");
     expect(text).toMatch(/sequencer_commitments_created\{trigger="request"\} \d+/);
@@ -323,7 +186,7 @@ describe("commitments", () => {
 describe("bounds", () => {
   it("a range beyond VES_COMMIT_EVENTS_MAX is refused, proofs outlive every cache", async () => {
     await using service = await startService({
-      ...OFF,
+      ...BY_REQUEST_ONLY,
       VES_COMMIT_EVENTS_MAX: "4",
       CACHE_VES_TREE_BYTES_MAX: "0",
       CACHE_PROOF_MAX: "1",
@@ -347,7 +210,7 @@ describe("bounds", () => {
   });
 
   it("trees beyond VES_COMMIT_BUILDS_MAX get 429, none is lost", async () => {
-    await using service = await startService({ ...OFF, VES_COMMIT_BUILDS_MAX: "1" });
+    await using service = await startService({ ...BY_REQUEST_ONLY, VES_COMMIT_BUILDS_MAX: "1" });
     const agents = await Promise.all(Array.from({ length: 8 }, () => service.agent()));
     await Promise.all(agents.map((agent) => agent.ingest(Array.from({ length: 200 }, () => agent.sign()))));
     const commitNext = (agent: TestAgent) =>
@@ -369,7 +232,7 @@ describe("automatic commitments", () => {
   const QUICK = { VES_COMMIT_INTERVAL_MS: "20" };
 
   it("come at the event threshold, not before, each with all that waits", async () => {
-    await using service = await startService({ ...OFF, ...QUICK, VES_COMMIT_EVENTS_THRESHOLD: "10" });
+    await using service = await startService({ ...BY_REQUEST_ONLY, ...QUICK, VES_COMMIT_EVENTS_THRESHOLD: "10" });
     const [below, above] = [await service.agent(), await service.agent()];
     await below.ingest(Array.from({ length: 9 }, () => below.sign()));
     await above.ingest(Array.from({ length: 25 }, () => above.sign()));
@@ -383,7 +246,7 @@ describe("automatic commitments", () => {
   });
 
   it("come when the first event has waited long enough, also after a restart", async () => {
-    await using service = await startService({ ...OFF, ...QUICK, VES_COMMIT_AGE_SECS: "1" });
+    await using service = await startService({ ...BY_REQUEST_ONLY, ...QUICK, VES_COMMIT_AGE_SECS: "1" });
     const agent = await service.agent();
     const sentMs = Date.now();
     await agent.ingest([agent.sign(), agent.sign()]);
