@@ -1,5 +1,5 @@
 /** Reader thread: one read-only connection, one task per read. Entries go back packed and moved, the rest is cloned. */
-import { move, workerData } from "piscina";
+import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
 import type { LogEntry } from "../src/store/contract.js";
 import { packPage } from "../src/store/packed-page.js";
 import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";
@@ -7,7 +7,7 @@ import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
 import { PlaceFinder } from "../src/store/sqlite/place-finder.js";
 import { SqliteProofReader } from "../src/store/sqlite/proof-reader.js";
-import type { CommitmentTask, ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
+import type { CommitmentTask, PackedAnswer, ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
 const db = openReader(folder);
@@ -24,10 +24,8 @@ export default function read(task: ReadTask): unknown {
   switch (task.method) {
     case "page":
       return move(reader.page(...task.args).packed);
-    case "streamPage": {
-      const { entries, nextSequence } = reader.streamPage(...task.args);
-      return moveEntries(entries, nextSequence);
-    }
+    case "streamPage":
+      return moveAnswer(reader.streamPage(...task.args));
     case "entryByEventId": {
       const entry = reader.entryByEventId(...task.args);
       return moveEntries(entry === null ? [] : [entry]);
@@ -77,7 +75,18 @@ function readCommitments(task: CommitmentTask): unknown {
   }
 }
 
-/** `next`: where the page goes on, for who needs it. */
-function moveEntries(entries: readonly LogEntry[], next = 0): unknown {
-  return move(packPage({ entries, nextOffset: next }));
+function moveEntries(entries: readonly LogEntry[]): unknown {
+  return move(pack(entries));
+}
+
+/** An answer's entries packed and moved, its other members beside them. */
+function moveAnswer<T extends { readonly entries: readonly LogEntry[] }>({ entries, ...facts }: T): unknown {
+  const packed = pack(entries);
+  const answer: PackedAnswer<T> = { ...facts, packed };
+  return move({ [transferableSymbol]: packed.buffer, [valueSymbol]: answer });
+}
+
+/** Where a page of the log goes on is not asked of these. */
+function pack(entries: readonly LogEntry[]): Uint8Array<ArrayBuffer> {
+  return packPage({ entries, nextOffset: 0 });
 }

@@ -68,7 +68,8 @@ function headRoute({ authenticator, source, reader }: LogRoutesOptions): Route {
 
 /**
  * `GET /api/v1/ves/events?tenant_id&store_id&from&limit`: `from` is a sequence number, inclusive, 0 = 1. A page may hold fewer
- * than `limit` or none and not be the last: it goes on at `next_sequence`, and is the last when that is beyond `head_sequence`.
+ * than `limit` or none and not be the last: it goes on at `next_sequence`, and is the last when that is beyond `head_sequence`. All of it
+ * is of one moment.
  */
 function eventsRoute({ authenticator, reader }: LogRoutesOptions): Route {
   return authenticated(authenticator, { method: "GET", path: "/api/v1/ves/events" }, async ({ query }, { scope }) => {
@@ -82,13 +83,9 @@ function eventsRoute({ authenticator, reader }: LogRoutesOptions): Route {
       const value = optionalText(query, parameter);
       if (value !== null) narrowed[member] = value;
     }
-    const headSequence = await reader.streamHead(tenantId, storeId);
-    const { entries, nextSequence } = await reader.streamPage({ tenantId, storeId, fromSequence, limit, ...narrowed });
-    const members = {
-      count: entries.length,
-      next_sequence: nextSequence,
-      head_sequence: Math.max(headSequence, entries.at(-1)?.sequenceNumber ?? 0),
-    };
+    const page = await reader.streamPage({ tenantId, storeId, fromSequence, limit, ...narrowed });
+    const { entries, nextSequence, headSequence } = page;
+    const members = { count: entries.length, next_sequence: nextSequence, head_sequence: headSequence };
     return entriesReply(members, "events", entries);
   });
 }

@@ -301,11 +301,13 @@ export interface StreamRange {
   readonly eventType?: string;
 }
 
-/** Events of one stream in sequence order. */
+/** Events of one stream in sequence order, and what else was true of it at the same moment. */
 export interface StreamPage {
   readonly entries: readonly LogEntry[];
   /** Where to go on: everything below was looked at, also where no entry of it matched. */
   readonly nextSequence: number;
+  /** Last number of the stream's VES events, 0 if it has none. */
+  readonly headSequence: number;
 }
 
 /** Legacy events of one stream by number, both ends inclusive. */

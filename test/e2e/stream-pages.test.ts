@@ -8,6 +8,9 @@ const BATCH = 500;
 /** Rows one page looks at. */
 const LOOKED_AT_MAX = 4096;
 
+/** So many events always fit in a page of the store. */
+const LIMIT_BELOW_BYTES = 300;
+
 const RARE_AT = [7, 4_096, 4_097, 4_444];
 
 let service: TestService;
@@ -38,9 +41,9 @@ interface StreamPage {
   readonly events: readonly { readonly sequence_number: number }[];
 }
 
-async function pageOf(query: string, from: number): Promise<StreamPage> {
-  const stream = `tenant_id=${agent.tenantId}&store_id=${agent.storeId}`;
-  return (await service.get(`/api/v1/ves/events?${stream}&from=${from}&limit=1000&${query}`)).json;
+async function pageOf(query: string, from: number, limit = 1000, of = agent): Promise<StreamPage> {
+  const stream = `tenant_id=${of.tenantId}&store_id=${of.storeId}`;
+  return (await service.get(`/api/v1/ves/events?${stream}&from=${from}&limit=${limit}&${query}`)).json;
 }
 
 /** The numbers on each page, to the last one. */
@@ -97,3 +100,32 @@ it("has nothing beyond the head or of a stream without events", async () => {
   const { json } = await service.get(`/api/v1/ves/events?${other}&event_type=order.rare`);
   expect(json).toMatchObject({ count: 0, next_sequence: 1, head_sequence: 0 });
 });
+
+it.each(["", "event_type=order.unheard-of", "entity_type=order", "entity_type=order&entity_id=e-1"])(
+  "shows a page and its head of one moment while events come in: %s",
+  async (query) => {
+    const writer = await service.agent();
+    const BATCHES = 60;
+    let isOver = false;
+    const write = async (): Promise<void> => {
+      for (let batch = 0; batch < BATCHES; batch++) {
+        const events = Array.from({ length: 20 }, () => writer.sign({ entityType: "order", entityId: "e-1" }));
+        expect((await writer.ingest(events)).json).toMatchObject({ eventsAccepted: 20 });
+      }
+    };
+    const follow = async (limit: number): Promise<void> => {
+      for (let from = 1; !isOver; ) {
+        const { events, next_sequence, head_sequence } = await pageOf(query, from, limit, writer);
+        const last = events.at(-1)?.sequence_number ?? 0;
+        expect(head_sequence).toBeGreaterThanOrEqual(Math.max(last, from - 1));
+        // A page that is not full has looked at everything there was.
+        expect(next_sequence).toBe(events.length === limit ? last + 1 : head_sequence + 1);
+        from = next_sequence;
+      }
+    };
+    const writing = write().finally(() => {
+      isOver = true;
+    });
+    await Promise.all([writing, follow(1), follow(7), follow(LIMIT_BELOW_BYTES)]);
+  },
+);

@@ -94,7 +94,10 @@ const EVENTS = operation({
       description:
         "`from` of the next page, which may hold more also where this one holds few or none, as long as it is at most head_sequence.",
     },
-    head_sequence: { type: "integer" },
+    head_sequence: {
+      type: "integer",
+      description: "Last number of the stream's VES events at the moment of this page, 0 = none.",
+    },
   }),
 });
 

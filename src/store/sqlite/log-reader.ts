@@ -91,6 +91,8 @@ export class SqliteLogReader {
   readonly #places: PlaceFinder;
   /** Looked up with the first entry that has no checksum. */
   #checkedFrom: number | null = null;
+  /** Several statements that see the same log: none of them begins a read of its own, which also costs less. */
+  readonly #inOneSnapshot: <T>(read: () => T) => T;
   readonly #sql;
 
   constructor(db: Connection, bytesMax: number, places = new PlaceFinder(db)) {
@@ -98,6 +100,7 @@ export class SqliteLogReader {
     this.#places = places;
     this.#sequencers = new StoredSequencers(db);
     this.#bytesMax = bytesMax;
+    this.#inOneSnapshot = db.transaction((read) => read()) as <T>(read: () => T) => T;
     this.#sql = {
       last: db.prepare(`SELECT max("offset") FROM entries`).pluck(),
       scan: db.prepare(`SELECT ${PACKED_ROW} FROM entries e WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`).pluck(),
@@ -186,12 +189,17 @@ export class SqliteLogReader {
 
   /** Rows that do not match count as well: a rare type in a long stream takes several pages, not one long read. */
   streamPage(range: StreamRange): StreamPage {
+    return this.#inOneSnapshot(() => this.#readStreamPage(range));
+  }
+
+  #readStreamPage(range: StreamRange): StreamPage {
     const { fromSequence, limit, entityType, entityId, eventType } = range;
     const stream = this.#streamRow(range.tenantId, range.storeId);
     const eventTypeRef = eventType === undefined ? null : this.#sql.eventTypeRef.get(eventType);
     const entries: LogEntry[] = [];
-    let nextSequence = Math.max(fromSequence, (stream?.ves_head ?? 0) + 1);
-    if (stream === undefined || eventTypeRef === undefined) return { entries, nextSequence };
+    const headSequence = stream?.ves_head ?? 0;
+    let nextSequence = Math.max(fromSequence, headSequence + 1);
+    if (stream === undefined || eventTypeRef === undefined) return { entries, nextSequence, headSequence };
     let looked = 0;
     let bytes = 0;
     for (const row of this.#scanStream(stream, range)) {
@@ -204,12 +212,11 @@ export class SqliteLogReader {
         entries.push(entry);
         bytes += entry.frame.length;
       }
-      const isFull = entries.length === limit || bytes >= this.#bytesMax || ++looked === SCAN_ROWS_MAX;
-      // Rows younger than the head that was read before them count too.
-      nextSequence = isFull ? row[2] + 1 : Math.max(nextSequence, row[2] + 1);
-      if (isFull) break;
+      if (entries.length < limit && bytes < this.#bytesMax && ++looked < SCAN_ROWS_MAX) continue;
+      nextSequence = row[2] + 1;
+      break;
     }
-    return { entries, nextSequence };
+    return { entries, nextSequence, headSequence };
   }
 
   /** VES events from a number on, of one entity where that is named: an entity's own index knows offsets, whose order is the same. */

@@ -44,7 +44,11 @@ export interface ReadWorkerData {
 const SPARES_MAX = 8;
 const SPARE_BYTES_MAX = 1024 * 1024;
 
-/** Entries travel packed; everything else is small and cloned. */
+/** An answer on its way from the thread: entries travel packed; everything else is small and cloned. */
+export type PackedAnswer<T extends { readonly entries: readonly LogEntry[] }> = Omit<T, "entries"> & {
+  readonly packed: Uint8Array;
+};
+
 export type ReadTask = Call<SqliteLogReader & SqliteProofReader> | CommitmentTask;
 export type CommitmentTask = Call<SqliteCommitmentReader> & { readonly series: CommitmentSeries };
 type Call<R> = {
@@ -87,8 +91,8 @@ export class SqliteReaderPool implements LogReader, ProofReader {
   }
 
   async streamPage(range: StreamRange): Promise<StreamPage> {
-    const { entries, nextOffset } = new PackedPage(await this.#run<Uint8Array>("streamPage", range));
-    return { entries, nextSequence: nextOffset };
+    const { packed, ...facts } = await this.#run<PackedAnswer<StreamPage>>("streamPage", range);
+    return { ...facts, entries: new PackedPage(packed).entries };
   }
 
   streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number> {
