@@ -1,6 +1,6 @@
 /**
  * `node dist/bench/audit/verify-log.js`: what `stateset-sequencer verify-log` costs per entry, with signatures and without, next
- * to what its two Ed25519 verifications alone cost. CPU time of this thread, so that neighbours do not make it look slower;
+ * to what its Ed25519 verifications alone cost, two an entry. CPU time of this thread, so that neighbours do not make it look slower;
  * the command's threads multiply it. Parse, SQLite, hashes and checksums are the command's own (`RangeChecker`).
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { RangeChecker } from "../../src/audit/check-range.js";
 import { OrderCheck } from "../../src/audit/order-check.js";
-import type { Ed25519 } from "../../src/protocol/ed25519.js";
+import type { Ed25519, SignatureCheck } from "../../src/protocol/ed25519.js";
 import { databasePath, openReaderOf } from "../../src/store/sqlite/connection.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
 import { buildFacts, machineFacts } from "../machine.js";
@@ -83,27 +83,38 @@ function auditCostUs(path: string, entries: number, ed25519: Ed25519 | null): nu
   return (user + system) / entries;
 }
 
-/** The verifier in use; keeps what it was asked, to ask it again alone. */
+/** The verifier in use; keeps what it was asked, to ask it again alone, as many at once as it was asked. */
 class RecordingEd25519 implements Ed25519 {
   readonly inner = selectEd25519();
   readonly name = this.inner.name;
   readonly sign = this.inner.sign;
   readonly publicKey = this.inner.publicKey;
-  readonly #asked: Parameters<Ed25519["verify"]>[] = [];
+  readonly #asked: SignatureCheck[][] = [];
+  #signatures = 0;
 
-  readonly verify: Ed25519["verify"] = (signature, message, publicKey) => {
-    this.#asked.push([new Uint8Array(signature), new Uint8Array(message), publicKey]);
-    return this.inner.verify(signature, message, publicKey);
-  };
+  verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean {
+    return this.verifyAll([{ signature, message, publicKey }])[0]!;
+  }
+
+  verifyAll(checks: readonly SignatureCheck[]): boolean[] {
+    this.#asked.push(checks.map(copied));
+    this.#signatures += checks.length;
+    return this.inner.verifyAll(checks);
+  }
 
   /** CPU µs per verification. */
   replayCostUs(): number {
     const before = process.cpuUsage();
-    for (const args of this.#asked)
-      if (!this.inner.verify(...args)) throw new Error("a signature that verified does not");
+    for (const checks of this.#asked)
+      if (this.inner.verifyAll(checks).includes(false)) throw new Error("a signature that verified does not");
     const { user, system } = process.cpuUsage(before);
-    return (user + system) / this.#asked.length;
+    return (user + system) / this.#signatures;
   }
+}
+
+/** The audit's bytes are its own: they may change after the call. */
+function copied({ signature, message, publicKey }: SignatureCheck): SignatureCheck {
+  return { signature: new Uint8Array(signature), message: new Uint8Array(message), publicKey };
 }
 
 function report({ plainUs, signedUs, ed25519Us }: Costs, folder: string, entries: number): void {

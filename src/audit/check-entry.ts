@@ -1,12 +1,12 @@
 /**
  * One entry judged on its own bytes: canonical envelope, payload hash, signing hash, agent signature, receipt, columns,
- * checksum. What depends on other entries is `order-check.ts`. Throws AuditFault at the first fact that does not hold.
+ * checksum. What depends on other entries is `order-check.ts`. Throws AuditFault at the first fact that does not hold;
+ * signatures it leaves to `entry-signatures.ts`.
  */
 import { isAscii, isUtf8 } from "node:buffer";
 import { uuidFromBytes } from "../base/ids.js";
 import { literal, ScratchBytes } from "../base/scratch-bytes.js";
 import { DOMAIN_EVENTSIG, DOMAIN_PAYLOAD_PLAIN, DOMAIN_RECEIPT } from "../protocol/domains.js";
-import type { Ed25519 } from "../protocol/ed25519.js";
 import { PAYLOAD_ENCRYPTED, PAYLOAD_PLAIN, VES_VERSION } from "../protocol/envelope.js";
 import { digestColumn } from "../protocol/sha256.js";
 import { frameCheck } from "../store/entry-frame.js";
@@ -14,6 +14,7 @@ import { expectFact } from "./audit-fault.js";
 import { endOfCanonical } from "./canonical-scan.js";
 import { checkCanonicalPayload, encryptedPayloadHash } from "./check-payload.js";
 import { AGENT_SIGNATURE_AT, type Entry, RECEIPT_SIGNATURE_AT, SIGNING_HASH_AT } from "./entry-rows.js";
+import type { EntrySignatures } from "./entry-signatures.js";
 import { EnvelopeCursor } from "./envelope-cursor.js";
 import { frameBytes } from "./frame-bytes.js";
 import type { EventTypeRow, References, StreamRow } from "./references.js";
@@ -45,6 +46,9 @@ const RECEIPT_DOMAIN = literal(DOMAIN_RECEIPT);
 const ZERO_HASH = Buffer.alloc(32);
 const LETTER_N = 0x6e;
 
+const FORGED_EVENT = "the agent's signature does not verify with its registered key";
+export const FORGED_RECEIPT = "the receipt's signature does not verify with the sequencer's key";
+
 /** Fields of a preimage without the texts of the envelope, at most. */
 const FIXED_FIELDS_MAX = 512;
 
@@ -71,7 +75,7 @@ class Reading {
 /** Checks one entry after the other; keeps what they share. */
 export class EntryChecker {
   readonly #references: References;
-  readonly #ed25519: Ed25519 | null;
+  readonly #signatures: EntrySignatures | null;
   readonly #cursor = new EnvelopeCursor();
   readonly #scratch = new ScratchBytes();
   readonly #reading = new Reading();
@@ -81,13 +85,12 @@ export class EntryChecker {
   readonly #digests = Buffer.alloc(128);
   readonly #digest = digestColumn(this.#digests);
 
-  /** `ed25519` null = signatures are not checked. */
-  constructor(references: References, ed25519: Ed25519 | null) {
+  /** `signatures`: where those of entries go as they are met; null = they are not checked. */
+  constructor(references: References, signatures: EntrySignatures | null) {
     this.#references = references;
-    this.#ed25519 = ed25519;
+    this.#signatures = signatures;
   }
 
-  /** The result is valid until the next call. */
   check(entry: Entry): EntryClaims {
     const stream = this.#references.stream(entry.row[2]);
     const eventType = this.#references.eventType(entry.row[5]);
@@ -95,7 +98,8 @@ export class EntryChecker {
     this.#checkPayload(entry, stream, eventType);
     this.#checkSigningHash(entry, stream, eventType);
     this.#checkReceipt(entry, stream);
-    return this.#reading;
+    const { baseVersion, hasCommand } = this.#reading;
+    return { baseVersion, hasCommand };
   }
 
   /** The envelope, byte by byte: what stands in columns and tables too is compared, the rest is noted. */
@@ -185,7 +189,7 @@ export class EntryChecker {
     expectFact(areEqual(ZERO_HASH, 0, this.#hashes, CIPHER_AT), "the cipher hash of a plain payload is not zero");
   }
 
-  /** What the agent signed (ves-protocol §3.1), and the signature. */
+  /** What the agent signed (ves-protocol §3.1). */
   #checkSigningHash(entry: Entry, stream: StreamRow, eventType: EventTypeRow): void {
     const { bytes, start, entityType, entityId, end } = entry;
     const { agentId, keyId, createdAt, createdEnd, isPlain } = this.#reading;
@@ -206,11 +210,11 @@ export class EntryChecker {
     this.#digest(preimage.view(), SIGNING_AT);
     const isItsHash = areEqual(this.#digests, SIGNING_AT, bytes, start + SIGNING_HASH_AT);
     expectFact(isItsHash, "signing_hash is not the hash of the stored envelope");
-    if (this.#ed25519 === null) return;
-    const key = this.#references.signingKey(entry.row[2], agentId, keyId);
+    if (this.#signatures === null) return;
+    const publicKey = this.#references.signingKey(entry.row[2], agentId, keyId);
+    const message = bytes.subarray(start + SIGNING_HASH_AT, start + AGENT_SIGNATURE_AT);
     const signature = bytes.subarray(start + AGENT_SIGNATURE_AT, start + RECEIPT_SIGNATURE_AT);
-    const isGenuine = this.#ed25519.verify(signature, this.#digests.subarray(SIGNING_AT, SIGNING_AT + 32), key);
-    expectFact(isGenuine, "the agent's signature does not verify with its registered key");
+    this.#signatures.add(entry, { signature, message, publicKey }, FORGED_EVENT);
   }
 
   /** The receipt as clients get it (ves-protocol §7), and the frame it travels in. */
@@ -223,10 +227,11 @@ export class EntryChecker {
     preimage.part(this.#digests, SIGNING_AT, SIGNING_AT + 32);
     this.#digest(preimage.view(), RECEIPT_AT);
     const receiptHash = this.#digests.subarray(RECEIPT_AT, RECEIPT_AT + 32);
-    if (this.#ed25519 !== null) {
+    if (this.#signatures !== null) {
       const signature = bytes.subarray(start + RECEIPT_SIGNATURE_AT, envelope);
-      const isGenuine = this.#ed25519.verify(signature, receiptHash, sequencer.publicKey);
-      expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
+      // A copy: the next entry's hash takes its place.
+      const message = new Uint8Array(receiptHash);
+      this.#signatures.add(entry, { signature, message, publicKey: sequencer.publicKey }, FORGED_RECEIPT);
     }
     if (storedCheck === null) {
       expectFact(row[0] < this.#references.checkedFrom, "its checksum is gone");

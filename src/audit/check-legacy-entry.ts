@@ -1,24 +1,24 @@
 /** One legacy event judged on its own bytes, as `check-entry.ts` judges the other kind. There is no agent's signature to check. */
 import { fromHex, toHex } from "../base/bytes.js";
 import { uuidToBytes } from "../base/ids.js";
-import type { Ed25519 } from "../protocol/ed25519.js";
 import { legacyEventHash, legacyPayloadHash, legacyPayloadText } from "../protocol/legacy-event.js";
 import type { SequencedEvent } from "../store/contract.js";
 import { encodeEntry, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import { expectFact } from "./audit-fault.js";
-import type { EntryClaims } from "./check-entry.js";
+import { type EntryClaims, FORGED_RECEIPT } from "./check-entry.js";
 import { type Entry, LEGACY_RECEIPT_SIGNATURE_AT, PAYLOAD_HASH_AT, SIGNING_HASH_AT } from "./entry-rows.js";
+import type { EntrySignatures } from "./entry-signatures.js";
 import type { References, StreamRow } from "./references.js";
 import { readStoredLegacyEnvelope, type StoredLegacyEnvelope } from "./stored-legacy-envelope.js";
 
 export class LegacyEntryChecker {
   readonly #references: References;
-  readonly #ed25519: Ed25519 | null;
+  readonly #signatures: EntrySignatures | null;
 
-  /** `ed25519` null = signatures are not checked. */
-  constructor(references: References, ed25519: Ed25519 | null) {
+  /** See `EntryChecker`. */
+  constructor(references: References, signatures: EntrySignatures | null) {
     this.#references = references;
-    this.#ed25519 = ed25519;
+    this.#signatures = signatures;
   }
 
   /** Throws AuditFault at the first fact that does not hold. */
@@ -66,10 +66,8 @@ export class LegacyEntryChecker {
       envelope: bytes.subarray(entry.envelope, entry.envelopeEnd),
     };
     const hash = receiptHashOf(event);
-    if (this.#ed25519 !== null) {
-      const isGenuine = this.#ed25519.verify(event.receiptSignature, hash, sequencer.publicKey);
-      expectFact(isGenuine, "the receipt's signature does not verify with the sequencer's key");
-    }
+    const check = { signature: event.receiptSignature, message: hash, publicKey: sequencer.publicKey };
+    this.#signatures?.add(entry, check, FORGED_RECEIPT);
     if (storedCheck === null) {
       expectFact(offset < this.#references.checkedFrom, "its checksum is gone");
       return;

@@ -1,6 +1,7 @@
 /**
  * A range of offsets checked entry by entry, as an audit worker runs it on its own read-only connection. Entries below a
  * head that was read before never change, so the ranges need no common snapshot; no read transaction outlives a range.
+ * Signatures of entries that were read together are checked together.
  */
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
@@ -11,6 +12,7 @@ import { EntryChecker, type EntryClaims } from "./check-entry.js";
 import { LegacyEntryChecker } from "./check-legacy-entry.js";
 import { PlaceChecker } from "./check-places.js";
 import { type Entry, type EntryRow, EntryRows, SIGNING_HASH_AT } from "./entry-rows.js";
+import { EntrySignatures } from "./entry-signatures.js";
 import { References } from "./references.js";
 
 /** Offsets `from` <= o < `to`. */
@@ -40,6 +42,7 @@ export interface CheckedRange extends Range {
 export class RangeChecker {
   readonly #rows: EntryRows;
   readonly #places: PlaceChecker;
+  readonly #signatures: EntrySignatures | null;
   readonly #checkers: Readonly<Record<EntryKind, Pick<EntryChecker, "check">>>;
 
   /** `ed25519` null = signatures are not checked. */
@@ -47,9 +50,10 @@ export class RangeChecker {
     this.#rows = new EntryRows(db);
     this.#places = new PlaceChecker(db);
     const references = new References(db);
+    this.#signatures = ed25519 === null ? null : new EntrySignatures(ed25519);
     this.#checkers = {
-      ves_event: new EntryChecker(references, ed25519),
-      event: new LegacyEntryChecker(references, ed25519),
+      ves_event: new EntryChecker(references, this.#signatures),
+      event: new LegacyEntryChecker(references, this.#signatures),
     };
   }
 
@@ -67,15 +71,40 @@ export class RangeChecker {
 
   #checkSlice(entries: readonly Entry[], columns: RangeColumns): void {
     expectFact(entries.length > 0, "there is no entry at this offset, though the log goes on");
-    for (const entry of entries) {
-      const [offset, number] = entry.row;
-      if (offset !== columns.next) throw new AuditFault(`there is no entry at this offset: the next one is ${offset}`);
-      const kind = ENTRY_KINDS[number];
-      if (kind === undefined) throw new AuditFault(`the entry is of kind ${number}, which this build does not know`);
-      const claims = this.#checkers[kind].check(entry);
-      columns.add(entry.row, claims, this.#places.check(placeOf(entry)));
+    const checked: CheckedEntry[] = [];
+    let fault: unknown = null;
+    try {
+      for (const entry of entries) checked.push(this.#checkEntry(entry, columns.next + checked.length));
+    } catch (error) {
+      fault = error;
     }
+    // Whatever ended the walk was met after every signature that was added: a forged one is the earlier fault.
+    const forged = this.#signatures?.takeForged() ?? null;
+    for (const entry of checked) {
+      if (entry.row[0] === forged?.offset) break;
+      columns.add(entry);
+    }
+    if (forged !== null) throw new AuditFault(forged.message);
+    if (fault !== null) throw fault;
   }
+
+  /** Everything but its signatures. */
+  #checkEntry(entry: Entry, expected: number): CheckedEntry {
+    const { row } = entry;
+    const [offset, number] = row;
+    if (offset !== expected) throw new AuditFault(`there is no entry at this offset: the next one is ${offset}`);
+    const kind = ENTRY_KINDS[number];
+    if (kind === undefined) throw new AuditFault(`the entry is of kind ${number}, which this build does not know`);
+    const claims = this.#checkers[kind].check(entry);
+    return { row, claims, isPlaced: this.#places.check(placeOf(entry)) };
+  }
+}
+
+interface CheckedEntry {
+  readonly row: EntryRow;
+  readonly claims: EntryClaims;
+  /** See `PlaceChecker.check`. */
+  readonly isPlaced: boolean;
 }
 
 function placeOf({ row, bytes, start }: Entry): Place {
@@ -110,7 +139,7 @@ class RangeColumns {
     return this.range.from + this.#count;
   }
 
-  add(row: EntryRow, { baseVersion, hasCommand }: EntryClaims, isPlaced: boolean): void {
+  add({ row, claims, isPlaced }: CheckedEntry): void {
     if (isPlaced && this.#placedTo === this.next) this.#placedTo += 1;
     const at = this.#count++;
     this.#kinds[at] = row[1];
@@ -118,8 +147,8 @@ class RangeColumns {
     this.#sequenceNumbers[at] = row[3];
     this.#entityRefs[at] = row[4];
     this.#sequencedAtMs[at] = row[6];
-    this.#baseVersions[at] = baseVersion;
-    if (hasCommand) this.#commands[row[1]]! += 1;
+    this.#baseVersions[at] = claims.baseVersion;
+    if (claims.hasCommand) this.#commands[row[1]]! += 1;
   }
 
   end(finding: Finding | null): CheckedRange {

@@ -6,7 +6,7 @@
 import { bytesEqual } from "../base/bytes.js";
 import { signingFieldsOf, verifyEvent } from "../protocol/agent-event.js";
 import { CanonicalJsonError } from "../protocol/canonical-json.js";
-import { type Ed25519, nobleEd25519 } from "../protocol/ed25519.js";
+import { type Ed25519, nobleEd25519, oneByOne } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
 import { JsonReadError } from "../protocol/json-errors.js";
@@ -95,4 +95,4 @@ function receiptFault(
 const NO_KEY = new Uint8Array();
 
 /** `verifyEvent` without the one check that needs the agent's key: the payload still has to match the signed hash. */
-const PAYLOAD_ONLY: Ed25519 = { ...nobleEd25519, name: "payload only", verify: () => true };
+const PAYLOAD_ONLY: Ed25519 = oneByOne({ ...nobleEd25519, name: "payload only", verify: () => true });

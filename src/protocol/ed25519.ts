@@ -10,10 +10,19 @@ export interface Ed25519 {
   readonly name: string;
   /** True when the 64-byte signature is valid. Bytes of any length are accepted and never make it throw. */
   verify(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
+  /** One verdict per check, in their order, each what `verify` says of it. May share work between them. */
+  verifyAll(checks: readonly SignatureCheck[]): boolean[];
   /** 64-byte signature by the 32-byte RFC 8032 seed. */
   sign(message: Uint8Array, seed: Uint8Array): Uint8Array;
   /** 32-byte public key of the 32-byte seed. */
   publicKey(seed: Uint8Array): Uint8Array;
+}
+
+/** What `Ed25519.verify` is asked, for asking it of many at once. */
+export interface SignatureCheck {
+  readonly signature: Uint8Array;
+  readonly message: Uint8Array;
+  readonly publicKey: Uint8Array;
 }
 
 export const SIGNATURE_BYTES = 64;
@@ -64,8 +73,17 @@ export function isAcceptablePublicKey(publicKey: Uint8Array): boolean {
   }
 }
 
+/** Completes an implementation that gains nothing from many checks at once: each is asked of its `verify`. */
+export function oneByOne(ed25519: Omit<Ed25519, "verifyAll">): Ed25519 {
+  return {
+    ...ed25519,
+    verifyAll: (checks) =>
+      checks.map(({ signature, message, publicKey }) => ed25519.verify(signature, message, publicKey)),
+  };
+}
+
 /** Pure JavaScript: the verifier for browsers and the reference for the native ones. */
-export const nobleEd25519: Ed25519 = {
+export const nobleEd25519: Ed25519 = oneByOne({
   name: "noble",
   verify(signature, message, publicKey) {
     if (!passesEncodingRule(signature, publicKey)) return false;
@@ -83,7 +101,7 @@ export const nobleEd25519: Ed25519 = {
   },
   sign: (message, seed) => nobleSign(message, seed),
   publicKey: (seed) => noblePublicKey(seed),
-};
+});
 
 function decodePoint(bytes: Uint8Array): Point | null {
   try {

@@ -1,17 +1,18 @@
 /**
- * What a verify worker does: a packed batch of requests in, a packed batch of verified requests out. It shares nothing with
- * other workers but the revocation epoch.
+ * What a verify worker does: a packed batch of requests in, a packed batch of verified requests out. Their signatures are
+ * checked together, after all were judged. It shares nothing with other workers but the revocation epoch.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../base/clock.js";
 import { PackWriter } from "../base/pack.js";
 import { agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, AgentKeyRef } from "../store/contract.js";
+import { checkSignatures, type JudgedRequest } from "./check-signatures.js";
 import { selectEd25519 } from "./ed25519-native.js";
 import type { KeyRecord } from "./key-directory.js";
 import { checkLegacyRequest, packLegacyRequest } from "./legacy-request.js";
 import { packVerifiedRequest } from "./verified-request.js";
-import { type VerifyContext, verifyRequest } from "./verify-request.js";
+import { type JudgeContext, judgeRequest } from "./verify-request.js";
 import {
   type RefusedRequest,
   unpackRequests,
@@ -40,13 +41,12 @@ export class BatchVerifier {
     const writer = new PackWriter(task.packed.length * 2);
     const refused: RefusedRequest[] = [];
     const missing: { requestId: number; refs: readonly AgentKeyRef[] }[] = [];
-    let verifiedEvents = 0;
+    const judged: JudgedRequest[] = [];
     let legacy: PackWriter | null = null;
     let legacyEvents = 0;
     for (const request of unpackRequests(task)) {
       const { requestId } = request;
-      const outcome =
-        request.form === "legacy" ? checkLegacyRequest(request, context) : verifyRequest(request, context);
+      const outcome = request.form === "legacy" ? checkLegacyRequest(request, context) : judgeRequest(request, context);
       if (outcome.kind === "admitted") {
         legacy ??= new PackWriter(task.packed.length * 2);
         packLegacyRequest(legacy, outcome.request);
@@ -55,10 +55,12 @@ export class BatchVerifier {
       else if (outcome.kind === "refused") {
         const { code, message, extras } = outcome.error;
         refused.push({ requestId, code, message, pointer: extras.pointer ?? null });
-      } else {
-        packVerifiedRequest(writer, outcome.request);
-        verifiedEvents += outcome.request.events.length;
-      }
+      } else judged.push(outcome.request);
+    }
+    let verifiedEvents = 0;
+    for (const request of checkSignatures(judged, this.#ed25519)) {
+      packVerifiedRequest(writer, request);
+      verifiedEvents += request.events.length;
     }
     const workMs = performance.now() - startedMs;
     const verified = writer.take();
@@ -66,7 +68,7 @@ export class BatchVerifier {
   }
 
   /** Keys of another epoch than the one read here are as good as unknown. */
-  #contextOf(given: readonly KeyRecord[]): VerifyContext {
+  #contextOf(given: readonly KeyRecord[]): JudgeContext {
     const now = Atomics.load(this.#epoch, 0);
     // Kept beside the cache, which may hold fewer keys than one request needs and never holds absent ones.
     const answered = new Map<string, AgentKey | null>();
@@ -80,7 +82,6 @@ export class BatchVerifier {
     return {
       limits,
       rules,
-      ed25519: this.#ed25519,
       nowMs: this.#clock.nowMs(),
       keyEpoch: now,
       findKey: (ref) => {

@@ -1,10 +1,10 @@
 /**
  * The event-level half of verification (ves-protocol §4.4 C), in the protocol's order: the first failure drops this
- * event only. What `readIngestBody` has already settled (lengths, a payload for its kind) is not asked again.
+ * event only. What `readIngestBody` has already settled (lengths, a payload for its kind) is not asked again. The last step,
+ * the signature, is `check-signatures.ts`.
  */
 import { bytesEqual } from "../base/bytes.js";
 import { checkEncryptedPayload } from "../protocol/check-encrypted-payload.js";
-import type { Ed25519 } from "../protocol/ed25519.js";
 import { PAYLOAD_PLAIN, VES_VERSION } from "../protocol/envelope.js";
 import { payloadAad, payloadCipherHash, payloadPlainHash, ZERO_HASH } from "../protocol/payload-hash.js";
 import { parseRfc3339 } from "../protocol/rfc3339.js";
@@ -106,18 +106,10 @@ function unusableKey(message: string): Rejection {
 /** Schemes 2 and 3 are the post-quantum ones; every other number means Ed25519 (ves-protocol §4.1). */
 const SCHEME_NAMES: Readonly<Record<number, string>> = { 2: "MlDsa65", 3: "Ed25519MlDsa65" };
 
-/** `signingHash` must be the event's own. Null = the agent signed exactly this event. */
-export function checkSignature(
-  fields: EventFields,
-  signingHash: Uint8Array,
-  key: AgentKey,
-  ed25519: Ed25519,
-): Rejection | null {
+/** Null = the signature is one of Ed25519's, and remains to be checked. */
+export function checkScheme(fields: EventFields): Rejection | null {
   const scheme = SCHEME_NAMES[fields.signatureScheme];
-  if (scheme !== undefined) {
-    const message = `Agent signature scheme ${scheme} is not allowed under the legacy profile`;
-    return { reason: "invalid_signature", message };
-  }
-  if (ed25519.verify(fields.agentSignature, signingHash, key.publicKey)) return null;
-  return { reason: "invalid_signature", message: "Agent signature verification failed: VerificationFailed" };
+  if (scheme === undefined) return null;
+  const message = `Agent signature scheme ${scheme} is not allowed under the legacy profile`;
+  return { reason: "invalid_signature", message };
 }

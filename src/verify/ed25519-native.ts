@@ -5,6 +5,7 @@ import { bytesEqual } from "../base/bytes.js";
 import { decodeBase64Url, encodeBase64Url } from "../protocol/base64url.js";
 import {
   type Ed25519,
+  oneByOne,
   PUBLIC_KEY_BYTES,
   passesEncodingRule,
   SEED_BYTES,
@@ -92,7 +93,7 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
     digestArea.set(message);
     return digestArea;
   };
-  return {
+  return oneByOne({
     name: "sodium",
     verify(signature, message, publicKey) {
       if (!passesEncodingRule(signature, publicKey)) return false;
@@ -105,7 +106,7 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
       return signatureArea.slice();
     },
     publicKey: (seed) => secretKeyOf(seed).slice(SEED_BYTES),
-  };
+  });
 }
 
 function createNodeEd25519(): Ed25519 {
@@ -122,7 +123,7 @@ function createNodeEd25519(): Ed25519 {
     }
     return key;
   };
-  return {
+  return oneByOne({
     name: "node",
     verify(signature, message, publicKey) {
       if (!passesEncodingRule(signature, publicKey)) return false;
@@ -137,7 +138,7 @@ function createNodeEd25519(): Ed25519 {
     },
     sign: (message, seed) => plain(sign(null, message, privateKeyOf(seed))),
     publicKey: (seed) => decodeBase64Url(createPublicKey(privateKeyOf(seed)).export({ format: "jwk" }).x!)!,
-  };
+  });
 }
 
 /** sodium-native silently answers nothing for bytes in shared memory, which would read as a bad signature: copy those. */

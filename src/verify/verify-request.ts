@@ -1,22 +1,22 @@
 /**
- * Verification of one request, as a worker runs it: parse, judge, hash, check signatures. Pure but for the clock, which is
- * an argument. Stored state is not looked at: that is the lane's.
+ * Verification of one request, as a worker runs it: parse, judge, hash; the signatures of many are checked together
+ * (`check-signatures.ts`). Pure but for the clock, which is an argument. Stored state is not looked at: that is the lane's.
  */
 import { CodedError } from "../base/errors.js";
 import { type Uuid, uuidToBytes } from "../base/ids.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
 import { type AgentKey, type AgentKeyRef, KEY_PURPOSE_SIGNING } from "../store/contract.js";
-import { checkContent, checkKey, checkSchema, checkSignature, type EventRules } from "./check-event.js";
+import { checkContent, checkKey, checkSchema, checkScheme, type EventRules } from "./check-event.js";
+import { checkSignatures, type JudgedRequest } from "./check-signatures.js";
 import { envelopeAround, envelopeJson } from "./envelope-json.js";
 import { type IngestBody, type IngestEvent, type IngestLimits, readIngestBody } from "./ingest-body.js";
 import type { Scope } from "./scope.js";
-import type { CheckedEvent, VerifiedRequest } from "./verified-request.js";
+import type { VerifiedRequest } from "./verified-request.js";
 
-export interface VerifyContext {
+export interface JudgeContext {
   readonly limits: IngestLimits;
   readonly rules: EventRules;
-  readonly ed25519: Ed25519;
   readonly nowMs: number;
   /** Revocation epoch that `findKey` answers for. */
   readonly keyEpoch: number;
@@ -35,13 +35,29 @@ export interface IngestRequest {
   readonly body: Uint8Array;
 }
 
-export type VerifyOutcome =
-  | { readonly kind: "verified"; readonly request: VerifiedRequest }
+export type JudgeOutcome =
+  /** Everything but its signatures. */
+  | { readonly kind: "judged"; readonly request: JudgedRequest }
   | { readonly kind: "refused"; readonly error: CodedError }
   /** Nothing was decided: ask again with these keys. */
   | { readonly kind: "keys_missing"; readonly refs: readonly AgentKeyRef[] };
 
-export function verifyRequest(request: Omit<IngestRequest, "form">, context: VerifyContext): VerifyOutcome {
+export type VerifyOutcome =
+  | Exclude<JudgeOutcome, { readonly kind: "judged" }>
+  | { readonly kind: "verified"; readonly request: VerifiedRequest };
+
+/** One request by itself, as `BatchVerifier` does with all of a task. */
+export function verifyRequest(
+  request: Omit<IngestRequest, "form">,
+  context: JudgeContext & { readonly ed25519: Ed25519 },
+): VerifyOutcome {
+  const outcome = judgeRequest(request, context);
+  if (outcome.kind !== "judged") return outcome;
+  const [verified] = checkSignatures([outcome.request], context.ed25519);
+  return { kind: "verified", request: verified! };
+}
+
+export function judgeRequest(request: Omit<IngestRequest, "form">, context: JudgeContext): JudgeOutcome {
   let body: IngestBody;
   try {
     body = readIngestBody(request.body, request.scope, context.limits);
@@ -54,17 +70,19 @@ export function verifyRequest(request: Omit<IngestRequest, "form">, context: Ver
   if (refs.length > 0) return { kind: "keys_missing", refs };
   const { tenantId, storeId, agentId } = body;
   const { requestId, batchId } = request;
-  const events = checkEvents(body, keys, context);
+  const events = judgeEvents(body, keys, context);
   return {
-    kind: "verified",
+    kind: "judged",
     request: { requestId, batchId, tenantId, storeId, agentId, keyEpoch: context.keyEpoch, events },
   };
 }
 
+type JudgedEvent = JudgedRequest["events"][number];
+
 /** Keys of one request by their ids, each looked up once. */
 type RequestKeys = ReadonlyMap<number, AgentKey | null | undefined>;
 
-function keysOf(body: IngestBody, context: VerifyContext): RequestKeys {
+function keysOf(body: IngestBody, context: JudgeContext): RequestKeys {
   const keys = new Map<number, AgentKey | null | undefined>();
   for (const { fields } of body.events) {
     const { agentKeyId } = fields;
@@ -86,7 +104,7 @@ function keyRef(body: IngestBody, keyId: number): AgentKeyRef {
   return { tenantId: body.tenantId, agentId: body.agentId, purpose: KEY_PURPOSE_SIGNING, keyId };
 }
 
-function checkEvents(body: IngestBody, keys: RequestKeys, context: VerifyContext): CheckedEvent[] {
+function judgeEvents(body: IngestBody, keys: RequestKeys, context: JudgeContext): JudgedEvent[] {
   const seen = new Set<Uuid>();
   return body.events.map((event) => {
     const { eventId } = event.fields;
@@ -105,11 +123,11 @@ function checkEvents(body: IngestBody, keys: RequestKeys, context: VerifyContext
       };
     }
     seen.add(eventId);
-    return checkEvent(event, body.bytes, keys, context);
+    return judgeEvent(event, body.bytes, keys, context);
   });
 }
 
-function checkEvent(event: IngestEvent, body: Uint8Array, keys: RequestKeys, context: VerifyContext): CheckedEvent {
+function judgeEvent(event: IngestEvent, body: Uint8Array, keys: RequestKeys, context: JudgeContext): JudgedEvent {
   const { fields } = event;
   const eventId = uuidToBytes(fields.eventId);
   const badContent = checkContent(event, context.rules, context.nowMs);
@@ -122,20 +140,9 @@ function checkEvent(event: IngestEvent, body: Uint8Array, keys: RequestKeys, con
   const badKey = checkKey(key, context.nowMs);
   if (key === null || badKey !== null) return { stage: "unproven", eventId, envelope, ...badKey! };
 
-  const signingHash = eventSigningHash(fields);
-  const badSignature = checkSignature(fields, signingHash, key, context.ed25519);
-  if (badSignature !== null) return { stage: "refused", eventId, repeated: false, ...badSignature };
-  return {
-    stage: "verified",
-    eventId,
-    agentKeyId: fields.agentKeyId,
-    entityType: fields.entityType,
-    entityId: fields.entityId,
-    eventType: fields.eventType,
-    commandId: fields.commandId === null ? null : uuidToBytes(fields.commandId),
-    baseVersion: fields.baseVersion,
-    signingHash,
-    agentSignature: fields.agentSignature,
-    envelope,
-  };
+  const badScheme = checkScheme(fields);
+  if (badScheme !== null) return { stage: "refused", eventId, repeated: false, ...badScheme };
+  const { agentSignature: signature } = fields;
+  const { publicKey } = key;
+  return { stage: "signed", signature, message: eventSigningHash(fields), publicKey, eventId, fields, envelope };
 }

@@ -6,6 +6,7 @@ import type { Uuid } from "../../src/base/ids.js";
 import { commitChunk } from "../../src/lane/commit-chunk.js";
 import type { LaneItem } from "../../src/lane/lane-item.js";
 import { signEvent } from "../../src/protocol/agent-event.js";
+import { oneByOne } from "../../src/protocol/ed25519.js";
 import { encryptPayload, generateEncryptionKeyPair } from "../../src/protocol/encryption.js";
 import { type AgentKey, KEY_PURPOSE_SIGNING, type LaneStore } from "../../src/store/contract.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
@@ -93,7 +94,7 @@ class MadeAgent {
       {
         limits: { eventsPerBatchMax: BATCH_EVENTS, eventPayloadBytesMax: 1 << 20 },
         rules: { entityTypes: [], futureMsMax: 3_600_000, isSchemaRequired: false },
-        ed25519: { ...ed25519, verify: () => true },
+        ed25519: oneByOne({ ...ed25519, verify: () => true }),
         ...{ nowMs, keyEpoch: 0, findKey: () => this.key },
       },
     );

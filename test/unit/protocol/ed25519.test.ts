@@ -235,6 +235,28 @@ describe("agreement", () => {
     fc.assert(property, { seed, numRuns: 3000 });
   });
 
+  test("many at once are judged as each alone, in their order", () => {
+    const others = [publicKey, nodeEd25519.publicKey(counting(32, 7)), IDENTITY, publicKey.subarray(1)];
+    const check = fc
+      .tuple(fc.uint8Array({ maxLength: 40 }), fc.boolean(), fc.nat(63), fc.constantFrom(...others))
+      .map(([message, isHonest, at, otherKey]) => {
+        const signature = nodeEd25519.sign(message, keySeed);
+        if (isHonest) return { signature, message, publicKey };
+        signature[at]! ^= 1;
+        return { signature, message, publicKey: otherKey };
+      });
+    const property = fc.property(fc.array(check, { maxLength: 20 }), (checks) => {
+      for (const ed of implementations) {
+        const alone = checks.map((each) => ed.verify(each.signature, each.message, each.publicKey));
+        expect(ed.verifyAll(checks), ed.name).toEqual(alone);
+        expect(alone, ed.name).toEqual(
+          checks.map((each) => nodeEd25519.verify(each.signature, each.message, each.publicKey)),
+        );
+      }
+    });
+    fc.assert(property, { seed, numRuns: 100 });
+  });
+
   test("random combinations of special encodings", () => {
     const mixed = Point.fromBytes(publicKey).add(T8).toBytes();
     const points = [...SMALL_ORDER, publicKey, mixed, Point.BASE.toBytes(), encodeY(P + 3n, false), encodeY(2n, true)];
