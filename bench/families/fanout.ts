@@ -34,6 +34,8 @@ interface FanoutRound {
   readonly mibPerSecond: number;
   /** CPU of the sender per delivery; of the service with ingest. */
   readonly senderUs: number;
+  /** Frames that the client held against another subscriber's. */
+  readonly compared: number;
   readonly otherCores: number | null;
 }
 
@@ -87,7 +89,7 @@ export async function runFanout(context: BenchContext): Promise<FamilyResult> {
   };
 }
 
-/** What each subscriber got is checked by its count: `hear` fails on a frame too few. */
+/** What each subscriber got is checked by its count and its content: `hear` fails on a frame too few, and where it compared none. */
 async function measureBoth(stage: Stage, subscribers: number, entries: number): Promise<FanoutRound[]> {
   const { server, load, audience, ws, wsPort } = stage;
   const head = await headOf(server);
@@ -118,7 +120,7 @@ async function measure(
   const watch = new CpuWatch(pids);
   const startedMs = sharedNowMs();
   await send();
-  const { completeMs, payloadBytes } = await hearing;
+  const { completeMs, payloadBytes, compared } = await hearing;
   const { cores, otherCores, wallMs } = watch.end();
   const seconds = (completeMs - startedMs) / 1000;
   return {
@@ -127,6 +129,7 @@ async function measure(
     deliveriesPerSecond: (subscribers * entries) / seconds,
     mibPerSecond: payloadBytes / 2 ** 20 / seconds,
     senderUs: ((cores[0] ?? Number.NaN) * wallMs * 1000) / (subscribers * entries),
+    compared,
     otherCores,
   };
 }

@@ -1,6 +1,7 @@
 /**
  * That every subscriber of an audience gets each entry once and in order, and that all of them get the same bytes. Of each frame
- * it reads the offset, of a sample the whole content: what is counted a million times a second must cost next to nothing.
+ * it reads the offset, of a sample the whole content: what is counted a million times a second must cost next to nothing. And
+ * that it did look: figures of frames that nobody looked at are none.
  */
 
 /** Of a frame's payload that must be there to read its offset. */
@@ -18,7 +19,9 @@ const ZERO = 0x30;
 const NINE = 0x39;
 
 export class EntryCheck {
-  /** Frames compared with another subscriber's. */
+  /** Frames whose offset was read. */
+  looked = 0;
+  /** Of these, compared with another subscriber's. */
   compared = 0;
   #firstOffset: number | null = null;
   readonly #samples = new Map<number, Buffer>();
@@ -26,19 +29,33 @@ export class EntryCheck {
   /**
    * The check of one subscriber, for each of its frames in turn: `length` bytes from `at` on, of which the first
    * `CHECKED_BYTES` are in `bytes`, which ends at `end`. Throws on an entry that is not the next one or differs from another
-   * subscriber's. Arrays of entries pass.
+   * subscriber's. Of an array of entries only the first one is looked at: it comes after that of the array before.
    */
   subscriber(): (bytes: Buffer, at: number, length: number, end: number) => void {
     let next: number | null = null;
     return (bytes, at, length, end) => {
-      if (bytes[at] === ARRAY) return;
+      const isArray = bytes[at] === ARRAY;
+      const isFirst = next === null;
       next ??= this.#firstOffset;
-      const offset = readOffset(bytes, at);
-      if (next !== null && offset !== next) throw new Error(`got entry ${offset} where ${next} was due`);
+      const offset = readOffset(bytes, isArray ? at + 1 : at);
+      const isDue = next === null || offset === next || (isArray && !isFirst && offset > next);
+      if (!isDue) throw new Error(`got entry ${offset} where ${next} was due`);
       this.#firstOffset ??= offset;
+      this.looked += 1;
       next = offset + 1;
+      if (isArray) return;
       if (offset % SAMPLE_EVERY === 0 && at + length <= end) this.#compare(offset, bytes, at, at + length);
     };
+  }
+
+  /** For the end: throws when less was looked at than `subscribers` that got `messages` frames between them allow. */
+  conclude(subscribers: number, messages: number): void {
+    if (this.looked < Math.max(messages, 1)) throw new Error(`${this.looked} frames of ${messages} were looked at`);
+    if (subscribers > 1 && this.compared === 0) {
+      throw new Error(
+        `nothing that ${subscribers} subscribers got was compared: too few entries, or none of them whole`,
+      );
+    }
   }
 
   #compare(offset: number, bytes: Buffer, from: number, to: number): void {

@@ -17,6 +17,8 @@ export interface Audience {
 export interface Heard {
   readonly messages: number;
   readonly payloadBytes: number;
+  /** Frames held against another subscriber's, byte for byte. */
+  readonly compared: number;
   /** When the last one had what was waited for, `performance.timeOrigin + performance.now()`. */
   readonly completeMs: number;
   readonly cpuMs: number;
@@ -38,7 +40,10 @@ export class Subscribers implements Disposable {
     return this.#child.ask("open", audience);
   }
 
-  /** Resolves when each of them has what is wanted since it opened. Rejects when one got anything but the next entry. */
+  /**
+   * Resolves when each of them has what is wanted since it opened. Rejects when one got anything but the next entry, or when
+   * nothing of what they got was checked.
+   */
   hear(wanted: Wanted, msMax: number): Promise<Heard> {
     return this.#child.ask("hear", { wanted, msMax }, msMax + 5_000);
   }
@@ -63,6 +68,7 @@ const PAUSING_MIN = 100;
 const clockCell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 let sockets: FrameSocket[] = [];
+let check = new EntryCheck();
 let fault: Error | null = null;
 let onProgress: (socket: FrameSocket) => void = () => {};
 let onFault: (error: Error) => void = () => {};
@@ -86,15 +92,15 @@ function close(): void {
 
 async function open(audience: Audience): Promise<void> {
   close();
-  const check = new EntryCheck();
+  check = new EntryCheck();
   while (sockets.length < audience.count) {
     const group = Math.min(OPEN_AT_ONCE, audience.count - sockets.length);
-    await withDeadline(Promise.all(Array.from({ length: group }, () => openOne(audience, check))), 20_000, "opening");
+    await withDeadline(Promise.all(Array.from({ length: group }, () => openOne(audience))), 20_000, "opening");
   }
   openedCpu = process.cpuUsage();
 }
 
-function openOne({ port, path, apiKey }: Audience, check: EntryCheck): Promise<void> {
+function openOne({ port, path, apiKey }: Audience): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: FrameSocket = new FrameSocket({
       ...{ port, path, apiKey, onOpen: resolve },
@@ -136,8 +142,11 @@ function hasHeard({ messages, payloadBytes }: FrameSocket, wanted: Wanted): bool
 
 function heard(): Heard {
   const cpu = process.cpuUsage(openedCpu);
+  const messages = sockets.reduce((sum, socket) => sum + socket.messages, 0);
+  check.conclude(sockets.length, messages);
   return {
-    messages: sockets.reduce((sum, socket) => sum + socket.messages, 0),
+    messages,
+    compared: check.compared,
     payloadBytes: sockets.reduce((sum, socket) => sum + socket.payloadBytes, 0),
     completeMs: performance.timeOrigin + performance.now(),
     cpuMs: (cpu.user + cpu.system) / 1000,
