@@ -14,13 +14,17 @@ import { receiptHash } from "../src/protocol/receipt.js";
 import { type Connection, openWriter } from "../src/store/sqlite/connection.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
+import { tableEd25519 } from "../src/verify/ed25519-tables.js";
 import { type IngestBody, readIngestBody } from "../src/verify/ingest-body.js";
 import { BenchAgent } from "./load/signed-requests.js";
 import { median } from "./statistics.js";
 
 /** Microseconds of CPU time per event. */
 export interface KernelCosts {
+  /** By the library, as any service could. */
   readonly verify: number;
+  /** With the signer's table (`src/verify/ed25519-tables.ts`), the signatures of a body together. */
+  readonly verifyKnown: number;
   readonly sign: number;
   /** Strict JSON read, canonical payload, both hashes; an event alone in its body. */
   readonly readSingle: number;
@@ -39,6 +43,7 @@ const ENVELOPE_BYTES = 900;
 const SLICES = 5;
 
 const ed25519 = selectEd25519();
+const tables = tableEd25519();
 
 export class Kernels {
   readonly #agent = new BenchAgent();
@@ -47,6 +52,11 @@ export class Kernels {
   readonly #batches = Array.from({ length: BODIES / BATCH }, () => this.#agent.nextBody(BATCH));
   readonly #events = readIngestBody(this.#batches[0]!, BOOTSTRAP_SCOPE, LIMITS).events.map(({ fields }) => fields);
   readonly #signingHashes = this.#events.map(eventSigningHash);
+  readonly #checks = this.#events.map((event, index) => ({
+    signature: event.agentSignature,
+    message: this.#signingHashes[index]!,
+    publicKey: this.#agent.publicKey,
+  }));
   readonly #folder: string;
 
   constructor(folder: string) {
@@ -65,6 +75,7 @@ export class Kernels {
     const of = (kernel: keyof KernelCosts): number => median(costs.map((cost) => cost[kernel]));
     return {
       verify: of("verify"),
+      verifyKnown: of("verifyKnown"),
       sign: of("sign"),
       readSingle: of("readSingle"),
       readBatch: of("readBatch"),
@@ -79,6 +90,9 @@ export class Kernels {
         this.#events.forEach((event, index) => {
           if (!ed25519.verify(event.agentSignature, this.#signingHashes[index]!, publicKey)) throw new Error("forged");
         });
+      }),
+      verifyKnown: costUs(ms, BATCH, () => {
+        if (tables.verifyAll(this.#checks).includes(false)) throw new Error("forged");
       }),
       sign: costUs(ms, BATCH, () => {
         this.#events.forEach(({ tenantId, storeId, eventId }, index) => {
@@ -99,9 +113,14 @@ export class Kernels {
   }
 }
 
-/** Events per second that `cores` cores could do if they did nothing else. */
+/** Events per second that `cores` cores could do if they did nothing else. The library verifies: the machine's limit. */
 export function coreLimit(costs: KernelCosts, isBatch: boolean, cores: number): number {
   return (cores * 1_000_000) / kernelSumUs(costs, isBatch);
+}
+
+/** The kernels as the service uses them for signers that all have a table. */
+export function withTables(costs: KernelCosts): KernelCosts {
+  return { ...costs, verify: costs.verifyKnown };
 }
 
 export function kernelSumUs(costs: KernelCosts, isBatch: boolean): number {

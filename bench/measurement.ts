@@ -1,6 +1,6 @@
 /** What a round measures, raw, and what a run of rounds comes to. The report and the results file are made of these. */
 import type { ProcessorLimits } from "./kernel-process.js";
-import { coreLimit, kernelSumUs } from "./kernels.js";
+import { coreLimit, kernelSumUs, withTables } from "./kernels.js";
 import type { Load } from "./plan.js";
 import { isQuiet, QUIET_ROUNDS_MIN } from "./result.js";
 import { medianRatio, type Spread, spread } from "./statistics.js";
@@ -91,7 +91,7 @@ export function summarize(
     freeLimitShare: medianRatio(rates, freeLimits),
     serverUs: spread(serverUs).median,
     kernelShare: medianRatio(
-      limits.map(({ kernelUs }) => kernelSumUs(kernelUs, isBatch)),
+      limits.map(({ kernelUs }) => kernelSumUs(withTables(kernelUs), isBatch)),
       serverUs,
     ),
     clientCores: spread(rounds.map((round) => round.clientCores)).median,

@@ -53,6 +53,8 @@ const SHAPES: readonly Load[] = [
   { name: "batch100.64", inFlight: 64, eventsPerRequest: 100, requests: 200 },
   { name: "single.64.ordered-ids", inFlight: 64, eventsPerRequest: 1, requests: 8_000, hasOrderedIds: true },
   { name: "batch100.8.ordered-ids", inFlight: 8, eventsPerRequest: 100, requests: 150, hasOrderedIds: true },
+  { name: "single.64.1024-agents", inFlight: 64, eventsPerRequest: 1, requests: 8_000, agents: 1_024 },
+  { name: "batch100.8.1024-agents", inFlight: 8, eventsPerRequest: 100, requests: 150, agents: 1_024 },
   { name: "single.64.1kb", inFlight: 64, eventsPerRequest: 1, requests: 8_000, payloadBytes: 1_000 },
   { name: "batch100.8.1kb", inFlight: 8, eventsPerRequest: 100, requests: 120, payloadBytes: 1_000 },
   { name: "single.64.10kb", inFlight: 64, eventsPerRequest: 1, requests: 3_000, payloadBytes: 10_000 },

@@ -106,7 +106,7 @@ function read(root: string): SourceFile[] {
         return { path, folder: folderOf(path), text, imports: importsOf(text) };
       })
       // AssemblyScript has its own rules and its own compiler.
-      .filter((file) => !file.path.startsWith("src/stark/kernels/"))
+      .filter((file) => !/^src\/(stark\/kernels|verify\/ed25519-kernels)\//.test(file.path))
   );
 }
 

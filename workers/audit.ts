@@ -4,7 +4,7 @@ import type { AuditTask, AuditWorkerData } from "../src/audit/audit-task.js";
 import { RangeChecker } from "../src/audit/check-range.js";
 import { checkIntegrity } from "../src/audit/check-tables.js";
 import { openReaderOf } from "../src/store/sqlite/connection.js";
-import { selectEd25519 } from "../src/verify/ed25519-native.js";
+import { tableEd25519 } from "../src/verify/ed25519-tables.js";
 
 const { path, withSignatures } = workerData as AuditWorkerData;
 const db = openReaderOf(path);
@@ -12,6 +12,6 @@ let checker: RangeChecker | null = null;
 
 export default function audit(task: AuditTask): unknown {
   if (task === null) return checkIntegrity(db);
-  checker ??= new RangeChecker(db, withSignatures ? selectEd25519() : null);
+  checker ??= new RangeChecker(db, withSignatures ? tableEd25519() : null);
   return checker.check(task);
 }

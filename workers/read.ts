@@ -7,13 +7,7 @@ import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
 import { PlaceFinder } from "../src/store/sqlite/place-finder.js";
 import { SqliteProofReader } from "../src/store/sqlite/proof-reader.js";
-import type {
-  CommitmentTask,
-  EntriesAnswer,
-  PackedAnswer,
-  ReadTask,
-  ReadWorkerData,
-} from "../src/store/sqlite/reader-pool.js";
+import type { CommitmentTask, PackedAnswer, ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
 const db = openReader(folder);
@@ -39,7 +33,9 @@ export default function read(task: ReadTask): unknown {
     case "legacyPage":
       return moveEntries(reader.legacyPage(...task.args));
     case "legacyHistory":
-      return moveAnswer(reader.legacyHistory(...task.args));
+      return moveEntries(reader.legacyHistory(...task.args));
+    case "legacyCount":
+      return reader.legacyCount(...task.args);
     case "head":
       return reader.head();
     case "streamHead":
@@ -83,9 +79,10 @@ function moveEntries(entries: readonly LogEntry[]): unknown {
   return move(pack(entries));
 }
 
-function moveAnswer<T extends EntriesAnswer>({ entries, ...facts }: T): unknown {
+/** An answer's entries packed and moved, its other members beside them. */
+function moveAnswer<T extends { readonly entries: readonly LogEntry[] }>({ entries, ...facts }: T): unknown {
   const packed = pack(entries);
-  const answer: PackedAnswer<T> = { packed, facts };
+  const answer: PackedAnswer<T> = { ...facts, packed };
   return move({ [transferableSymbol]: packed.buffer, [valueSymbol]: answer });
 }
 

@@ -1,6 +1,6 @@
 /** Closed-loop ingest beside the machine's limits and, in the same rounds, beside what a user would take instead. */
 import { type BenchContext, startServer } from "../context.js";
-import { coreLimit } from "../kernels.js";
+import { coreLimit, type KernelCosts, withTables } from "../kernels.js";
 import { LoadProcess } from "../load/load-process.js";
 import { type LimitRound, type LoadRound, type LoadSummary, summarize } from "../measurement.js";
 import { type AbsentPeer, measurePeer, type Peer, type PeerRound } from "../peers/peer.js";
@@ -143,8 +143,14 @@ function limitMeasures(
   // The limit is of events of 200 bytes.
   if (load.payloadBytes !== undefined) return;
   const idleMs = (index: number): number => limits[index]!.flushP50Ms + 0.3;
-  const limit = (index: number): number => coreLimit(limits[index]!.kernelUs, load.eventsPerRequest > 1, cores);
-  measures[`ingest ${load.name} / limit`] = of((round, index) => round.eventsPerSecond / limit(index));
+  const isBatch = load.eventsPerRequest > 1;
+  const kernels = (index: number): KernelCosts => limits[index]!.kernelUs;
+  measures[`ingest ${load.name} / limit`] = of(
+    (round, index) => round.eventsPerSecond / coreLimit(kernels(index), isBatch, cores),
+  );
+  measures[`ingest ${load.name} / limit with tables`] = of(
+    (round, index) => round.eventsPerSecond / coreLimit(withTables(kernels(index)), isBatch, cores),
+  );
   measures[`ingest ${load.name} ack p50 / idle`] = of((round, index) => round.ackP50Ms / idleMs(index));
   measures[`ingest ${load.name} ack p99 / idle`] = of((round, index) => round.ackP99Ms / idleMs(index));
 }

@@ -10,6 +10,7 @@ import { merkleLeaf, merkleNode } from "../../src/protocol/merkle.js";
 import { payloadPlainHash } from "../../src/protocol/payload-hash.js";
 import { receiptHash } from "../../src/protocol/receipt.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
+import { tableEd25519 } from "../../src/verify/ed25519-tables.js";
 import { readIngestBody } from "../../src/verify/ingest-body.js";
 import { type BenchContext, sized } from "../context.js";
 import { CHUNK_EVENTS, LaneRun } from "../load/lane-run.js";
@@ -68,12 +69,14 @@ export async function runKernels(context: BenchContext): Promise<FamilyResult> {
 function addTasks(bench: Bench): ReadonlyMap<string, number> {
   const agent = new BenchAgent();
   const ed25519 = selectEd25519();
+  const tables = tableEd25519(ed25519);
   const event = agent.nextEvent();
   const fields = signingFieldsOf(event)!;
   const payload = event.payload as JsonValue;
   const payloadText = canonicalJson(payload);
   const hash = eventSigningHash(fields);
   const signature = Buffer.from(event.agent_signature.slice(2), "hex");
+  const checks = Array.from({ length: BATCH }, () => ({ signature, message: hash, publicKey: agent.publicKey }));
   const receipt = { ...fields, sequenceNumber: 7, eventSigningHash: hash };
   const single = agent.nextBody(1);
   const batch = agent.nextBody(BATCH);
@@ -90,6 +93,8 @@ function addTasks(bench: Bench): ReadonlyMap<string, number> {
   add("strict read, single body", () => readIngestBody(single, BOOTSTRAP_SCOPE, LIMITS));
   add(`strict read, body of ${BATCH}`, () => readIngestBody(batch, BOOTSTRAP_SCOPE, LIMITS), BATCH);
   add(`Ed25519 verify (${ed25519.name})`, () => ed25519.verify(signature, hash, agent.publicKey));
+  add(`Ed25519 verify (${tables.name}), ${BATCH} together`, () => tables.verifyAll(checks), BATCH);
+  add(`Ed25519 verify (${tables.name}), one`, () => tables.verify(signature, hash, agent.publicKey));
   add(`Ed25519 sign (${ed25519.name})`, () => ed25519.sign(hash, agent.seed));
   add("receipt hash", () => receiptHash(receipt));
   add("Merkle leaf", () => merkleLeaf(leaf));

@@ -54,11 +54,11 @@ interface PreparedRequest {
 
 export class LoadSession {
   #target: Target;
-  readonly #clients: readonly Client[];
+  readonly #clients: Client[];
   #load: Load | null = null;
   #prepared: PreparedRequest[] = [];
 
-  private constructor(target: Target, clients: readonly Client[]) {
+  private constructor(target: Target, clients: Client[]) {
     this.#target = target;
     this.#clients = clients;
   }
@@ -73,8 +73,12 @@ export class LoadSession {
     this.#target = target;
   }
 
-  prepare(load: Load): void {
+  /** Registers the agents that a load needs beyond those of all loads, and signs everything the next drive sends. */
+  async prepare(load: Load): Promise<void> {
     this.#load = load;
+    while (this.#clients.length < (load.agents ?? AGENTS)) {
+      this.#clients.push(await register(this.#target, new BenchAgent()));
+    }
     const shape = {
       payloadBytes: load.payloadBytes ?? SMALL.payloadBytes,
       hasOrderedIds: load.hasOrderedIds ?? SMALL.hasOrderedIds,

@@ -1,6 +1,6 @@
 /** The ingest family as text: limits first, then each load beside them, then the peers of the same rounds. */
 import type { IngestRaw } from "../families/ingest.js";
-import { coreLimit, type KernelCosts } from "../kernels.js";
+import { coreLimit, type KernelCosts, withTables } from "../kernels.js";
 import type { LimitRound, LoadSummary } from "../measurement.js";
 import type { PeerRound } from "../peers/peer.js";
 import { ms, OTHER_CORES_MAX, table, whole } from "../result.js";
@@ -13,13 +13,15 @@ export function ingestLines(raw: IngestRaw, cores: number): string[] {
 function limitLines({ limits }: IngestRaw, cores: number): string[] {
   const of = (pick: (limit: LimitRound) => number): number => median(limits.map(pick));
   const kernel = (name: keyof KernelCosts): string => of(({ kernelUs }) => kernelUs[name]).toFixed(1);
-  const limit = (isBatch: boolean): string => whole(of((round) => coreLimit(round.kernelUs, isBatch, cores)));
+  const limit = (isBatch: boolean, costs = (all: KernelCosts) => all): string =>
+    whole(of((round) => coreLimit(costs(round.kernelUs), isBatch, cores)));
   return [
     `Limits of this machine, measured between the loads (medians of ${limits.length} rounds)`,
     `  raw flush   p50 ${ms(of((r) => r.flushP50Ms))}  p99 ${ms(of((r) => r.flushP99Ms))}  ${whole(of((r) => r.flushesPerSecond))}/s one after the other`,
-    `  kernels     verify ${kernel("verify")}  sign ${kernel("sign")}  read ${kernel("readSingle")} (batch ${kernel("readBatch")})  insert ${kernel("insert")}  µs of CPU per event`,
+    `  kernels     verify ${kernel("verify")} (signer's table ${kernel("verifyKnown")})  sign ${kernel("sign")}  read ${kernel("readSingle")} (batch ${kernel("readBatch")})  insert ${kernel("insert")}  µs of CPU per event`,
     `  memory      ${of((r) => r.memoryNs).toFixed(0)} ns (${limits.map((r) => r.memoryNs.toFixed(0)).join(", ")}) per dependent load from 16 MiB`,
-    `  core limit  single ${limit(false)} events/s  batch ${limit(true)} events/s  on ${cores} cores`,
+    `  core limit  single ${limit(false)} events/s  batch ${limit(true)} events/s  on ${cores} cores, the library verifying`,
+    `              single ${limit(false, withTables)} events/s  batch ${limit(true, withTables)} events/s  with tables of all signers`,
   ];
 }
 

@@ -8,7 +8,7 @@ import { workerPath } from "../base/asset-paths.js";
 import type { LogIdentity } from "../store/contract.js";
 import { type Connection, openReaderOf } from "../store/sqlite/connection.js";
 import { readLogIdentity } from "../store/sqlite/log-identity.js";
-import { selectEd25519 } from "../verify/ed25519-native.js";
+import { tableEd25519 } from "../verify/ed25519-tables.js";
 import type { Finding } from "./audit-fault.js";
 import type { AuditResult, AuditTask, AuditWorkerData } from "./audit-task.js";
 import { type CheckedRange, type Range, RangeChecker } from "./check-range.js";
@@ -130,7 +130,7 @@ async function followLog(
 function judgeRest(db: Connection, order: OrderCheck, options: AuditOptions, findings: Finding[]): Finding | null {
   return db.transaction(() => {
     const head = headOf(db);
-    const checker = new RangeChecker(db, options.withSignatures ? selectEd25519() : null);
+    const checker = new RangeChecker(db, options.withSignatures ? tableEd25519() : null);
     for (const range of rangesBetween(order.nextOffset, head)) {
       const finding = order.take(checker.check(range));
       if (finding !== null) return finding;

@@ -8,7 +8,7 @@ import { PackWriter } from "../base/pack.js";
 import { agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, AgentKeyRef } from "../store/contract.js";
 import { checkSignatures, type JudgedRequest } from "./check-signatures.js";
-import { selectEd25519 } from "./ed25519-native.js";
+import { tableEd25519 } from "./ed25519-tables.js";
 import type { KeyRecord } from "./key-directory.js";
 import { checkLegacyRequest, packLegacyRequest } from "./legacy-request.js";
 import { packVerifiedRequest } from "./verified-request.js";
@@ -25,7 +25,7 @@ export class BatchVerifier {
   readonly #worker: VerifyWorkerData;
   readonly #clock: Clock;
   readonly #epoch: Int32Array;
-  readonly #ed25519 = selectEd25519();
+  readonly #ed25519 = tableEd25519();
   readonly #knownKeys: LRUCache<string, KeyRecord & { readonly key: AgentKey }>;
 
   constructor(worker: VerifyWorkerData, clock: Clock) {

@@ -22,7 +22,7 @@ type Sodium = typeof import("sodium-native");
 const CACHED_KEYS_MAX = 1024;
 
 /** What this protocol signs: a SHA-256. */
-const DIGEST_BYTES = 32;
+export const DIGEST_BYTES = 32;
 
 const OKP = { kty: "OKP", crv: "Ed25519" };
 const PLACEHOLDER_X = encodeBase64Url(new Uint8Array(PUBLIC_KEY_BYTES));
@@ -146,7 +146,7 @@ function unshared(bytes: Uint8Array): Uint8Array {
   return bytes.buffer instanceof ArrayBuffer ? bytes : new Uint8Array(bytes);
 }
 
-function bytesId(bytes: Uint8Array): string {
+export function bytesId(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 }
 

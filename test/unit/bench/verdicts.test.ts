@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { coreLimit } from "../../../bench/kernels.js";
+import { coreLimit, withTables } from "../../../bench/kernels.js";
 import { type LimitRound, type LoadRound, type LoadSummary, summarize } from "../../../bench/measurement.js";
 import { isLoadName, makePlan } from "../../../bench/plan.js";
 import { type Measure, measureOf } from "../../../bench/result.js";
 import { judge, targetsOf } from "../../../bench/targets.js";
 
-const kernelUs = { verify: 40, sign: 15, readSingle: 15, readBatch: 10, insert: 10 };
+const kernelUs = { verify: 40, verifyKnown: 15, sign: 15, readSingle: 15, readBatch: 10, insert: 10 };
 const limit: LimitRound = { flushP50Ms: 0.2, flushP99Ms: 0.4, flushesPerSecond: 5000, memoryNs: 40, kernelUs };
 const round: LoadRound = {
   requests: 150,
@@ -31,6 +31,7 @@ describe("the core limit", () => {
   it("is cores over the sum of the kernels, with the read cost of the request's shape", () => {
     expect(coreLimit(kernelUs, false, 2)).toBe(25_000);
     expect(coreLimit(kernelUs, true, 2)).toBeCloseTo(26_667, 0);
+    expect(coreLimit(withTables(kernelUs), true, 2)).toBe(40_000);
   });
 });
 
@@ -40,7 +41,7 @@ describe("a load's summary", () => {
     expect(summary.limitShare).toBeCloseTo(0.75);
     expect(summary.freeLimitShare).toBeCloseTo(20_000 / (26_666.7 * 0.9));
     expect(summary.serverUs).toBeCloseTo(90);
-    expect(summary.kernelShare).toBeCloseTo(75 / 90);
+    expect(summary.kernelShare).toBeCloseTo(50 / 90);
     expect(summary.ackP50OverFlush).toBeCloseTo(2);
   });
 
