@@ -197,6 +197,17 @@ describe("who decides", () => {
     expect(library.calls).toBe(7);
   });
 
+  it("the tables of a whole call, whichever key gets its own meanwhile", () => {
+    const library = counted();
+    const ed25519 = tableEd25519(library, rules);
+    const [hot, warm] = [checkBy(1), checkBy(2)];
+    asked(ed25519, library, hot, rules.usesBeforeTable);
+    asked(ed25519, library, warm, rules.usesBeforeTable - 1);
+    const before = library.calls;
+    expect(ed25519.verifyAll([hot, hot, warm, hot])).not.toContain(false);
+    expect(library.calls - before).toBe(1);
+  });
+
   it("the library beside a full set, until a table in it has rested", () => {
     const library = counted();
     const ed25519 = tableEd25519(library, rules);
