@@ -47,6 +47,7 @@ import { lockFolder } from "./store/sqlite/folder-lock.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
 import { Tlog } from "./tlog/tlog.js";
 import { readTlogOptions, type TlogOptions } from "./tlog-options.js";
+import { UpgradeWatch } from "./upgrade-watch.js";
 import { selectEd25519 } from "./verify/ed25519-native.js";
 import { KeyDirectory } from "./verify/key-directory.js";
 import { Verifier } from "./verify/verifier.js";
@@ -100,12 +101,11 @@ async function compose(
   const shared = sharedCells();
   const submissions = new Submissions(submissionLimits(config));
 
+  const upgrade = new UpgradeWatch(config, log);
   const { lane, head } = await Lane.start({
-    worker: laneWorker(config, folder, keys, shared, tlogOptions),
-    submissions,
-    queueEventsMax: config.SEQ_QUEUE_CAP,
-    onFailure,
-  });
+    ...{ worker: laneWorker(config, folder, keys, shared, tlogOptions), submissions },
+    ...{ queueEventsMax: config.SEQ_QUEUE_CAP, onFailure, onUpgrade: (step) => upgrade.note(step) },
+  }).finally(() => upgrade.end());
   disposals.use(lane);
   const checkpoints = checkpointWorker(config, folder, shared.writerPause);
   disposals.use(startCheckpointer(checkpoints, (mode) => metrics.checkpoint(mode), onFailure));

@@ -202,6 +202,13 @@ export const OPTIONS = {
   WAL_BYTES_MAX: integer(64 * MIB, 4 * KIB, MAX, "Write-ahead log content from which the writer waits for that."),
   CHECKPOINT_INTERVAL_MS: integer(250, 10, 60_000, "How often the write-ahead log is looked at."),
 
+  UPGRADE_SLICE_ENTRIES: integer(
+    500_000,
+    1,
+    MAX,
+    "Entries taken up in one transaction where a log of an older version is upgraded: 28 bytes each of the write-ahead log.",
+  ),
+
   TLOG_ENABLED: boolean(
     true,
     "Keep the log's tree and sign checkpoints. Off: ingest alone, for measuring; the tree is caught up when it is on again.",

@@ -35,6 +35,7 @@ export function laneWorker(
     signingSeed: keys.signingSeed,
     chunkEventsMax: config.SEQ_MAX_USER_OPS_PER_CHUNK,
     rejectionsKeptMax: config.REJECTIONS_KEPT_MAX,
+    upgradeSliceEntries: config.UPGRADE_SLICE_ENTRIES,
     ...shared,
     leafRing,
     pageRing: PageRing.allocate(config.TAIL_BYTES_MAX),

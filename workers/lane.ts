@@ -5,6 +5,7 @@ import { LaneLoop } from "../src/lane/lane-loop.js";
 import type { FromLane, LaneWorkerData, ToLane } from "../src/lane/lane-message.js";
 import { LeafRing } from "../src/store/leaf-ring.js";
 import { PageRing } from "../src/store/page-ring.js";
+import type { MigrateOptions } from "../src/store/sqlite/migrate.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
 
@@ -12,7 +13,11 @@ const port = parentPort!;
 const options = workerData as LaneWorkerData;
 const ed25519 = selectEd25519();
 const sequencer = { sequencerId: options.sequencerId, publicKey: ed25519.publicKey(options.signingSeed) };
-const { store, head } = openLaneStore({ ...options, sequencer, nowMs: systemClock.nowMs() });
+const upgrade: MigrateOptions = {
+  sliceEntries: options.upgradeSliceEntries,
+  onUpgrade: (step) => port.postMessage({ kind: "upgrade", step } satisfies FromLane),
+};
+const { store, head } = openLaneStore({ ...options, sequencer, nowMs: systemClock.nowMs(), upgrade });
 
 const lane = new LaneLoop({
   store,

@@ -1,13 +1,13 @@
 -- Where an entry is found by its event's id and by its number in its stream. Both tables are written behind the log, sorted,
 -- thousands of entries at a time: an id is random, and as an index of `entries` it cost each event a page of its own, written
--- twice. Until it is merged an entry's place stands in `recent_places`. For a log of before they are filled here, once.
+-- twice. Until it is merged an entry's place stands in `recent_places`.
 
-CREATE TABLE places_by_id (
+CREATE TABLE IF NOT EXISTS places_by_id (
   event_id BLOB    PRIMARY KEY CHECK (length(event_id) = 16),
   "offset" INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE places_by_number (
+CREATE TABLE IF NOT EXISTS places_by_number (
   stream_ref      INTEGER NOT NULL,
   kind            INTEGER NOT NULL,
   sequence_number INTEGER NOT NULL,
@@ -15,15 +15,13 @@ CREATE TABLE places_by_number (
   PRIMARY KEY (stream_ref, kind, sequence_number)
 ) STRICT, WITHOUT ROWID;
 
+-- Filled here: src/store/sqlite/fill-places.ts. Nothing reads the two tables before `recent_places` is there.
+
 -- One row per chunk: 32 bytes for each of its entries, the last of which is named. It leaves when all of it is merged.
 CREATE TABLE recent_places (
   last_offset INTEGER PRIMARY KEY,
   places      BLOB NOT NULL CHECK (length(places) > 0 AND length(places) % 32 = 0)
 ) STRICT;
-
-INSERT INTO places_by_id SELECT event_id, "offset" FROM entries ORDER BY event_id;
-INSERT INTO places_by_number
-  SELECT stream_ref, kind, sequence_number, "offset" FROM entries ORDER BY stream_ref, kind, sequence_number;
 
 -- A merge that is begun again finds rows of its own, which say the same. Anything else is an id or a number given out twice.
 CREATE TRIGGER places_by_id_are_never_changed BEFORE UPDATE ON places_by_id

@@ -27,17 +27,19 @@ export interface OperationsOptions {
 const SERVICE = "stateset-sequencer";
 
 export function operationsRoutes(options: OperationsOptions): Route[] {
-  return [healthRoute(options), readyRoute(options), metricsRoute(options), sequencerRoute(options)];
+  return [healthRoute(options, "healthy"), readyRoute(options), metricsRoute(options), sequencerRoute(options)];
 }
 
+export type HealthOptions = Pick<OperationsOptions, "clock" | "isNativeTransport">;
+
 /** `GET /health`: the process answers. Public. */
-function healthRoute({ clock, isNativeTransport }: OperationsOptions): Route {
+export function healthRoute({ clock, isNativeTransport }: HealthOptions, status: "healthy" | "upgrading"): Route {
   return {
     method: "GET",
     path: "/health",
     handle: () =>
       jsonReply({
-        status: "healthy",
+        status,
         service: SERVICE,
         version: packageVersion,
         timestamp: formatRfc3339(clock.nowMs()),

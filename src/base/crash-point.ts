@@ -13,6 +13,8 @@ export type CrashPoint =
   | "checkpoint.begun"
   | "checkpoint.passive"
   | "checkpoint.restart"
+  | "upgrade.slice-written"
+  | "upgrade.slice-committed"
   | "migration.begun"
   | "migration.written"
   | "migration.committed";

@@ -3,6 +3,7 @@ import { PackReader, PackWriter } from "../base/pack.js";
 import type { LogHead } from "../store/contract.js";
 import { packPageIn } from "../store/packed-page.js";
 import type { PagePlace, PageRing } from "../store/page-ring.js";
+import type { UpgradeStep } from "../store/sqlite/migrate.js";
 import type { TakeOver } from "../store/sqlite/take-over.js";
 import type { IngestForm } from "../verify/verify-request.js";
 import type { ChunkOutcome } from "./commit-chunk.js";
@@ -22,6 +23,8 @@ export interface LaneWorkerData {
   readonly chunkEventsMax: number;
   readonly rejectionsKeptMax: number;
   readonly takeOver?: TakeOver;
+  /** See `MigrateOptions.sliceEntries`. */
+  readonly upgradeSliceEntries?: number;
   /** Shared Int32: how many chunks with revocations are durable. */
   readonly keyEpoch: SharedArrayBuffer;
   /** Memory of the `LeafRing` to the tlog thread, null when there is none. */
@@ -37,7 +40,11 @@ export type ToLane =
   | { readonly kind: "command"; readonly command: LaneCommand }
   | { readonly kind: "stop" };
 
-export type FromLane = { readonly kind: "ready"; readonly head: LogHead } | ChunkMessage;
+export type FromLane =
+  /** Before it is ready, of a log of an older version. */
+  | { readonly kind: "upgrade"; readonly step: UpgradeStep }
+  | { readonly kind: "ready"; readonly head: LogHead }
+  | ChunkMessage;
 
 /** A durable chunk. */
 export interface ChunkMessage {

@@ -11,6 +11,7 @@ import { WORKER_LIMITS } from "../base/worker-limits.js";
 import type { LogHead } from "../store/contract.js";
 import { PackedPage } from "../store/packed-page.js";
 import { PageRing } from "../store/page-ring.js";
+import type { UpgradeStep } from "../store/sqlite/migrate.js";
 import type { IngestForm } from "../verify/verify-request.js";
 import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
 import {
@@ -27,6 +28,8 @@ export interface LaneOptions {
   /** Events that may be handed to the lane and not yet be committed. */
   readonly queueEventsMax: number;
   onFailure(error: Error): void;
+  /** A log of an older version is brought up to date before the lane is ready. */
+  onUpgrade?(step: UpgradeStep): void;
 }
 
 /** Where the lane runs: emits "message" (`FromLane`), "error" and "exit" (code). A worker thread, or a simulation of one. */
@@ -78,11 +81,12 @@ export class Lane implements AsyncDisposable {
   ): Promise<{ lane: Lane; head: LogHead }> {
     const head = await new Promise<LogHead>((resolve, reject) => {
       thread.once("error", (error: Error) => reject(threadError("lane", error)));
-      thread.once("message", (message: FromLane) => {
+      thread.on("message", (message: FromLane) => {
+        if (message.kind === "upgrade") options.onUpgrade?.(message.step);
         if (message.kind === "ready") resolve(message.head);
       });
     });
-    thread.removeAllListeners("error");
+    thread.removeAllListeners("error").removeAllListeners("message");
     return { lane: new Lane(thread, options), head };
   }
 

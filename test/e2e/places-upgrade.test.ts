@@ -2,21 +2,17 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditLog } from "../../src/audit/audit-log.js";
-import { migrationsPath } from "../../src/base/asset-paths.js";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
 import { databasePath, openReaderOf } from "../../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../../src/store/sqlite/log-reader.js";
-import { migrate } from "../../src/store/sqlite/migrate.js";
 import { LegacyClient } from "../support/legacy-client.js";
+import { setBackLog } from "../support/old-log.js";
 import { runMain } from "../support/run-main.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
 import { complianceSubmission } from "../support/stark-proofs.js";
 
-/** The last one without places. */
-const VERSION_BEFORE = 7;
 const OFF = { VES_COMMIT_ENABLED: "false", AUTO_COMMIT_ENABLED: "false" };
 const POLICY = { policyId: "order_total.cap", policyParams: { cap: 10_000 } };
 
@@ -73,7 +69,7 @@ describe("a log of before there were places", () => {
     pages = await read();
     for (const page of pages) expect(page).toMatch(/^[^ ]+: 200 /);
     expect(await service.process.stop()).toBe(0);
-    setBack(databasePath(service.folder), old);
+    setBackLog(databasePath(service.folder), old);
   });
   afterAll(async () => {
     await service[Symbol.asyncDispose]();
@@ -128,25 +124,3 @@ describe("a log of before there were places", () => {
     db.close();
   });
 });
-
-/** The log at `source` as the version before would have left it. */
-function setBack(source: string, target: string): void {
-  const db = new Database(target);
-  migrate(db, migrationsPath("sqlite"), 0, VERSION_BEFORE);
-  db.pragma("foreign_keys = OFF");
-  const schema = (type: string) =>
-    db.prepare("SELECT name, sql FROM main.sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite_%'").all(type) as {
-      name: string;
-      sql: string;
-    }[];
-  const guards = schema("trigger");
-  for (const { name } of guards) db.exec(`DROP TRIGGER ${name}`);
-  db.prepare("ATTACH ? AS today").run(source);
-  for (const { name } of schema("table")) {
-    const columns = db.prepare(`SELECT group_concat('"' || name || '"') FROM pragma_table_info(?)`).pluck().get(name);
-    if (name !== "schema_migrations") db.exec(`INSERT INTO main.${name} SELECT ${columns} FROM today.${name}`);
-  }
-  db.exec("DETACH today");
-  for (const { sql } of guards) db.exec(sql);
-  db.close();
-}

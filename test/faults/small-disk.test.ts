@@ -1,6 +1,5 @@
 /** A real file system without room, where root may mount one: refused by name, read on, taken again once there is room. */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +8,7 @@ import { ServerProcess } from "../../src/cli/server-process.js";
 import { Ledger, largePayload, sendBatch, signBatch } from "../support/load.js";
 import { expectProblem } from "../support/problem.js";
 import { type TestAgent, TestService } from "../support/service.js";
+import { mountSmallDisk, unmountSmallDisk } from "../support/small-disk.js";
 import { readLog, Subscriber } from "../support/subscriber.js";
 import { checkSound, send } from "./fault-checks.js";
 
@@ -18,9 +18,9 @@ const BALLAST_BYTES = 4 << 20;
 const BATCHES_MAX = 200;
 
 const base = mkdtempSync(join(tmpdir(), "sequencer-small-disk-"));
-const mount = mountSmallDisk(join(base, "disk"));
+const mount = mountSmallDisk(join(base, "disk"), DISK_BYTES);
 afterAll(() => {
-  if (mount !== null) execFileSync("umount", [mount]);
+  if (mount !== null) unmountSmallDisk(mount);
   rmSync(base, { recursive: true, force: true });
 });
 
@@ -68,17 +68,5 @@ async function resumed(service: TestService, agent: TestAgent, ledger: Ledger): 
     }
     expectProblem(answer, "STORAGE_FULL");
     await delay(20);
-  }
-}
-
-/** Null, with a line that says so, where this process may not mount. */
-function mountSmallDisk(path: string): string | null {
-  mkdirSync(path);
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${DISK_BYTES}`, "tmpfs", path], { stdio: "pipe" });
-    return path;
-  } catch {
-    console.log("a small file system is not tested here: mounting one needs root on Linux");
-    return null;
   }
 }

@@ -92,7 +92,7 @@ export const WORKLOADS: readonly Workload[] = [
   },
   {
     name: "the first start on a log of an older version",
-    env: () => ({}),
+    env: () => ({ UPGRADE_SLICE_ENTRIES: "7" }),
     async prepare(root, scratch) {
       await makeOldLog(join(root, "data"), scratch);
       return OLD_ENTRIES;

@@ -133,9 +133,12 @@ const NEW_API_KEY = operation({
 const OPERATIONS: Json = {
   "/health": {
     get: operation({
-      summary: "The process answers.",
+      summary:
+        "The process answers. `status` is `healthy`, or `upgrading` while a log of an older version is upgraded: everything else gets SERVICE_UNAVAILABLE then.",
       isPublic: true,
-      answer: object(["status", "service", "version", "timestamp", "transport"], {}),
+      answer: object(["status", "service", "version", "timestamp", "transport"], {
+        status: { enum: ["healthy", "upgrading"] },
+      }),
     }),
   },
   "/ready": {

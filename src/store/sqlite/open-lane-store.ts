@@ -3,7 +3,7 @@ import type { LaneStore, LogHead, SequencerIdentity } from "../contract.js";
 import { openWriter } from "./connection.js";
 import { SqliteLaneStore } from "./lane-store.js";
 import { openLogIdentity } from "./log-identity.js";
-import { migrate } from "./migrate.js";
+import { type MigrateOptions, migrate } from "./migrate.js";
 import { type TakeOver, takeOverIfRefused } from "./take-over.js";
 import { WriterPause } from "./writer-pause.js";
 
@@ -16,6 +16,8 @@ export interface OpenLaneStoreOptions {
   readonly nowMs: number;
   /** Entries whose places are merged together; left out = `GENERATION_PLACES`. */
   readonly generationPlaces?: number;
+  /** How a log of an older version is brought up to date. */
+  readonly upgrade?: MigrateOptions;
   /** Shared with the checkpointer, if there is one. */
   readonly writerPause?: SharedArrayBuffer;
   /** Set = a folder that may not sign checkpoints any more begins a new epoch. */
@@ -25,7 +27,7 @@ export interface OpenLaneStoreOptions {
 /** Opens the write side: schema up to date, log founded or found, durability asserted. The folder's lock must be held. */
 export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore; head: LogHead } {
   const db = openWriter(options.folder);
-  migrate(db, options.migrationsFolder, options.nowMs);
+  migrate(db, options.migrationsFolder, options.nowMs, options.upgrade);
   const found = openLogIdentity(db, options.freshLogId, options.nowMs);
   const identity = options.takeOver === undefined ? found : takeOverIfRefused(db, found, options.takeOver, options);
   const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
