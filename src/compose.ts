@@ -127,6 +127,7 @@ async function compose(
       onTask: (result) => metrics.verified(result),
     }),
   );
+  onDemand.starts.follow(() => verifier.loaded);
   lane.follow({
     onChunk: (chunk, page) => {
       metrics.chunk(chunk);
