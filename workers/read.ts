@@ -7,7 +7,13 @@ import { openReader } from "../src/store/sqlite/connection.js";
 import { SqliteLogReader } from "../src/store/sqlite/log-reader.js";
 import { PlaceFinder } from "../src/store/sqlite/place-finder.js";
 import { SqliteProofReader } from "../src/store/sqlite/proof-reader.js";
-import type { CommitmentTask, PackedAnswer, ReadTask, ReadWorkerData } from "../src/store/sqlite/reader-pool.js";
+import type {
+  CommitmentTask,
+  EntriesAnswer,
+  PackedAnswer,
+  ReadTask,
+  ReadWorkerData,
+} from "../src/store/sqlite/reader-pool.js";
 
 const { folder, pageBytesMax } = workerData as ReadWorkerData;
 const db = openReader(folder);
@@ -33,9 +39,7 @@ export default function read(task: ReadTask): unknown {
     case "legacyPage":
       return moveEntries(reader.legacyPage(...task.args));
     case "legacyHistory":
-      return moveEntries(reader.legacyHistory(...task.args));
-    case "legacyCount":
-      return reader.legacyCount(...task.args);
+      return moveAnswer(reader.legacyHistory(...task.args));
     case "head":
       return reader.head();
     case "streamHead":
@@ -79,10 +83,9 @@ function moveEntries(entries: readonly LogEntry[]): unknown {
   return move(pack(entries));
 }
 
-/** An answer's entries packed and moved, its other members beside them. */
-function moveAnswer<T extends { readonly entries: readonly LogEntry[] }>({ entries, ...facts }: T): unknown {
+function moveAnswer<T extends EntriesAnswer>({ entries, ...facts }: T): unknown {
   const packed = pack(entries);
-  const answer: PackedAnswer<T> = { ...facts, packed };
+  const answer: PackedAnswer<T> = { packed, facts };
   return move({ [transferableSymbol]: packed.buffer, [valueSymbol]: answer });
 }
 

@@ -58,10 +58,10 @@ function historyRoute({ authenticator, reader }: LegacyEventRoutesOptions): Rout
     const from = cappedInteger(query, "from", { default: 0, min: 0, max: MAX });
     const limit = cappedInteger(query, "limit", HISTORY_LIMIT) || HISTORY_LIMIT.default;
     const entity = { ...stream, entityType, entityId };
-    const total = await reader.legacyCount(entity);
-    const events = await readWhole(Math.min(limit, total - from), (read) =>
-      reader.legacyHistory(entity, from + read, Math.min(limit, total - from) - read),
-    );
+    const { entries: first, total } = await reader.legacyHistory(entity, from, limit);
+    const wanted = Math.min(limit, total - from);
+    const readPage = async (read: number) => (await reader.legacyHistory(entity, from + read, wanted - read)).entries;
+    const events = await readWhole(wanted, readPage, first);
     const members = { entity_type: entityType, entity_id: entityId, count: events.length, total };
     return eventsReply({ ...members, has_more: from + events.length < total }, events);
   });
@@ -72,15 +72,16 @@ function name(text: string, parameter: string, bytesMax: number): string {
   throw new CodedError("INVALID_FIELD_VALUE", `${parameter} must be between 1 and ${bytesMax} characters`);
 }
 
-/** `count` entries page by page: the store ends a page after some bytes, never before its first entry. */
+/** `count` entries page by page: the store ends a page after some bytes, never before its first entry. `first`: where it was read before. */
 async function readWhole(
   count: number,
   readPage: (read: number) => Promise<readonly LogEntry[]>,
+  first?: readonly LogEntry[],
 ): Promise<readonly LogEntry[]> {
   const entries: LogEntry[] = [];
   let bytes = 0;
-  while (entries.length < count) {
-    const page = await readPage(entries.length);
+  for (let page = first; entries.length < count; page = undefined) {
+    page ??= await readPage(entries.length);
     assert(page.length > 0, "the store has fewer events than it counted");
     for (const entry of page) {
       bytes += entry.frame.length;

@@ -326,6 +326,12 @@ export interface EntityName {
   readonly entityId: string;
 }
 
+/** Some of them in sequence order, and how many there were at the same moment. */
+export interface HistoryPage {
+  readonly entries: readonly LogEntry[];
+  readonly total: number;
+}
+
 /** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
@@ -337,9 +343,7 @@ export interface LogReader extends AsyncDisposable {
   streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number>;
   legacyPage(range: LegacyRange): Promise<readonly LogEntry[]>;
   /** In sequence order, without the first `skip`. */
-  legacyHistory(entity: EntityName, skip: number, limit: number): Promise<readonly LogEntry[]>;
-  /** How many legacy events the entity has. */
-  legacyCount(entity: EntityName): Promise<number>;
+  legacyHistory(entity: EntityName, skip: number, limit: number): Promise<HistoryPage>;
   /** VES events only. */
   entryByEventId(eventId: Uuid): Promise<LogEntry | null>;
   agentKey(ref: AgentKeyRef): Promise<AgentKey | null>;

@@ -293,7 +293,6 @@ function simReader({ scheduler, folder, name, sizes }: SimServiceOptions): { rea
     streamHead: (...args) => read(() => sqlite.streamHead(...args)),
     legacyPage: (range) => read(() => sqlite.legacyPage(range)),
     legacyHistory: (...args) => read(() => sqlite.legacyHistory(...args)),
-    legacyCount: (entity) => read(() => sqlite.legacyCount(entity)),
     entryByEventId: (eventId) => read(() => sqlite.entryByEventId(eventId)),
     agentKey: (ref) => read(() => sqlite.agentKey(ref)),
     agentKeys: (...args) => read(() => sqlite.agentKeys(...args)),

@@ -14,6 +14,7 @@ import {
   type EntityName,
   type EntryFilter,
   type EntryKind,
+  type HistoryPage,
   type LegacyRange,
   type LogEntry,
   type LogHead,
@@ -25,6 +26,7 @@ import { type EntryFacts, entryBytesMax, frameCheck, writeEntry } from "../entry
 import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
+import { LegacyPositions } from "./legacy-positions.js";
 import { readCheckedFrom, readLogIdentity } from "./log-identity.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
@@ -89,6 +91,7 @@ export class SqliteLogReader {
   readonly #streams = new Map<number, Stream>();
   readonly #sequencers: StoredSequencers;
   readonly #places: PlaceFinder;
+  readonly #legacyPositions: LegacyPositions;
   /** Looked up with the first entry that has no checksum. */
   #checkedFrom: number | null = null;
   /** Several statements that see the same log: none of them begins a read of its own, which also costs less. */
@@ -98,6 +101,7 @@ export class SqliteLogReader {
   constructor(db: Connection, bytesMax: number, places = new PlaceFinder(db)) {
     this.#db = db;
     this.#places = places;
+    this.#legacyPositions = new LegacyPositions(db);
     this.#sequencers = new StoredSequencers(db);
     this.#bytesMax = bytesMax;
     this.#inOneSnapshot = db.transaction((read) => read()) as <T>(read: () => T) => T;
@@ -116,7 +120,7 @@ export class SqliteLogReader {
       places: db.prepare(`${SELECT_PLACES} WHERE e.stream_ref = ?`).raw(),
       entityScan: db
         .prepare(
-          `${SELECT_ENTRIES} WHERE e.entity_ref = ? AND e.kind = 0 AND e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
+          `${SELECT_ENTRIES} WHERE e.entity_ref = ? AND e.kind = ? AND e."offset" >= ? ORDER BY e."offset" LIMIT ?`,
         )
         .raw(),
       eventTypeRef: db.prepare("SELECT ref FROM event_types WHERE event_type = ?").pluck(),
@@ -124,10 +128,6 @@ export class SqliteLogReader {
       entityRef: db
         .prepare("SELECT ref FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?")
         .pluck(),
-      legacyHistory: db
-        .prepare(`${SELECT_ENTRIES} WHERE e.entity_ref = ? AND e.kind = 1 ORDER BY e."offset" LIMIT ? OFFSET ?`)
-        .raw(),
-      legacyCount: db.prepare("SELECT count(*) FROM entries WHERE entity_ref = ? AND kind = 1").pluck(),
       agentKey: db.prepare(
         "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
       ),
@@ -228,7 +228,11 @@ export class SqliteLogReader {
     const range = { streamRef: stream.ref, kind: VES, from: fromSequence, to: Number.MAX_SAFE_INTEGER, limit: 1 };
     const [fromOffset] = this.#places.offsets(range);
     if (entityRef === undefined || fromOffset === undefined) return [];
-    return this.#sql.entityScan.iterate(entityRef, fromOffset, SCAN_ROWS_MAX) as Iterable<EntryRow>;
+    return this.#scanEntity(entityRef, VES, fromOffset, SCAN_ROWS_MAX);
+  }
+
+  #scanEntity(entityRef: number, kind: number, fromOffset: number, limit: number): Iterable<EntryRow> {
+    return this.#sql.entityScan.iterate(entityRef, kind, fromOffset, limit) as Iterable<EntryRow>;
   }
 
   /** Entries of a stream by their numbers, both ends inclusive. */
@@ -258,15 +262,14 @@ export class SqliteLogReader {
     return this.#entriesOf(this.#numbered(stream.ref, LEGACY, fromSequence, toSequence));
   }
 
-  legacyHistory(entity: EntityName, skip: number, limit: number): LogEntry[] {
-    const ref = this.#entityRef(entity);
-    if (ref === undefined) return [];
-    return this.#entriesOf(this.#sql.legacyHistory.iterate(ref, limit, skip) as IterableIterator<EntryRow>);
-  }
-
-  legacyCount(entity: EntityName): number {
-    const ref = this.#entityRef(entity);
-    return ref === undefined ? 0 : (this.#sql.legacyCount.get(ref) as number);
+  legacyHistory(entity: EntityName, skip: number, limit: number): HistoryPage {
+    return this.#inOneSnapshot(() => {
+      const ref = this.#entityRef(entity);
+      if (ref === undefined) return { entries: [], total: 0 };
+      const { offset, total } = this.#legacyPositions.find(ref, skip);
+      if (offset === undefined) return { entries: [], total };
+      return { entries: this.#entriesOf(this.#scanEntity(ref, LEGACY, offset, limit)), total };
+    });
   }
 
   entryByEventId(eventId: Uuid): LogEntry | null {

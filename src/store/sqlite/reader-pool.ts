@@ -21,6 +21,7 @@ import type {
   EntityName,
   EntryFilter,
   EntryKind,
+  HistoryPage,
   LegacyRange,
   LogEntry,
   LogHead,
@@ -44,10 +45,14 @@ export interface ReadWorkerData {
 const SPARES_MAX = 8;
 const SPARE_BYTES_MAX = 1024 * 1024;
 
-/** An answer on its way from the thread: entries travel packed; everything else is small and cloned. */
-export type PackedAnswer<T extends { readonly entries: readonly LogEntry[] }> = Omit<T, "entries"> & {
+/** Entries and what else was true of them at the same moment. */
+export type EntriesAnswer = StreamPage | HistoryPage;
+
+/** The same on its way from the thread: entries travel packed; everything else is small and cloned. */
+export interface PackedAnswer<T extends EntriesAnswer> {
   readonly packed: Uint8Array;
-};
+  readonly facts: Omit<T, "entries">;
+}
 
 export type ReadTask = Call<SqliteLogReader & SqliteProofReader> | CommitmentTask;
 export type CommitmentTask = Call<SqliteCommitmentReader> & { readonly series: CommitmentSeries };
@@ -90,9 +95,8 @@ export class SqliteReaderPool implements LogReader, ProofReader {
     return new FramePage(packed, (buffer) => this.#keep(buffer));
   }
 
-  async streamPage(range: StreamRange): Promise<StreamPage> {
-    const { packed, ...facts } = await this.#run<PackedAnswer<StreamPage>>("streamPage", range);
-    return { ...facts, entries: new PackedPage(packed).entries };
+  streamPage(range: StreamRange): Promise<StreamPage> {
+    return this.#answer<StreamPage>("streamPage", range);
   }
 
   streamHead(tenantId: Uuid, storeId: Uuid, kind?: EntryKind): Promise<number> {
@@ -103,12 +107,8 @@ export class SqliteReaderPool implements LogReader, ProofReader {
     return new PackedPage(await this.#run<Uint8Array>("legacyPage", range)).entries;
   }
 
-  async legacyHistory(entity: EntityName, skip: number, limit: number): Promise<readonly LogEntry[]> {
-    return new PackedPage(await this.#run<Uint8Array>("legacyHistory", entity, skip, limit)).entries;
-  }
-
-  legacyCount(entity: EntityName): Promise<number> {
-    return this.#run("legacyCount", entity);
+  legacyHistory(entity: EntityName, skip: number, limit: number): Promise<HistoryPage> {
+    return this.#answer<HistoryPage>("legacyHistory", entity, skip, limit);
   }
 
   async entryByEventId(eventId: Uuid): Promise<LogEntry | null> {
@@ -154,6 +154,11 @@ export class SqliteReaderPool implements LogReader, ProofReader {
 
   #keep(buffer: ArrayBuffer): void {
     if (this.#spares.length < SPARES_MAX && buffer.byteLength <= SPARE_BYTES_MAX) this.#spares.push(buffer);
+  }
+
+  async #answer<T extends EntriesAnswer>(method: ReadMethod, ...args: unknown[]): Promise<T> {
+    const { packed, facts } = await this.#run<PackedAnswer<T>>(method, ...args);
+    return { ...facts, entries: new PackedPage(packed).entries } as T;
   }
 
   #run<T>(method: ReadMethod, ...args: unknown[]): Promise<T> {
