@@ -13,7 +13,7 @@ import { runMain } from "../support/run-main.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
 import { complianceSubmission } from "../support/stark-proofs.js";
 
-const OFF = { VES_COMMIT_ENABLED: "false", AUTO_COMMIT_ENABLED: "false" };
+const OFF = { VES_COMMIT_EVENTS_THRESHOLD: "0", VES_COMMIT_AGE_SECS: "0" };
 const POLICY = { policyId: "order_total.cap", policyParams: { cap: 10_000 } };
 
 describe("a log of before there were places", () => {

@@ -24,7 +24,7 @@ const ENTRIES = 600;
 const SLICE_ENTRIES = 80;
 const SLICES = Math.ceil(ENTRIES / SLICE_ENTRIES);
 const OPTIONS = {
-  ...{ UPGRADE_SLICE_ENTRIES: String(SLICE_ENTRIES), VES_COMMIT_ENABLED: "false", AUTO_COMMIT_ENABLED: "false" },
+  ...{ UPGRADE_SLICE_ENTRIES: String(SLICE_ENTRIES), VES_COMMIT_EVENTS_THRESHOLD: "0", VES_COMMIT_AGE_SECS: "0" },
   TLOG_ENABLED: "false",
 };
 /** Without one a start writes one that it made: there may be no room for it. */
