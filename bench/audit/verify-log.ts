@@ -11,7 +11,7 @@ import { RangeChecker } from "../../src/audit/check-range.js";
 import { OrderCheck } from "../../src/audit/order-check.js";
 import type { Ed25519, SignatureCheck } from "../../src/protocol/ed25519.js";
 import { databasePath, openReaderOf } from "../../src/store/sqlite/connection.js";
-import { selectEd25519 } from "../../src/verify/ed25519-native.js";
+import { tableEd25519 } from "../../src/verify/ed25519-tables.js";
 import { buildFacts, machineFacts } from "../machine.js";
 import { median } from "../statistics.js";
 import { makeBenchLog } from "./bench-log.js";
@@ -28,7 +28,7 @@ const OPTIONS = {
 /** As the command cuts it. */
 const RANGE_ENTRIES = 2048;
 
-/** With signatures an entry costs ten times as much: a shorter stretch of the log says the same. */
+/** With signatures an entry costs four times as much: a shorter stretch of the log says the same. */
 const SIGNED_SHARE = 0.2;
 
 async function main(): Promise<void> {
@@ -85,7 +85,7 @@ function auditCostUs(path: string, entries: number, ed25519: Ed25519 | null): nu
 
 /** The verifier in use; keeps what it was asked, to ask it again alone, as many at once as it was asked. */
 class RecordingEd25519 implements Ed25519 {
-  readonly inner = selectEd25519();
+  readonly inner = tableEd25519();
   readonly name = this.inner.name;
   readonly sign = this.inner.sign;
   readonly publicKey = this.inner.publicKey;

@@ -14,8 +14,8 @@ event id and number where the service finds them. Writes nothing.
 
   --data-dir DIR     The service's data folder [./data]
   --db FILE          A database file, for example a backup
-  --no-signatures    Leave Ed25519 out: about ten times faster, all other checks. With signatures two are verified per
-                     entry, the agent's and the receipt's, and nine tenths of the time is theirs
+  --no-signatures    Leave Ed25519 out: about four times faster, all other checks. With signatures two are verified per
+                     entry, the agent's and the receipt's, and seven tenths of the time is theirs
   --min-head N       Fail when the log has fewer than N entries: N from a receipt, a monitor or another copy. Without such a
                      witness a log that lost its tail cannot be told from one that never had it
   --threads N        Worker threads [one per processor]
