@@ -4,6 +4,7 @@
  * `COMMITS_AT_ONCE` of the due ones are in the making; the next tick starts behind the last stream looked at.
  */
 import type { Clock } from "../base/clock.js";
+import { CodedError } from "../base/errors.js";
 import type { CommitmentReader, UncommittedStream } from "../store/commitment-contract.js";
 import type { Committer } from "./committer.js";
 
@@ -73,7 +74,8 @@ export class AutoCommitter implements AsyncDisposable {
     try {
       await committer.commitNext(stream, Number.MAX_SAFE_INTEGER, "automatic");
     } catch (error) {
-      onFailure(error);
+      // Nothing failed: its turn comes again with the next start.
+      if (!(error instanceof CodedError && error.code === "SHUTTING_DOWN")) onFailure(error);
     }
   }
 }

@@ -130,6 +130,17 @@ describe("SIGTERM", () => {
     expect(await service.process.stop()).toBe(0);
   });
 
+  it("in the middle of automatic commitments is no failure of theirs", { repeats: 3 }, async () => {
+    await using service = await startService({ VES_COMMIT_EVENTS_THRESHOLD: "1", VES_COMMIT_INTERVAL_MS: "3600000" });
+    const agents = await Promise.all(Array.from({ length: 40 }, () => service.agent()));
+    for (const agent of agents) await agent.ingest(Array.from({ length: 20 }, () => agent.sign()));
+    await service.process.stop();
+    await service.startAgain({ VES_COMMIT_INTERVAL_MS: "10" });
+    await metric(service, 'sequencer_commitments_created{trigger="automatic"}', 0);
+    expect(await service.process.stop()).toBe(0);
+    expect(service.process.lines.filter((line) => line.includes("commitment failed"))).toEqual([]);
+  });
+
   it("a second signal ends it at once with code 1; the folder is as good as after a clean end", async () => {
     await using service = await startWarm();
     const agent = await service.agent();
