@@ -79,7 +79,8 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
       sodium.crypto_sign_seed_keypair(new Uint8Array(PUBLIC_KEY_BYTES), secretKey, unshared(seed));
       secretKeys.set(id, secretKey);
     }
-    lastSeed = seed.slice();
+    // `slice` of a Buffer would be the caller's bytes.
+    lastSeed = new Uint8Array(seed);
     lastSecretKey = secretKey;
     return secretKey;
   };

@@ -20,6 +20,7 @@ export interface TableRules {
   readonly restChecks: number;
 }
 
+/** The kernels' memory may grow to 12 MiB (its asconfig.json): more than 256 tables take, less than 350. */
 const TABLE_RULES: TableRules = { tablesMax: 256, usesBeforeTable: 32, restChecks: 65_536 };
 /** Keys without a table whose uses are counted; the least recently used are forgotten. */
 const COUNTED_KEYS_MAX = 4_096;
@@ -48,8 +49,8 @@ class TableVerifier {
   readonly #uses = new LRUCache<string, number>({ max: COUNTED_KEYS_MAX });
   /** Where the check at each place of the kernels' call belongs. */
   readonly #places = new Uint32Array(CHECKS_MAX);
-  /** Keys that have come to deserve a table. They get it between calls, when no check waits for one that is replaced. */
-  #warm: Uint8Array[] = [];
+  /** Tables of keys that had rested, whose successor turned out to deserve none. */
+  readonly #spare: number[] = [];
   /** Made for the first key that needs one: most processes verify little. */
   #tables: KeyTables | null = null;
   #checks = 0;
@@ -61,10 +62,12 @@ class TableVerifier {
 
   verifyAll(checks: readonly SignatureCheck[]): boolean[] {
     const verdicts = new Array<boolean>(checks.length).fill(false);
+    // Keys that have come to deserve a table. They get it at the end, when no check waits for one that is replaced.
+    const warm: Uint8Array[] = [];
     let waiting = 0;
     for (let i = 0; i < checks.length; i++) {
       const check = checks[i]!;
-      const table = this.#tableFor(check);
+      const table = this.#tableFor(check, warm);
       if (table === null) {
         verdicts[i] = this.#judge(check);
         continue;
@@ -76,7 +79,7 @@ class TableVerifier {
       waiting = 0;
     }
     this.#decide(checks, verdicts, waiting);
-    for (const publicKey of this.#warm.splice(0)) this.#heat(publicKey);
+    for (const publicKey of warm) this.#heat(publicKey);
     return verdicts;
   }
 
@@ -94,8 +97,8 @@ class TableVerifier {
     return this.#library.verify(signature, message, publicKey);
   }
 
-  /** The table to check with; null = the library is to. */
-  #tableFor({ signature, message, publicKey }: SignatureCheck): number | null {
+  /** The table to check with; null = the library is to. A key that now deserves a table is added to `warm`. */
+  #tableFor({ signature, message, publicKey }: SignatureCheck, warm: Uint8Array[]): number | null {
     if (message.length !== DIGEST_BYTES || !passesEncodingRule(signature, publicKey)) return null;
     const id = bytesId(publicKey);
     this.#checks += 1;
@@ -106,18 +109,22 @@ class TableVerifier {
     }
     const uses = (this.#uses.get(id) ?? 0) + 1;
     this.#uses.set(id, uses);
-    if (uses % this.#rules.usesBeforeTable === 0) this.#warm.push(publicKey);
+    if (uses % this.#rules.usesBeforeTable === 0) warm.push(new Uint8Array(publicKey));
     return null;
   }
 
+  /** `publicKey` is a copy: that its id and its table are of the same bytes is what a yes rests on. */
   #heat(publicKey: Uint8Array): void {
     const id = bytesId(publicKey);
     if (this.#hotKeys.has(id)) return;
     this.#tables ??= new KeyTables(this.#rules.tablesMax);
-    const rested = this.#tables.room > 0 ? null : this.#takeRested();
+    const rested = this.#tables.room > 0 ? null : (this.#spare.pop() ?? this.#takeRested());
     if (rested === null && this.#tables.room === 0) return;
     const table = this.#tables.build(publicKey, rested);
-    if (table === null) return;
+    if (table === null) {
+      if (rested !== null) this.#spare.push(rested);
+      return;
+    }
     this.#uses.delete(id);
     this.#hotKeys.set(id, { table, usedAt: this.#checks });
   }

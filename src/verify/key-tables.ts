@@ -46,7 +46,7 @@ export function startKernels(): Ed25519Kernels {
 export class KeyTables {
   readonly #kernels = startKernels();
   readonly #checks: Pointer;
-  readonly #tablesMax: number;
+  #tablesMax: number;
   #tables = 0;
   #bytes: Uint8Array;
   #view: DataView;
@@ -56,7 +56,6 @@ export class KeyTables {
     this.#checks = (this.#kernels.heapBase.value + 15) & ~15;
     this.#bytes = new Uint8Array(this.#kernels.memory.buffer);
     this.#view = new DataView(this.#kernels.memory.buffer);
-    this.#reserve(this.#tableAt(0));
   }
 
   /** Tables there is still room for. */
@@ -66,12 +65,16 @@ export class KeyTables {
 
   /**
    * Builds the table of a 32-byte key, in the place of `replaced` or in one of its own, and answers where it is. Null if the
-   * bytes are not a point that L takes to the neutral element; `replaced` is lost all the same. Undoes every `put`.
+   * bytes are not a point that L takes to the neutral element; `replaced` is overwritten all the same. Null also if there is
+   * no memory for one more: then there is no more room. Undoes every `put`.
    */
   build(publicKey: Uint8Array, replaced: Pointer | null = null): Pointer | null {
     assert(replaced !== null || this.room > 0, "all tables are taken");
     const table = replaced ?? this.#tableAt(this.#tables);
-    this.#reserve(table + TABLE_BYTES);
+    if (!this.#reserve(table + TABLE_BYTES)) {
+      this.#tablesMax = this.#tables;
+      return null;
+    }
     this.#bytes.set(publicKey, this.#checks);
     if (this.#kernels.buildTable(table, this.#checks) === 0) return null;
     if (replaced === null) this.#tables += 1;
@@ -105,11 +108,18 @@ export class KeyTables {
     return this.#checks + CHECKS_MAX * CHECK_BYTES + index * TABLE_BYTES;
   }
 
-  #reserve(end: Pointer): void {
+  /** False = the system gives no more, or the module allows none. */
+  #reserve(end: Pointer): boolean {
     const { memory } = this.#kernels;
-    if (end <= memory.buffer.byteLength) return;
-    memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES));
+    if (end <= memory.buffer.byteLength) return true;
+    try {
+      memory.grow(Math.ceil((end - memory.buffer.byteLength) / PAGE_BYTES));
+    } catch (error) {
+      if (error instanceof RangeError) return false;
+      throw error;
+    }
     this.#bytes = new Uint8Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
+    return true;
   }
 }

@@ -31,7 +31,8 @@ const order = memory.data(32, 4);
 
 /**
  * The table of MINUS the point a 32-byte encoding stands for. False, and no table, for an encoding that is not a point or
- * one whose order is not L: an even scalar would have another multiple there than the one `recode` gives it.
+ * one that L does not take to the neutral element: an even scalar would have another multiple there than the one `recode`
+ * gives it. The neutral element itself passes; that it is nobody's key is the byte check's to say.
  */
 export function buildTable(table: usize, encoding: usize): bool {
   if (!decodeNegated(sum, encoding)) return false;

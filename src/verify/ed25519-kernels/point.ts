@@ -115,7 +115,7 @@ export function toAffine(points: usize, products: usize, count: i32): void {
   }
 }
 
-/** (2 d x y, 0) of (x, y), tight. */
+/** (2 d x y, 2 x y) of (x, y), tight. */
 export function twiceDxy(out: usize, xy: usize): void {
   for (let i: usize = 0; i < PAIR; i += 16) v128.store(out + i, swapped(v128.load(xy + i)));
   mul(out, out, xy);

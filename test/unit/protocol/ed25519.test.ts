@@ -207,6 +207,16 @@ describe("agreement", () => {
     expectAll(true, signature, utf8("m"), publicKey);
   });
 
+  test("a seed in a Buffer that is written over signs no more", () => {
+    for (const one of implementations) {
+      const [first, second] = [counting(32, 1), counting(32, 2)];
+      const given = Buffer.from(first);
+      one.sign(counting(32), given);
+      given.set(second);
+      expect(one.sign(counting(32), given)).toEqual(nobleEd25519.sign(counting(32), second));
+    }
+  });
+
   test("bytes in shared memory, at an offset", () => {
     const shared = (bytes: Uint8Array) => {
       const view = new Uint8Array(new SharedArrayBuffer(bytes.length + 3), 3);

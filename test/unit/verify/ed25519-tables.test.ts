@@ -154,6 +154,22 @@ describe("tables of keys", () => {
     expect(offCurve.length).toBeGreaterThan(15);
     for (const y of offCurve) expect(tables.build(scalar(y))).toBeNull();
   });
+
+  it("are made while there is memory, and those there are stay", () => {
+    const tables = new KeyTables(1_000);
+    const made: number[] = [];
+    const check = signAs(77n, 88n, counting(32));
+    while (tables.room > 0) {
+      const table = tables.build(check.publicKey);
+      if (table !== null) made.push(table);
+    }
+    expect(made.length).toBeGreaterThanOrEqual(256);
+    expect(made.length).toBeLessThan(350);
+    expect(tables.build(signAs(78n, 88n, counting(32)).publicKey, made[1])).toBe(made[1]);
+    for (const [i, table] of [made[0]!, made[1]!, made.at(-1)!].entries()) tables.put(i, check, table);
+    tables.verify(3);
+    expect([0, 1, 2].map((i) => tables.holds(i))).toEqual([true, false, true]);
+  });
 });
 
 describe("who decides", () => {
@@ -222,6 +238,56 @@ describe("who decides", () => {
     expect(asked(ed25519, library, checkBy(4), 40)).toBeLessThan(20);
     expect(asked(ed25519, library, checkBy(1), 3)).toBe(3);
     expect(asked(ed25519, library, checkBy(4), 10)).toBe(0);
+  });
+
+  it("the next key where one that was to have a rested table turned out to have torsion", () => {
+    const library = counted();
+    const ed25519 = tableEd25519(library, rules);
+    for (const n of [1, 2]) expect(asked(ed25519, library, checkBy(n), 4)).toBe(4);
+    expect(asked(ed25519, library, checkBy(1), 20)).toBe(0);
+    const publicKey = Point.BASE.multiply(77n).add(T8).toBytes();
+    for (let use = 0; use < 4; use++) expect(ed25519.verify(signature, message, publicKey)).toBe(false);
+    expect(asked(ed25519, library, checkBy(3), 4)).toBe(4);
+    expect(asked(ed25519, library, checkBy(3), 4)).toBe(0);
+    expect(asked(ed25519, library, checkBy(1), 4)).toBe(0);
+    expect(asked(ed25519, library, checkBy(2), 3)).toBe(3);
+  });
+
+  it("the table of the key that was asked about, though the caller's bytes change before it is made", () => {
+    const given = Buffer.from(publicKey);
+    const other = checkBy(1);
+    const library = counted((...asked) => {
+      const verdict = selectEd25519().verify(...asked);
+      given.set(other.publicKey);
+      return verdict;
+    });
+    const ed25519 = tableEd25519(library, EAGER);
+    expect(ed25519.verify(signature, message, given)).toBe(true);
+    expect(ed25519.verify(signature, message, publicKey)).toBe(true);
+    expect(library.calls).toBe(1);
+    expect(ed25519.verifyAll([other])).toEqual([true]);
+    expect(library.calls).toBe(2);
+  });
+
+  it("the library again in the next call, when it failed in one", () => {
+    let fails = true;
+    const ed25519 = tableEd25519(
+      counted((...asked) => {
+        if (fails) throw new Error("no library");
+        return selectEd25519().verify(...asked);
+      }),
+      EAGER,
+    );
+    const [known, unknown] = [checkBy(1), checkBy(2)];
+    fails = false;
+    expect(ed25519.verifyAll([known, known])).toEqual([true, true]);
+    fails = true;
+    const forged = { ...known, message: counting(32, 1) };
+    expect(() => ed25519.verifyAll([known, unknown, forged])).toThrow("no library");
+    expect(() => ed25519.verifyAll([known, forged])).toThrow("no library");
+    expect(ed25519.verifyAll([known])).toEqual([true]);
+    fails = false;
+    expect(ed25519.verifyAll([forged, unknown, known])).toEqual([false, true, true]);
   });
 
   it("bytes in shared memory are read as they are", () => {
