@@ -211,13 +211,10 @@ export function toBytes(bytes: usize, a: usize, lane: usize): void {
   for (let i = 0; i < LIMBS; i++) {
     store<i64>(limbs + (<usize>i << 3), <i64>(load<f64>(a + (<usize>i << 4) + lane) * pow2(-at(i))));
   }
-  // The value is above -2^255 and below 2^255. The first round folds a sign in, the second brings what that took from limb
-  // 0 into its width: 0 <= value < 2^255.
-  fold(0);
-  fold(0);
-  // Adding 19 leaves 255 bits exactly if the value is p or more, and what leaves takes p with it.
-  fold(19);
-  fold(-19);
+  // The value is between -1.002 * 2^254 and as much. The first round adds p to one below 0, the second brings what that took
+  // from limb 0 into its width: 0 <= value < p.
+  fold();
+  fold();
   for (let i = 0; i < 4; i++) store<u64>(bytes + (<usize>i << 3), 0);
   for (let i = 0; i < LIMBS; i++) {
     const low = at(i), word = bytes + ((low >> 6) << 3);
@@ -227,9 +224,9 @@ export function toBytes(bytes: usize, a: usize, lane: usize): void {
   }
 }
 
-/** Adds `extra` to `limbs`, brings each into its width and folds what is above bit 255. */
-function fold(extra: i64): void {
-  let over = extra;
+/** Brings each of `limbs` into its width and folds what is above bit 255. */
+function fold(): void {
+  let over: i64 = 0;
   for (let i = 0; i < LIMBS; i++) {
     const limb = load<i64>(limbs + (<usize>i << 3)) + over;
     const bits = at(i + 1) - at(i);

@@ -112,6 +112,20 @@ describe("tables of keys", () => {
     fc.assert(property, { seed, numRuns: 1500 });
   });
 
+  it("confirm nothing whose R is one bit off the point, though S was made for it as it stands", () => {
+    const message = counting(32);
+    const [a, r] = [5n ** 90n % L, 7n ** 80n % L];
+    const honest = signAs(a, r, message);
+    const ed25519 = tablesAlone([honest.publicKey]);
+    const forged = Array.from({ length: 256 }, (_, bit) => {
+      const R = honest.signature.slice(0, 32);
+      R[bit >> 3]! ^= 1 << (bit & 7);
+      const k = littleEndian(sha512(join(R, honest.publicKey, message))) % L;
+      return { ...honest, signature: join(R, scalar((r + k * a) % L)) };
+    });
+    expect(ed25519.verifyAll([honest, ...forged])).toEqual([true, ...forged.map(() => false)]);
+  });
+
   it("confirm nothing that the rule excludes by its bytes alone, though the equation holds", () => {
     const message = counting(32);
     const a = 5n ** 90n % L;
