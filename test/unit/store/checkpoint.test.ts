@@ -38,7 +38,21 @@ const WRITER = `
     }
   });
 `;
-/** Cells of what that writer tells. */
+/** One transaction, which ends a while after the checkpointer has asked and, most likely, fallen asleep. */
+const SLOW_WRITER = `
+  const { workerData } = require("node:worker_threads");
+  const counts = new Int32Array(workerData.counts);
+  const wanted = () => Atomics.load(new Int32Array(workerData.buffer), 1) === 1;
+  import(workerData.pausePath).then(({ WriterPause }) => {
+    const pause = new WriterPause(workerData.buffer);
+    pause.begin();
+    Atomics.store(counts, 0, 1);
+    while (!wanted());
+    Atomics.wait(counts, 2, 0, 100);
+    pause.end();
+  });
+`;
+/** Cells of what these writers tell. */
 const [WRITING, DONE, STOP] = [0, 1, 2];
 const HOLDS = 2_000;
 const ROWS = 500;
@@ -120,6 +134,17 @@ it("is let in between two transactions of the writer, and the writer after it, h
   Atomics.store(counts, STOP, 1);
   await ended;
   expect(Atomics.load(counts, DONE)).toBeGreaterThan(1);
+});
+
+it("is woken by the end of the transaction that kept it waiting", async () => {
+  const buffer = WriterPause.newBuffer();
+  const counts = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+  const pausePath = new URL("../../../dist/src/store/sqlite/writer-pause.js", import.meta.url).href;
+  const writer = new Worker(SLOW_WRITER, { eval: true, workerData: { pausePath, buffer, counts: counts.buffer } });
+  const ended = once(writer, "exit");
+  while (Atomics.load(counts, WRITING) === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(new WriterPause(buffer).hold(5_000)).toBe(true);
+  await ended;
 });
 
 it("gives up on a writer that does not end its transaction, and lets it go on", () => {
