@@ -116,12 +116,7 @@ it("makes the log start over from the bound on, also when all of it was moved: a
 });
 
 it("is let in between two transactions of the writer, and the writer after it, however often both ask", async () => {
-  const buffer = WriterPause.newBuffer();
-  const counts = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
-  const pausePath = new URL("../../../dist/src/store/sqlite/writer-pause.js", import.meta.url).href;
-  const writer = new Worker(WRITER, { eval: true, workerData: { pausePath, buffer, counts: counts.buffer } });
-  const ended = once(writer, "exit");
-  const pause = new WriterPause(buffer);
+  const { pause, counts, ended } = startWriter(WRITER);
   // The writer alone counts up the first cell, to and fro within each of its transactions.
   while (Atomics.load(counts, DONE) === 0) await new Promise((resolve) => setImmediate(resolve));
   for (let hold = 0; hold < HOLDS; hold++) {
@@ -137,13 +132,9 @@ it("is let in between two transactions of the writer, and the writer after it, h
 });
 
 it("is woken by the end of the transaction that kept it waiting", async () => {
-  const buffer = WriterPause.newBuffer();
-  const counts = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
-  const pausePath = new URL("../../../dist/src/store/sqlite/writer-pause.js", import.meta.url).href;
-  const writer = new Worker(SLOW_WRITER, { eval: true, workerData: { pausePath, buffer, counts: counts.buffer } });
-  const ended = once(writer, "exit");
+  const { pause, counts, ended } = startWriter(SLOW_WRITER);
   while (Atomics.load(counts, WRITING) === 0) await new Promise((resolve) => setImmediate(resolve));
-  expect(new WriterPause(buffer).hold(5_000)).toBe(true);
+  expect(pause.hold(5_000)).toBe(true);
   await ended;
 });
 
@@ -156,3 +147,12 @@ it("gives up on a writer that does not end its transaction, and lets it go on", 
   pause.end();
   expect(pause.hold(5)).toBe(true);
 });
+
+/** Runs a writer on a thread of its own; `pause` is the checkpointer's end, `counts` the cells. */
+function startWriter(code: string): { pause: WriterPause; counts: Int32Array; ended: Promise<unknown> } {
+  const buffer = WriterPause.newBuffer();
+  const counts = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+  const pausePath = new URL("../../../dist/src/store/sqlite/writer-pause.js", import.meta.url).href;
+  const writer = new Worker(code, { eval: true, workerData: { pausePath, buffer, counts: counts.buffer } });
+  return { pause: new WriterPause(buffer), counts, ended: once(writer, "exit") };
+}
