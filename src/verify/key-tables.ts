@@ -15,6 +15,9 @@ type Pointer = number;
 export interface Ed25519Kernels {
   readonly memory: WebAssembly.Memory;
   readonly heapBase: WebAssembly.Global<"i32">;
+  readonly TABLE_BYTES: WebAssembly.Global<"i32">;
+  readonly CHECK_BYTES: WebAssembly.Global<"i32">;
+  readonly CHECKS_MAX: WebAssembly.Global<"i32">;
   start(): void;
   buildTable(table: Pointer, encodedKey: Pointer): number;
   verify(checks: Pointer, count: number): void;
@@ -39,6 +42,8 @@ export const CHECKS_MAX = 128;
 /** A fresh instance with its own memory. */
 export function startKernels(): Ed25519Kernels {
   const kernels = new WebAssembly.Instance(module).exports as unknown as Ed25519Kernels;
+  const sizes = [kernels.TABLE_BYTES.value, kernels.CHECK_BYTES.value, kernels.CHECKS_MAX.value];
+  assert(sizes.join() === [TABLE_BYTES, CHECK_BYTES, CHECKS_MAX].join(), "the kernels have other sizes");
   kernels.start();
   return kernels;
 }
