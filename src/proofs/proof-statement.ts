@@ -1,4 +1,4 @@
-/** Which proofs are STARKs, what they must show, and what that means in words (findings F2 to F4 of the format's digest). */
+/** Which proofs are STARKs, what they must show, and what that means in words (findings F2 to F4, see `stark/README.md`). */
 import { createHash } from "node:crypto";
 import { toHex } from "../base/bytes.js";
 import { uuidToBytes } from "../base/ids.js";
