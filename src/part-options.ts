@@ -15,7 +15,7 @@ import { WriterPause } from "./store/sqlite/writer-pause.js";
 import type { TlogOptions } from "./tlog-options.js";
 import type { VerifyWorkerData } from "./verify/verify-task.js";
 
-/** What threads tell each other by shared memory: how many revocations are durable, and when the lane pauses. */
+/** What threads tell each other by shared memory: the revocation epoch, and when the lane pauses. */
 export function sharedCells(): Required<Pick<LaneWorkerData, "keyEpoch" | "writerPause">> {
   return { keyEpoch: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT), writerPause: WriterPause.newBuffer() };
 }

@@ -15,7 +15,7 @@ export interface SubscribeOptions {
   readonly entriesPerPageMax: number;
   /** Largest catch-up, entries; 0 = no limit. */
   readonly catchUpMax: number;
-  /** Turned true when the service goes away. */
+  /** Aborted when the service goes away. */
   readonly shutdown: AbortSignal;
   onFrames(entries: number, bytes: number): void;
   onError(error: unknown): void;

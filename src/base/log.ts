@@ -9,7 +9,7 @@ export interface LogOptions {
   readonly format: "auto" | "json" | "text";
 }
 
-/** Members that must never be printed, wherever a caller hands them in (design rule 9). */
+/** Members that must never be printed, wherever a caller hands them in. */
 const SECRETS = ["authorization", "apiKey", "api_key", "signingSeed", "*.authorization", "*.apiKey", "*.signingSeed"];
 
 /** The process's one logger. Lines go to stderr: stdout belongs to commands. */

@@ -1,6 +1,6 @@
 /**
  * Requests that wait for their one answer. This is the bounded queue in front of the lane: above `requestsMax` requests
- * or `bytesMax` body bytes in flight new work is refused at once, so nobody waits for seconds (design rule 5). Work of one
+ * or `bytesMax` body bytes in flight new work is refused at once, so nobody waits for seconds. Work of one
  * flow (one client's requests of a kind) is refused earlier, so that no flow can shut the others out.
  */
 import { assert } from "./assert.js";

@@ -1,5 +1,5 @@
 /**
- * Cursor policy, the same for WebSocket and HTTP (design rule 4). A cursor is the offset of the next entry wanted; it may
+ * Cursor policy, the same for WebSocket and HTTP. A cursor is the offset of the next entry wanted; it may
  * name the log it belongs to.
  */
 import { CodedError } from "../base/errors.js";

@@ -17,7 +17,8 @@ export interface SubscriptionOptions {
   readonly protocol: string | null;
   /** Other sockets get their turn until it resolves. */
   nextTurn(): Promise<unknown>;
-  onFrames(frames: number, bytes: number): void;
+  /** Entries and bytes that the socket took. */
+  onFrames(entries: number, bytes: number): void;
   onError(error: unknown): void;
   onClosed(subscription: Subscription): void;
 }

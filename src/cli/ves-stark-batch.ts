@@ -220,13 +220,13 @@ function parseObjectFile(path: string): JsonObject {
   return isJsonObject(json.public_inputs) ? json.public_inputs : json;
 }
 
-/** Simulates a stream: proves batch after batch, each continuing the state root, then verifies the chain. */
 interface SequencerFlags extends BatchFlags {
   readonly batchSize: number;
   readonly outputDir?: string;
   readonly includeViolations?: boolean;
 }
 
+/** Simulates a stream: proves batch after batch, each continuing the state root, then verifies the chain. */
 function sequencer(flags: SequencerFlags): void {
   const policy = batchPolicy(flags);
   const kernels = loadKernels();

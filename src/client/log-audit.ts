@@ -1,7 +1,7 @@
 /**
  * Holds a log to being append-only: remembers the last signed checkpoint and takes a newer one only with a proof that it
  * continues it. Trusts the checkpoint key and nothing else. Page-independent: `position` goes into any storage, and the next
- * audit goes on from it. `CheckpointFault` names what an answer is guilty of.
+ * audit goes on from it. The error's code names what an answer is guilty of.
  */
 import { bytesEqual, fromHex, toHex } from "../base/bytes.js";
 import { type Ed25519, nobleEd25519 } from "../protocol/ed25519.js";

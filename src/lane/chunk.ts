@@ -7,7 +7,7 @@ export interface LaneContext {
   readonly sequencer: SequencerIdentity;
   /** Ed25519 signature (64 bytes) of a receipt hash. */
   readonly sign: (receiptHash: Uint8Array) => Uint8Array;
-  /** Revocations so far, see `VerifiedRequest.keyEpoch`. */
+  /** The revocation epoch now, see `VerifiedRequest.keyEpoch`. */
   readonly keyEpoch: number;
 }
 

@@ -28,7 +28,7 @@ export interface LaneLoopOptions extends Pick<LaneContext, "sequencer" | "sign">
   readonly store: LaneStore;
   readonly port: LanePort;
   readonly clock: Clock;
-  /** Shared: how many chunks with revocations are durable. */
+  /** Shared, the revocation epoch: how many chunks with revocations are durable. */
   readonly keyEpoch: Int32Array;
   readonly chunkEventsMax: number;
   /** Where new entries go for the main thread. */

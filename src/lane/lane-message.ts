@@ -25,7 +25,7 @@ export interface LaneWorkerData {
   readonly takeOver?: TakeOver;
   /** See `MigrateOptions.sliceEntries`. */
   readonly upgradeSliceEntries?: number;
-  /** Shared Int32: how many chunks with revocations are durable. */
+  /** Shared Int32, the revocation epoch: how many chunks with revocations are durable. */
   readonly keyEpoch: SharedArrayBuffer;
   /** Memory of the `LeafRing` to the tlog thread, null when there is none. */
   readonly leafRing: SharedArrayBuffer | null;

@@ -1,7 +1,8 @@
 /**
  * Threads of their own for what a proof costs: reading its submission (130 KB of base64 in JSON, and more) and verifying
  * its STARK. They run at the lowest priority, so neither signatures nor the lane nor the main thread wait for a proof.
- * They exist while there is work for them. Bounds: `threads` tasks run; at most `threads + queueMax` proofs of together `bytesMax` have a place, what is beyond is
+ * They exist while there is work for them.
+ * Bounds: `threads` tasks run; at most `threads + queueMax` proofs of together `bytesMax` have a place, what is beyond is
  * refused at once (a lone proof is taken whatever its size); whoever waits longer than `deadlineMs` is told so. A
  * verification itself is bounded by construction (sizes are pinned before use), so no thread is ended in the middle of one.
  */

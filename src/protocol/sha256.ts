@@ -2,7 +2,7 @@ import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
 import { bytesEqual, utf8 } from "../base/bytes.js";
 
 /**
- * SHA-256, the only hash of the protocol. On Node the built-in one-shot hash is used (about 1 us for a short message),
+ * SHA-256, the only hash of the protocol. On Node the built-in one-shot hash is used (about 1 µs for a short message),
  * elsewhere @noble/hashes. Both return a plain `Uint8Array`, never a Buffer whose `slice` would alias.
  */
 type Hash = (message: Uint8Array | string) => Uint8Array;
@@ -28,7 +28,7 @@ export type DigestColumn = (message: Uint8Array, at: number) => void;
 
 /**
  * Digests straight into `out`, for trees that hash tens of thousands of short messages. As a string of 16 two-byte units
- * the one-shot hash returns in 0.2 us for 75 bytes, as a Buffer in 1.4 us or more; reading the units one by one is then
+ * the one-shot hash returns in 0.2 µs for 75 bytes, as a Buffer in 1.4 µs or more; reading the units one by one is then
  * cheaper than any call that writes them.
  */
 export function digestColumn(out: Uint8Array): DigestColumn {

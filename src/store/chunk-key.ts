@@ -3,7 +3,7 @@ import type { CommitmentSeries } from "./commitment-contract.js";
 import type { AgentKeyRef, EntryKind } from "./contract.js";
 import type { ProofKey } from "./proof-contract.js";
 
-/** Map keys of a chunk's rows. NUL cannot occur in a UUID, so the parts cannot run into each other. */
+/** Map keys of a chunk's rows. Each part has one length, is one of a few words or tells where it ends: none runs into the next. */
 
 export function idKey(id: Uint8Array): string {
   const bytes = id instanceof Buffer ? id : Buffer.from(id.buffer, id.byteOffset, id.byteLength);
@@ -41,10 +41,12 @@ export function entityKey(stream: string, entityType: string, entityId: string):
   return `${stream}${entityType.length}:${entityType}${entityId}`;
 }
 
+/** Of the agent and the purpose: one for all keys that it has for it. */
 export function agentKey(ref: Omit<AgentKeyRef, "keyId">): string {
   return `${ref.tenantId}${ref.agentId}${ref.purpose}`;
 }
 
+/** Of one agent key. */
 export function agentKeyKey(ref: AgentKeyRef): string {
   return `${agentKey(ref)}:${ref.keyId}`;
 }

@@ -3,8 +3,8 @@ import type { Commitment, CommitmentSeries } from "./commitment-contract.js";
 import type { NewProof, ProofKey, ProofSubject, StoredProof } from "./proof-contract.js";
 
 /**
- * What the service asks of a store, one small contract per role. `sqlite/` and `postgres/` implement them with the same
- * file names. Every method may be asynchronous; success means what its comment says, nothing less.
+ * What the service asks of a store, one small contract per role; `sqlite/` implements them. Every method may be asynchronous;
+ * success means what its comment says, nothing less.
  */
 export type Awaitable<T> = T | Promise<T>;
 
@@ -107,7 +107,7 @@ export interface SequencedEvent {
   readonly envelope: Uint8Array;
 }
 
-/** Everything a chunk may touch. Ids are keyed by text: `latin1` of 16 bytes for events and commands, see `chunk-key.ts`. */
+/** Everything a chunk may touch. Maps of a chunk are keyed by text, see `chunk-key.ts`. */
 export interface ChunkQuery {
   /** By `streamKey`. */
   readonly streams: ReadonlyMap<string, { readonly tenantId: Uuid; readonly storeId: Uuid }>;
@@ -144,12 +144,19 @@ export interface ChunkState {
   readonly nextOffset: number;
   /** sequenced_at of the last entry; 0 for an empty log. */
   readonly lastSequencedAtMs: number;
+  /** By `streamKey`. */
   readonly streams: Map<string, StreamState>;
+  /** By `idKey`. */
   readonly events: Map<string, SequencedEvent>;
+  /** By `entityKey`. */
   readonly entities: Map<string, EntityState>;
+  /** `commandKey`s. */
   readonly commands: Set<string>;
+  /** By `agentKeyKey`. */
   readonly agentKeys: Map<string, AgentKey>;
+  /** By `agentKey`. */
   readonly highestKeyIds: Map<string, number>;
+  /** By hash. */
   readonly apiKeys: Map<string, ApiKey>;
   /** By `chainKey`. */
   readonly lastCommitments: Map<string, Commitment>;
@@ -224,7 +231,7 @@ export interface LaneStore extends AsyncDisposable {
 
   /**
    * Writes and makes durable. Returned: on disk, for ever. Thrown `StorageFullError`: nothing was written, the store is
-   * usable. Thrown anything else: unknown, the process must stop (design rule 2).
+   * usable. Thrown anything else: unknown, the process must stop: memory may be ahead of the disk.
    */
   commit(writes: ChunkWrites): Awaitable<void>;
 

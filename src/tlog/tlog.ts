@@ -17,10 +17,9 @@ export interface TlogOptions {
   /** A checkpoint covers entries for the first time: the oldest of them became durable `lagMs` ago. */
   onCheckpoint(lagMs: number): void;
   onWarning(text: string): void;
-  /** No more checkpoints until the next start. */
-  /** This folder may not sign: an operator must decide. */
+  /** This folder may not sign, so no more checkpoints come until the next start: an operator must decide. */
   onRefused(reason: string): void;
-  /** The thread ended by itself; the next start goes on from what it saved. */
+  /** The thread ended by itself: no more checkpoints until the next start, which goes on from what it saved. */
   onFailure(error: Error): void;
 }
 

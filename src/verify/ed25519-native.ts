@@ -18,7 +18,7 @@ import {
  */
 type Sodium = typeof import("sodium-native");
 
-/** Imported keys kept for reuse: an import costs about 7 us, a verification 60 us. Oldest first out. */
+/** Imported keys kept for reuse: an import costs about 7 µs, a verification 60 µs. Oldest first out. */
 const CACHED_KEYS_MAX = 1024;
 
 /** What this protocol signs: a SHA-256. */
@@ -85,7 +85,7 @@ function createSodiumEd25519(sodium: Sodium | null): Ed25519 | null {
     return secretKey;
   };
   // Bytes go in and out through areas that stay: passing a small array to native code makes the engine allocate and track
-  // memory for it outside its heap, about 1 us each time.
+  // memory for it outside its heap, about 1 µs each time.
   const signatureArea = new Uint8Array(SIGNATURE_BYTES);
   const publicKeyArea = new Uint8Array(PUBLIC_KEY_BYTES);
   const digestArea = new Uint8Array(DIGEST_BYTES);
@@ -131,7 +131,7 @@ function createNodeEd25519(): Ed25519 {
       const id = bytesId(publicKey);
       let key = publicKeys.get(id);
       if (key === undefined) {
-        // JWK, not DER: 7 us against 80 us, and no ASN.1 to build.
+        // JWK, not DER: 7 µs against 80 µs, and no ASN.1 to build.
         key = createPublicKey({ key: { ...OKP, x: encodeBase64Url(publicKey) }, format: "jwk" });
         publicKeys.set(id, key);
       }

@@ -1,11 +1,11 @@
 /**
- * Ed25519 that knows its signers: a key that has signed often gets a table of its multiples (37 KiB), and from then on a
+ * Ed25519 that knows its signers: a key that has signed often gets a table of its multiples (36 KiB), and from then on a
  * verification costs two fifths of the library's.
  *
  * - The library stays the judge of every refusal: the tables only ever say yes, and yes means that R's bytes came out of
  *   the equation of the rule in `protocol/ed25519.ts`.
- * - A table costs as much as a dozen verifications. It is built after `USES_BEFORE_TABLE`, and a full set gives one up only
- *   if that has rested for `REST_CHECKS`: senders without number cannot make tables come and go.
+ * - A table costs as much as a dozen verifications. It is built after `usesBeforeTable` of them, and a full set gives one up only
+ *   if that has rested for `restChecks`: senders without number cannot make tables come and go.
  */
 import { LRUCache } from "lru-cache";
 import { type Ed25519, passesEncodingRule, type SignatureCheck } from "../protocol/ed25519.js";
@@ -30,7 +30,7 @@ interface HotKey {
   usedAt: number;
 }
 
-/** `library` with tables. Of one thread; a set of them takes at most `tablesMax` * 37 KiB. */
+/** `library` with tables. Of one thread; a set of them takes at most `tablesMax` * 36 KiB. */
 export function tableEd25519(library: Ed25519 = selectEd25519(), rules: TableRules = TABLE_RULES): Ed25519 {
   const verifier = new TableVerifier(library, rules);
   return {

@@ -17,7 +17,7 @@ export interface KeyRecord {
 
 export interface KeyDirectoryOptions {
   readonly reader: LogReader;
-  /** Shared Int32 the lane raises. */
+  /** See `LaneWorkerData.keyEpoch`. */
   readonly keyEpoch: SharedArrayBuffer;
   readonly entriesMax: number;
   readonly ttlMs: number;

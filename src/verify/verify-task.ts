@@ -13,6 +13,7 @@ import type { IngestRequest } from "./verify-request.js";
 export interface VerifyWorkerData {
   readonly limits: IngestLimits;
   readonly rules: EventRules;
+  /** See `LaneWorkerData.keyEpoch`. */
   readonly keyEpoch: SharedArrayBuffer;
   readonly keyCacheEntriesMax: number;
 }

@@ -1,4 +1,6 @@
 /** What was checked, in order, and the verdict: a line per check, or one JSON object. */
+
+/** Exit code of every command that found what it verified not to be sound. */
 export const EXIT_UNSOUND = 6;
 
 export interface Check {

@@ -45,7 +45,7 @@ export function restoringPath(folder: string): string {
 }
 
 /**
- * Opens the writer: WAL, every commit flushed (FULL), no automatic checkpoints (they run elsewhere, design rule 7).
+ * Opens the writer: WAL, every commit flushed (FULL), no automatic checkpoints (they run elsewhere, see `checkpoint.ts`).
  * Foreign keys are declared but not enforced per insert: the lane assigns every reference itself.
  */
 export function openWriter(folder: string): Connection {

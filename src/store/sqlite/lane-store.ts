@@ -45,7 +45,7 @@ export interface SqliteLaneStoreOptions {
 
 /**
  * Where small parameters stand while they are bound; SQLite copies them. A small array of the engine's own heap would be given
- * memory outside of it first, which is tracked and freed again: about 0.5 us each.
+ * memory outside of it first, which is tracked and freed again: about 0.5 µs each.
  */
 const tenantArea = Buffer.alloc(16);
 const storeArea = Buffer.alloc(16);
