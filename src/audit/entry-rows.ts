@@ -44,7 +44,7 @@ const ROWS = `FROM entries e LEFT JOIN entities n ON n.ref = e.entity_ref
 export const SIGNING_HASH_AT = 16;
 export const AGENT_SIGNATURE_AT = SIGNING_HASH_AT + 32;
 export const RECEIPT_SIGNATURE_AT = AGENT_SIGNATURE_AT + 64;
-export const ENVELOPE_AT = RECEIPT_SIGNATURE_AT + 64;
+const ENVELOPE_AT = RECEIPT_SIGNATURE_AT + 64;
 
 /** The same of a legacy event. */
 export const PAYLOAD_HASH_AT = AGENT_SIGNATURE_AT;

@@ -85,11 +85,6 @@ export class PackWriter {
     return true;
   }
 
-  /** Overwrites a u32 written earlier, for counts known only at the end. */
-  patchU32(at: number, value: number): void {
-    this.#buffer.writeUInt32LE(value, at);
-  }
-
   /** Hands the written bytes over and leaves the writer empty. The result owns its whole ArrayBuffer: transferable. */
   take(): Uint8Array<ArrayBuffer> {
     assert(this.#isOwner, "somebody else's memory");

@@ -8,8 +8,8 @@ export interface CacheBounds {
 }
 
 /**
- * Commitments by batch id through a bounded LRU. Only their anchors ever change: whoever writes one calls `forget`.
- * Absent ones are never cached: a new commitment is seen at once.
+ * Commitments by batch id through a bounded LRU. Only their anchors ever change, which nothing here reports: `ttlMs` bounds how
+ * long an older one is shown. Absent ones are never cached: a new commitment is seen at once.
  */
 export class CommitmentDirectory {
   readonly #reader: CommitmentReader;
@@ -26,9 +26,5 @@ export class CommitmentDirectory {
     const commitment = await this.#reader.commitment(batchId);
     if (commitment !== null) this.#known.set(batchId, commitment);
     return commitment;
-  }
-
-  forget(batchId: Uuid): void {
-    this.#known.delete(batchId);
   }
 }

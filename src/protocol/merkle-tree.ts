@@ -48,10 +48,6 @@ export class MerkleTreeBuilder {
     this.#digest = digestColumn(this.#nodes);
   }
 
-  get added(): number {
-    return this.#added;
-  }
-
   /** `records`: one or more leaf records, see `leafRecord`. */
   add(records: Uint8Array): void {
     const words = leafRecordWords(records);

@@ -28,7 +28,7 @@ export interface BatchFile {
   readonly proverVersion: string;
 }
 
-export const BATCH_FILE_BYTES_MAX = 10 * 1024 * 1024;
+const BATCH_FILE_BYTES_MAX = 10 * 1024 * 1024;
 const VERSION = 4n;
 /** Binary files of this version end after the public inputs. */
 const VERSION_WITHOUT_METADATA = 3;
@@ -139,7 +139,7 @@ function readJsonFile(bytes: Uint8Array): BatchFile {
 }
 
 /** The public inputs of a JSON file, or of a file that holds nothing else. */
-export function publicElements(json: JsonObject): bigint[] {
+function publicElements(json: JsonObject): bigint[] {
   return FIELDS.flatMap(([name, length]) => {
     if (length > 1) return integerListField(json, name, length, U64_MAX);
     const flag = json[name];

@@ -20,8 +20,8 @@ import { COMPLIANCE_CONSTRAINTS } from "./v2/compliance-air.js";
 import { COMPLIANCE_SHAPE } from "./v2/proof-shape.js";
 import { commitmentFromHex } from "./witness-commitment.js";
 
-export const BUNDLE_VERSION = 1n;
-export const PROOF_VERSION = 2n;
+const BUNDLE_VERSION = 1n;
+const PROOF_VERSION = 2n;
 const BUNDLE_DOMAIN = "STATESET_VES_COMPLIANCE_PROOF_BUNDLE_HASH_V1";
 const U64_MAX = 0xffffffffffffffffn;
 

@@ -6,8 +6,8 @@ import type { Kernels } from "./kernels.js";
 import { MDS, MDS_INVERSE, ROUND_CONSTANTS } from "./rescue-constants.js";
 
 /** State lanes, states per permutation (input and one per half-round), elements taken per permutation. */
-export const STATE_WIDTH = 12;
-export const TRACE_STATES = 15;
+const STATE_WIDTH = 12;
+const TRACE_STATES = 15;
 const RATE = 8;
 
 const CONSTANTS = BigUint64Array.from([...MDS, ...MDS_INVERSE, ...ROUND_CONSTANTS]);

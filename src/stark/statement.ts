@@ -26,7 +26,7 @@ export interface BatchStatement {
 
 export type Statement = ComplianceStatement | BatchStatement;
 
-export const INPUT_ELEMENTS = 47;
+const INPUT_ELEMENTS = 47;
 export const COMMITMENT_ELEMENTS = 4;
 const U64_MAX = 0xffffffffffffffffn;
 

@@ -23,7 +23,7 @@ export interface Acceptance {
 }
 
 /** Accepts `secure` only (section 13 item 2). */
-export const ACCEPT_SECURE: Acceptance = { profiles: ["secure"] };
+const ACCEPT_SECURE: Acceptance = { profiles: ["secure"] };
 
 export type Verdict =
   | {
@@ -64,11 +64,11 @@ function verifyVersion2(kernels: Kernels, proof: Uint8Array, statement: Statemen
 }
 
 /** Null if well formed, else what is wrong. */
-export function statementFault(statement: Statement): string | null {
+function statementFault(statement: Statement): string | null {
   return statement.kind === "compliance" ? complianceStatementFault(statement) : batchStatementFault(statement);
 }
 
-export function instanceOf(statement: Statement): Instance {
+function instanceOf(statement: Statement): Instance {
   return statement.kind === "compliance" ? complianceInstance(statement) : batchInstance(statement);
 }
 

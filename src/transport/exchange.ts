@@ -31,7 +31,7 @@ export interface Held {
 }
 
 /** Status under which a request counts whose client left before the reply was complete. Never sent. */
-export const CLIENT_CLOSED_STATUS = 499;
+const CLIENT_CLOSED_STATUS = 499;
 
 export interface RefusalOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;

@@ -14,7 +14,7 @@ const count = { type: "integer", minimum: 0 };
 const orNull = (schema: Record<string, unknown>) => ({ anyOf: [schema, { type: "null" }] });
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
-export const encryptedPayload = {
+const encryptedPayload = {
   type: "object",
   description: "VES-ENC-1: AES-256-GCM content, its key sealed to each recipient with HPKE.",
   required: ["enc_version", "aead", "nonce_b64u", "ciphertext_b64u", "tag_b64u", "hpke", "recipients"],
@@ -47,7 +47,7 @@ export const encryptedPayload = {
   },
 };
 
-export const envelope = {
+const envelope = {
   type: "object",
   description: "A signed VES v1 event. agent_signature is Ed25519 over the event signing hash.",
   required: ENVELOPE_REQUIRED,
@@ -73,7 +73,7 @@ export const envelope = {
   },
 };
 
-export const receipt = {
+const receipt = {
   type: "object",
   required: [
     "sequencerId",
@@ -98,7 +98,7 @@ export const receipt = {
   },
 };
 
-export const entry = {
+const entry = {
   type: "object",
   description: "One entry of the log, as subscriptions and reads carry it.",
   required: ["kind", "offset", "tenant_id", "store_id", "sequence_number", "sequenced_at", "event", "receipt"],
@@ -115,7 +115,7 @@ export const entry = {
   },
 };
 
-export const ingestAnswer = {
+const ingestAnswer = {
   type: "object",
   required: ["batchId", "eventsAccepted", "eventsRejected", "sequenceStart", "sequenceEnd", "headSequence"],
   additionalProperties: false,
@@ -142,7 +142,7 @@ export const ingestAnswer = {
   },
 };
 
-export const problem = {
+const problem = {
   type: "object",
   description: "RFC 9457 problem details. `code` is stable; `detail` is for people.",
   required: ["type", "title", "status", "detail", "code", "request_id", "error"],
@@ -162,7 +162,7 @@ export const problem = {
   },
 };
 
-export const logPosition = {
+const logPosition = {
   type: "object",
   required: ["log_id", "epoch", "next_offset"],
   properties: {
@@ -174,7 +174,7 @@ export const logPosition = {
   },
 };
 
-export const agentKey = {
+const agentKey = {
   type: "object",
   required: ["tenantId", "agentId", "keyId", "keyType", "keyAlgorithm", "publicKey", "status", "createdAt"],
   properties: {
@@ -193,7 +193,7 @@ export const agentKey = {
   },
 };
 
-export const apiKey = {
+const apiKey = {
   type: "object",
   required: ["keyHashPrefix", "tenantId", "storeIds", "agentId", "permissions", "active", "createdAt"],
   properties: {
@@ -212,7 +212,7 @@ export const apiKey = {
 const plainHex32 = { type: "string", pattern: "^[0-9a-f]{64}$" };
 const sequenceNumber = { type: "integer", minimum: 1 };
 
-export const commitment = {
+const commitment = {
   type: "object",
   description: "A Merkle commitment over consecutive events of one stream, chained to the one before it by state root.",
   required: [
@@ -242,7 +242,7 @@ export const commitment = {
   },
 };
 
-export const inclusionProof = {
+const inclusionProof = {
   type: "object",
   description: "A leaf's way to the Merkle root of its commitment.",
   required: ["sequence_number", "batch_id", "merkle_root", "leaf_hash", "leaf_index", "proof_path", "directions"],

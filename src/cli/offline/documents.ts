@@ -11,7 +11,7 @@ const BYTES_MAX = 256 * 1024 * 1024;
 const TIMEOUT_MS = 30_000;
 
 /** Where the API key comes from when no flag gives it. */
-export const API_KEY_VARIABLE = "SEQUENCER_API_KEY";
+const API_KEY_VARIABLE = "SEQUENCER_API_KEY";
 
 /** Flags of every command that reads documents. */
 export const DOCUMENT_FLAGS = {

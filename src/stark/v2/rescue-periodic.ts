@@ -5,10 +5,10 @@
 import { ROUND_CONSTANTS } from "../rescue-constants.js";
 import type { PeriodicTable } from "./air.js";
 
-export const PERIODIC_WIDTH = 15;
+const PERIODIC_WIDTH = 15;
 const HALF_ROUNDS = 14;
 /** Rows per permutation: 14 half-rounds and the result. */
-export const SEGMENT_ROWS = 15;
+const SEGMENT_ROWS = 15;
 
 /** `segments` consecutive permutations from row `start`; all other rows are zero. */
 export function rescuePeriodic(rows: number, start: number, segments: number): PeriodicTable {

@@ -35,7 +35,7 @@ export interface MigrateOptions {
 }
 
 /** Some 14 MB of the write-ahead log, half a second of one core. */
-export const SLICE_ENTRIES = 500_000;
+const SLICE_ENTRIES = 500_000;
 
 /** Where a file is cut, and what comes there. */
 const FILLED_HERE = /^-- Filled here: .*$/m;
