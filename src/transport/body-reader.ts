@@ -4,12 +4,12 @@ import type { BodySource } from "./exchange.js";
 import type { BodyFraming } from "./request-head.js";
 
 /**
- * Collects one request body into bytes of our own, copied once when a size of up to 1 MiB is declared. One that came in a
- * single piece, as small ones do, lies in Node's pool where it fits: an ArrayBuffer of its own costs more than the copy.
- * Bounds: bytes per body, bytes of all bodies being held, and a lowest rate.
+ * Collects one request body into bytes of our own, copied once where its size is declared and its first piece is a quarter of
+ * it. One that came in a single piece, as small ones do, lies in Node's pool where it fits: an ArrayBuffer of its own costs more than the copy.
+ * Bounds: bytes per body, bytes of room for all bodies, and a lowest rate.
  */
 
-/** Bytes of request bodies held by the process: received, and not yet answered. */
+/** Room for request bodies that the process has made: for what was received and for what was announced, until it is answered. */
 export class BodyBudget {
   private heldBytes = 0;
 
@@ -56,14 +56,19 @@ export interface BodyReceiver {
  */
 const BYTES_PER_SECOND_MIN = 16 * 1024;
 
-/** A larger declared size is not believed at once: room then doubles with what really arrives. */
-const FIRST_ALLOCATION_BYTES_MAX = 1024 * 1024;
-const FIRST_CHUNKED_ALLOCATION_BYTES = 64 * 1024;
+/**
+ * A declared size is believed as far as what arrived vouches for it, in multiples of that: a body of a few hundred KiB, whose
+ * first piece is 64 KiB and more, is copied once, and a client that sends a byte holds no megabyte with it.
+ */
+const ROOM_PER_ARRIVED = 4;
+const FIRST_ROOM_BYTES_MIN = 4 * 1024;
 
 const EMPTY = new Uint8Array(0);
 
 export class BodyReader extends Timeout {
   private bytes: Uint8Array = EMPTY;
+  /** Taken from the budget. Not the length of `bytes`, which a handler may move to a thread. */
+  private heldBytes = 0;
   private length = 0;
   private lengthAtCheck = 0;
   private isOver = false;
@@ -82,7 +87,8 @@ export class BodyReader extends Timeout {
   /** Gives the held bytes back to the budget: call once the body is no longer used. Safe to repeat. */
   abandon(): void {
     this.stop();
-    this.context.budget.release(this.length);
+    this.context.budget.release(this.heldBytes);
+    this.heldBytes = 0;
     this.length = 0;
     this.bytes = EMPTY;
   }
@@ -90,36 +96,49 @@ export class BodyReader extends Timeout {
   receive(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.isOver) return;
     const end = this.length + chunk.byteLength;
-    const refusal = this.refusal(end);
-    if (refusal !== null) {
-      this.fail(refusal);
+    if (end > this.context.limits.bodyBytesMax) {
+      this.fail(tooLarge(this.context.limits.bodyBytesMax));
       return;
     }
-    if (isLast && this.length === 0) this.bytes = Buffer.allocUnsafe(end);
-    else if (end > this.bytes.byteLength) this.grow(end, isLast);
+    if (end > this.heldBytes && !this.grow(end, isLast)) {
+      this.fail(new CodedError("OVERLOADED", "Too many request bytes are being processed"));
+      return;
+    }
     this.bytes.set(new Uint8Array(chunk), this.length);
     this.length = end;
     if (!isLast) return;
     this.stop();
-    this.receiver.complete(this.bytes.byteLength === end ? this.bytes : this.bytes.slice(0, end));
+    if (end < this.heldBytes) this.shrink();
+    this.receiver.complete(this.bytes);
   }
 
-  /** Takes the new bytes from the budget when there is none. */
-  private refusal(end: number): CodedError | null {
-    const { limits, budget } = this.context;
-    if (end > limits.bodyBytesMax) return tooLarge(limits.bodyBytesMax);
-    if (budget.take(end - this.length)) return null;
-    return new CodedError("OVERLOADED", "Too many request bytes are being processed");
-  }
-
-  private grow(neededBytes: number, isLast: boolean): void {
-    const { framing } = this;
-    const bytesMax = framing.kind === "sized" ? framing.bytes : this.context.limits.bodyBytesMax;
-    const firstBytes = framing.kind === "sized" ? FIRST_ALLOCATION_BYTES_MAX : FIRST_CHUNKED_ALLOCATION_BYTES;
-    const roomyBytes = Math.min(bytesMax, Math.max(firstBytes, this.bytes.byteLength * 2));
-    const next = new Uint8Array(isLast ? neededBytes : Math.max(neededBytes, roomyBytes));
+  /** False, and nothing is changed, when the budget has no room for that many bytes. */
+  private grow(neededBytes: number, isLast: boolean): boolean {
+    const bytes = isLast ? neededBytes : this.roomFor(neededBytes);
+    if (!this.context.budget.take(bytes - this.heldBytes)) return false;
+    this.heldBytes = bytes;
+    if (isLast && this.length === 0) {
+      this.bytes = Buffer.allocUnsafe(bytes);
+      return true;
+    }
+    const next = new Uint8Array(bytes);
     next.set(this.bytes.subarray(0, this.length));
     this.bytes = next;
+    return true;
+  }
+
+  /** For what arrived and some of what is still to come, never more than may come. */
+  private roomFor(arrivedBytes: number): number {
+    const { framing } = this;
+    const bytesMax = framing.kind === "sized" ? framing.bytes : this.context.limits.bodyBytesMax;
+    return Math.min(bytesMax, Math.max(FIRST_ROOM_BYTES_MIN, arrivedBytes * ROOM_PER_ARRIVED));
+  }
+
+  /** To what arrived. */
+  private shrink(): void {
+    this.bytes = this.bytes.slice(0, this.length);
+    this.context.budget.release(this.heldBytes - this.length);
+    this.heldBytes = this.length;
   }
 
   timedOut(): void {

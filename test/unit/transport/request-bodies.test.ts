@@ -223,6 +223,31 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
     expect((await post()).status).toBe(200);
   });
 
+  test("a byte of a body holds little room, and all of that counts", async () => {
+    await using server = await startTestServer(transport, routes, [], {
+      bodyBytesMax: 60_000,
+      bodyBytesInFlightMax: 100_000,
+    });
+    const begin = (framing: Record<string, string>, start: string) =>
+      server.open().write(head("POST", "/size", { ...JSON_TYPE, ...framing }) + start);
+    const sized = Array.from({ length: 9 }, () => begin({ "content-length": "60000" }, "x"));
+    const chunked = Array.from({ length: 9 }, () => begin({ "transfer-encoding": "chunked" }, "1\r\nx\r\n"));
+    await eventually(() => server.server.openRequests() === 18);
+    await delay(20);
+    const post = () => fetch(`${server.url}/size`, { method: "POST", headers: JSON_TYPE, body: "x".repeat(20_000) });
+    expect((await post()).status).toBe(200);
+    const more = Array.from({ length: 18 }, () => begin({ "content-length": "60000" }, "x"));
+    await eventually(() => more.some(({ received }) => isRefused(received)));
+    for (const { received } of more.filter((client) => isRefused(client.received))) {
+      expect(received).toMatch(/^HTTP\/1.1 429 [\s\S]*OVERLOADED/);
+    }
+    for (const client of [...sized, ...chunked, ...more]) client.socket.destroy();
+    await eventually(() => server.server.openRequests() === 0);
+    // All of it came back: a body of the largest size is taken beside another's.
+    const large = () => fetch(`${server.url}/size`, { method: "POST", headers: JSON_TYPE, body: "x".repeat(50_000) });
+    for (const { status } of [await large(), await large()]) expect(status).toBe(200);
+  });
+
   test("a client that leaves in the middle of a body never reaches the handler", async () => {
     running.records.length = 0;
     const client = running.open().write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
