@@ -32,6 +32,7 @@ import { BATCH_EVENTS_MAX, batchPlan } from "../stark/v2/batch-statement.js";
 import { type BatchEvent, batchWitness } from "../stark/v2/batch-witness.js";
 import type { ProofProfile } from "../stark/v2/options.js";
 import { type Acceptance, verify } from "../stark/verify.js";
+import { UsageError } from "./usage-error.js";
 import {
   acceptanceOf,
   addAcceptDefault,
@@ -52,7 +53,6 @@ import {
   pretty,
   readInput,
   readText,
-  UsageError,
   warn,
   withProgress,
   writeOutput,

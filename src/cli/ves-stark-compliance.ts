@@ -18,6 +18,7 @@ import { proveCompliance } from "../stark/prove.js";
 import { conjecturedSecurityBits, type ProofProfile } from "../stark/v2/options.js";
 import { parseProof } from "../stark/v2/proof-parser.js";
 import { verifyCompliance } from "../stark/verify-compliance.js";
+import { UsageError } from "./usage-error.js";
 import {
   acceptanceOf,
   addAcceptDefault,
@@ -39,7 +40,6 @@ import {
   pretty,
   readInput,
   readText,
-  UsageError,
   warn,
   writeOutput,
 } from "./ves-stark-io.js";

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { isPolicyId, type Policy, parsePolicy, policyParams } from "../stark/policy.js";
 import type { ProofProfile } from "../stark/v2/options.js";
 import type { Acceptance } from "../stark/verify.js";
-import { UsageError } from "./ves-stark-io.js";
+import { UsageError } from "./usage-error.js";
 
 export interface JsonFlag {
   readonly json?: boolean;

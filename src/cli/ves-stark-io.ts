@@ -6,6 +6,7 @@ import { canonicalJson, type JsonObject, JsonSyntaxError, prettyJson } from "../
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { Kernels, kernelsUrl } from "../stark/kernels.js";
 import { WitnessRefusedError } from "../stark/prove.js";
+import { UsageError } from "./usage-error.js";
 
 /** What the process answers with, by meaning. */
 export const EXIT = {
@@ -32,10 +33,6 @@ const MEMORY_BYTES_MAX = 1024 * 1024 * 1024;
 
 /** In bundles and batch files, as who made them. */
 export const PROVER_VERSION = "stateset-sequencer/2";
-
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
 
 export function loadKernels(): Kernels {
   return new Kernels(new WebAssembly.Module(readFileSync(kernelsUrl)), MEMORY_BYTES_MAX);

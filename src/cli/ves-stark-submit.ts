@@ -10,6 +10,7 @@ import { policyParams } from "../stark/policy.js";
 import { proveCompliance } from "../stark/prove.js";
 import type { ProofProfile } from "../stark/v2/options.js";
 import { commitmentToHex } from "../stark/witness-commitment.js";
+import { UsageError } from "./usage-error.js";
 import {
   addJson,
   addPolicy,
@@ -27,7 +28,6 @@ import {
   PROVER_VERSION,
   pretty,
   Steps,
-  UsageError,
   warn,
   writeOutput,
 } from "./ves-stark-io.js";
