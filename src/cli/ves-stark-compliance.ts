@@ -1,7 +1,7 @@
 /** `ves-stark` commands on single compliance proofs: gen-inputs, prove, verify, inspect. */
 import type { Command } from "commander";
+import { encodeBase64 } from "../base/base64.js";
 import { bindInputs, makeAmountBinding, parseAmountBinding } from "../stark/amount-binding.js";
-import { toBase64 } from "../stark/base64.js";
 import type { JsonObject } from "../stark/canonical-json.js";
 import { complianceBundleJson, proofMetadata } from "../stark/compliance-bundle.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
@@ -72,7 +72,7 @@ function prove(flags: ProveFlags): void {
   const elapsedMs = performance.now() - start;
   const metadata = proofMetadata(proof, elapsedMs, PROVER_VERSION);
   const bundle = complianceBundleJson({ proof, inputs, amountBinding }, metadata);
-  const content = flags.json === true ? pretty(bundle) : toBase64(proof);
+  const content = flags.json === true ? pretty(bundle) : encodeBase64(proof);
   if (flags.output === undefined) process.stdout.write(flags.json === true ? content : `${content}\n`);
   else {
     writeOutput(flags.output, content);

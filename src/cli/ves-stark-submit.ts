@@ -21,16 +21,7 @@ import {
   policyOfFlags,
 } from "./ves-stark-flags.js";
 import { requirePolicy } from "./ves-stark-inputs.js";
-import {
-  answer,
-  EXIT,
-  loadKernels,
-  PROVER_VERSION,
-  pretty,
-  Steps,
-  warn,
-  writeOutput,
-} from "./ves-stark-io.js";
+import { answer, EXIT, loadKernels, PROVER_VERSION, pretty, Steps, warn, writeOutput } from "./ves-stark-io.js";
 
 interface SubmitFlags extends PolicyFlags, JsonFlag {
   readonly sequencerUrl: string;

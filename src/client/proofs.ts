@@ -3,7 +3,7 @@
  * checked. Integers of public inputs are bigints: they are hashed, so none may be rounded. What a proof shows and does not
  * show is in its `statement`; a version 2 proof does not hide the amount.
  */
-import { decodeBase64, encodeBase64 } from "../protocol/base64.js";
+import { decodeBase64, encodeBase64 } from "../base/base64.js";
 import { compactJson, type JsonObject, parseJson } from "../stark/canonical-json.js";
 import { listAt, objectOf, textAt } from "./answers.js";
 import type { ChannelRequest, HttpChannel } from "./http-channel.js";

@@ -1,7 +1,7 @@
 /** Proofs as they travel (wire-api A.8, A.9), plus what they show and how strong they are. Values are printed losslessly. */
 
+import { encodeBase64 } from "../base/base64.js";
 import { toHex } from "../base/bytes.js";
-import { encodeBase64 } from "../protocol/base64.js";
 import { type JsonObject, type JsonValue, parseJson } from "../stark/canonical-json.js";
 import type { StoredProof } from "../store/proof-contract.js";
 import { failureReason, type ProofCheck, publicInputsHash } from "./proof-registry.js";

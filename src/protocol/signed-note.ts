@@ -4,8 +4,8 @@
  * characters, `NOTE_SIGNATURES_MAX` signatures.
  */
 import { assert } from "../base/assert.js";
+import { decodeBase64, encodeBase64 } from "../base/base64.js";
 import { toHex, utf8 } from "../base/bytes.js";
-import { decodeBase64, encodeBase64 } from "./base64.js";
 import { type Ed25519, nobleEd25519, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "./ed25519.js";
 import { sha256 } from "./sha256.js";
 

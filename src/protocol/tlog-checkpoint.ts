@@ -1,6 +1,6 @@
 /** The text of a checkpoint (C2SP tlog-checkpoint): origin, size, root, then lines of others. Reading is total. */
 import { assert } from "../base/assert.js";
-import { decodeBase64, encodeBase64 } from "./base64.js";
+import { decodeBase64, encodeBase64 } from "../base/base64.js";
 import { isKeyName } from "./signed-note.js";
 import type { TreeHead } from "./tlog-proof.js";
 import { HASH_BYTES } from "./tlog-tree.js";

@@ -2,8 +2,9 @@
  * Portable artefact of a compliance proof (section 7.1, version 1): the proof, the inputs it is bound to, and the amount in
  * clear. A reader checks every redundant field, so that none can mislead.
  */
+
+import { decodeBase64, encodeBase64 } from "../base/base64.js";
 import { type AmountBinding, bindInputs, parseAmountBinding } from "./amount-binding.js";
-import { fromBase64, toBase64 } from "./base64.js";
 import { isJsonObject, type JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import {
@@ -50,7 +51,7 @@ export function complianceBundleJson(bundle: ComplianceBundle, metadata: JsonObj
     version: BUNDLE_VERSION,
     proofType: "stark",
     proofVersion: PROOF_VERSION,
-    proofB64: toBase64(proof),
+    proofB64: encodeBase64(proof),
     proofHash: complianceProofHash(proof),
     metadata,
     witnessCommitment: commitmentFromHex(inputs.witnessCommitment ?? "") ?? [],
@@ -76,7 +77,7 @@ export function parseComplianceBundle(kernels: Kernels, json: JsonObject): Compl
   }
   const { bundleHash, ...unhashed } = json;
   requireEqual("bundleHash", bundleHash, jsonDigestHex(BUNDLE_DOMAIN, unhashed));
-  const proof = fromBase64(textField(json, "proofB64"));
+  const proof = decodeBase64(textField(json, "proofB64"));
   if (proof === null) throw new ComplianceInputError("proofB64 must be padded base64");
   requireEqual("proofHash", hashField(json, "proofHash"), complianceProofHash(proof));
   const inputs = parseComplianceInputs(objectField(json, "publicInputs"));

@@ -1,6 +1,7 @@
 /** Reads a compliance proof in any form people store one (sections 7.1, 7.2): bundle, proof JSON, base64, raw bytes. */
+
+import { decodeBase64 } from "../base/base64.js";
 import type { AmountBinding } from "./amount-binding.js";
-import { fromBase64 } from "./base64.js";
 import { isJsonObject, type JsonObject, JsonSyntaxError, parseJson } from "./canonical-json.js";
 import { isComplianceBundle, parseComplianceBundle } from "./compliance-bundle.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
@@ -22,7 +23,7 @@ export interface ProofArtefact {
 export function readProofArtefact(kernels: Kernels, bytes: Uint8Array): ProofArtefact {
   const text = new TextDecoder().decode(bytes).trim();
   if (text.startsWith("{")) return readJson(kernels, text);
-  const proof = fromBase64(text) ?? bytes;
+  const proof = decodeBase64(text) ?? bytes;
   return { proof, witnessCommitment: null, inputs: null, amountBinding: null };
 }
 
@@ -55,7 +56,7 @@ export function parseObject(text: string): JsonObject {
 function proofBytes(json: JsonObject): Uint8Array {
   const encoded = json.proof_b64 ?? json.proofB64;
   if (typeof encoded === "string") {
-    const proof = fromBase64(encoded);
+    const proof = decodeBase64(encoded);
     if (proof !== null) return proof;
   }
   const list = json.proof_bytes;

@@ -3,7 +3,7 @@
  * log and refuses whatever does not continue it: so it notices a fork that nothing on this machine can notice. Bounds: one
  * request at a time, `TIMEOUT_MS` each, `ANSWER_BYTES_MAX` of answer; a witness that fails holds nothing up.
  */
-import { encodeBase64 } from "../protocol/base64.js";
+import { encodeBase64 } from "../base/base64.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { type NoteKey, parseNote, parseSignatureLines, signatureLine, verifyNote } from "../protocol/signed-note.js";
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 
 const FOLDER = new URL("../../../src/protocol/", import.meta.url);
-const ALLOWED = /^(\.\/[a-z0-9-]+\.js|\.\.\/base\/(assert|bytes|errors|ids)\.js|@noble\/.+|hpke-js)$/;
+const ALLOWED = /^(\.\/[a-z0-9-]+\.js|\.\.\/base\/(assert|base64|bytes|errors|ids)\.js|@noble\/.+|hpke-js)$/;
 
 const files = readdirSync(FOLDER).filter((name) => name.endsWith(".ts"));
 
