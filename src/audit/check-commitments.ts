@@ -4,7 +4,6 @@
  */
 import { bytesEqual } from "../base/bytes.js";
 import { GENESIS_STATE_ROOT, verifyCommitmentChain } from "../protocol/commitment.js";
-import { MerkleFrontier } from "../protocol/merkle-frontier.js";
 import type { Commitment } from "../store/commitment-contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { LeafReader } from "../store/sqlite/leaf-reader.js";
@@ -24,7 +23,7 @@ function chainFault(commitments: readonly Commitment[], leaves: LeafReader): str
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;
     const name = `${SERIES.name} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
-    if (!hasItsEntries(commitment, leaves)) return `${name}: its Merkle root is not that of its entries`;
+    if (!leaves.hasRoot(commitment)) return `${name}: its Merkle root is not that of its entries`;
     if (bytesEqual(newStateRoot, GENESIS_STATE_ROOT)) return `${name}: it has no state root; a backfill computes it`;
     const fault = verifyCommitmentChain([commitment], previous);
     if (fault !== null) return `${name}: ${FAULTS[fault.reason]}`;
@@ -40,10 +39,3 @@ const FAULTS = {
   prev_state_root: "its previous state root is not that of the one before it",
   new_state_root: "its state root does not follow from its facts",
 } as const;
-
-function hasItsEntries(commitment: Commitment, leaves: LeafReader): boolean {
-  const { sequenceStart, sequenceEnd, merkleRoot } = commitment;
-  const frontier = new MerkleFrontier(commitment, sequenceStart);
-  const count = leaves.read(commitment, (records) => frontier.add(records));
-  return count === sequenceEnd - sequenceStart + 1 && bytesEqual(frontier.root(), merkleRoot);
-}

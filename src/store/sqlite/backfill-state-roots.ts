@@ -6,7 +6,6 @@
 import { bytesEqual } from "../../base/bytes.js";
 import { type Uuid, uuidToBytes } from "../../base/ids.js";
 import { GENESIS_STATE_ROOT } from "../../protocol/commitment.js";
-import { MerkleFrontier } from "../../protocol/merkle-frontier.js";
 import { stateRoot } from "../../protocol/state-root.js";
 import type { Commitment } from "../commitment-contract.js";
 import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "./commitment-rows.js";
@@ -94,20 +93,13 @@ function walk(
       const isRight = bytesEqual(newStateRoot, expected.newStateRoot);
       if (!isRight) return { filled, fault: `the state root of ${batchId} does not follow from the one before it` };
     } else {
-      if (!hasItsEvents(commitment, leaves))
+      if (!leaves.hasRoot(commitment))
         return { filled, fault: `the Merkle root of ${batchId} is not that of its events` };
       filled.push(expected);
     }
     root = expected.newStateRoot;
   }
   return { filled, fault: null };
-}
-
-function hasItsEvents(commitment: Commitment, leaves: LeafReader): boolean {
-  const { sequenceStart, sequenceEnd, merkleRoot } = commitment;
-  const frontier = new MerkleFrontier(commitment, sequenceStart);
-  const count = leaves.read(commitment, (records) => frontier.add(records));
-  return count === sequenceEnd - sequenceStart + 1 && bytesEqual(frontier.root(), merkleRoot);
 }
 
 function bytesOrNull(id: Uuid | null): Uint8Array | null {

@@ -3,8 +3,10 @@
  * read in pages: no snapshot is held longer than one page takes, and memory is one page.
  */
 import { assert } from "../../base/assert.js";
+import { bytesEqual } from "../../base/bytes.js";
 import { type Uuid, uuidToBytes } from "../../base/ids.js";
 import { LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
+import { MerkleFrontier } from "../../protocol/merkle-frontier.js";
 import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import { PlaceFinder } from "./place-finder.js";
@@ -53,6 +55,14 @@ export class LeafReader {
       if (rows.length < to - from + 1) break;
     }
     return count;
+  }
+
+  /** Whether this is the Merkle root of the events in the range, and all of them are there. */
+  hasRoot(range: LeafRange & { readonly merkleRoot: Uint8Array }): boolean {
+    const { sequenceStart, sequenceEnd, merkleRoot } = range;
+    const frontier = new MerkleFrontier(range, sequenceStart);
+    const count = this.read(range, (records) => frontier.add(records));
+    return count === sequenceEnd - sequenceStart + 1 && bytesEqual(frontier.root(), merkleRoot);
   }
 }
 
