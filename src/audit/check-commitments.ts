@@ -9,10 +9,10 @@ import type { Connection } from "../store/sqlite/connection.js";
 import { LeafReader } from "../store/sqlite/leaf-reader.js";
 import { checkChains } from "./committed-streams.js";
 
-const SERIES = { table: "ves_commitments", committedColumn: "ves_committed", name: "commitment" } as const;
+const NAME = "commitment";
 
 export function checkCommitments(db: Connection): Iterable<string> {
-  return checkChains(db, SERIES, () => {
+  return checkChains(db, "ves", NAME, () => {
     const leaves = new LeafReader(db);
     return (commitments) => chainFault(commitments, leaves);
   });
@@ -22,7 +22,7 @@ function chainFault(commitments: readonly Commitment[], leaves: LeafReader): str
   let previous: Commitment | null = null;
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;
-    const name = `${SERIES.name} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
+    const name = `${NAME} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
     if (!leaves.hasRoot(commitment)) return `${name}: its Merkle root is not that of its entries`;
     if (bytesEqual(newStateRoot, GENESIS_STATE_ROOT)) return `${name}: it has no state root; a backfill computes it`;
     const fault = verifyCommitmentChain([commitment], previous);

@@ -11,14 +11,10 @@ import type { Connection } from "../store/sqlite/connection.js";
 import { LegacyLeafReader } from "../store/sqlite/legacy-leaf-reader.js";
 import { checkChains } from "./committed-streams.js";
 
-const SERIES = {
-  table: "legacy_commitments",
-  committedColumn: "legacy_committed",
-  name: "legacy commitment",
-} as const;
+const NAME = "legacy commitment";
 
 export function checkLegacyCommitments(db: Connection): Iterable<string> {
-  return checkChains(db, SERIES, () => {
+  return checkChains(db, "legacy", NAME, () => {
     const reader = new LegacyLeafReader(db);
     return (commitments) => chainFault(commitments, reader);
   });
@@ -30,7 +26,7 @@ function chainFault(commitments: readonly Commitment[], reader: LegacyLeafReader
   let root = GENESIS_STATE_ROOT;
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, prevStateRoot, newStateRoot } = commitment;
-    const name = `${SERIES.name} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
+    const name = `${NAME} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
     if (sequenceStart !== end + 1) return `${name}: it does not start behind the one before it`;
     if (!hasItsEntries(commitment, reader)) return `${name}: its events root is not that of its entries`;
     if (!bytesEqual(prevStateRoot, root)) return `${name}: its previous state root is not that of the one before it`;

@@ -1,25 +1,27 @@
 /** The walk that the audits of both kinds of commitments share: stream by stream, each chain and where it says it ends. */
-import type { Commitment } from "../store/commitment-contract.js";
-import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "../store/sqlite/commitment-rows.js";
+import type { Commitment, CommitmentSeries } from "../store/commitment-contract.js";
+import {
+  COMMITMENT_COLUMNS,
+  type CommitmentRow,
+  commitmentFromRow,
+  SERIES_TABLES,
+} from "../store/sqlite/commitment-rows.js";
 import type { Connection } from "../store/sqlite/connection.js";
-
-export interface CommitmentSeries {
-  readonly table: "ves_commitments" | "legacy_commitments";
-  /** Of `streams`: the number up to which a stream is committed. */
-  readonly committedColumn: "ves_committed" | "legacy_committed";
-  /** What a fault calls one of them. */
-  readonly name: string;
-}
 
 /** Judges one stream's chain, from number 1 on: names its first bad commitment, or null. */
 export type ChainJudge = (commitments: readonly Commitment[]) => string | null;
 
-/** What is wrong with each stream's chain. `openJudge` is called once, and only where there is such a table. */
+/**
+ * What is wrong with each stream's chain. `name`: what a fault calls one commitment of the series. `openJudge` is called once,
+ * and only where there is such a table.
+ */
 export function* checkChains(
   db: Connection,
-  { table, committedColumn, name }: CommitmentSeries,
+  series: CommitmentSeries,
+  name: string,
   openJudge: () => ChainJudge,
 ): Iterable<string> {
+  const { commitments: table, committed: committedColumn } = SERIES_TABLES[series];
   const tables = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   // A backup may be older than the table.
   if (tables.get(table) === undefined) return;

@@ -1,7 +1,7 @@
 import { uuidFromBytes } from "../../base/ids.js";
 import type { Commitment, CommitmentSeries } from "../commitment-contract.js";
 
-/** Where each series keeps its commitments and its place in the stream's row; `kind` is that of its entries. */
+/** Where each series keeps its commitments; of `streams`, its last number and the one it is committed to; its entries' `kind`. */
 export const SERIES_TABLES = {
   ves: { commitments: "ves_commitments", head: "ves_head", committed: "ves_committed", kind: 0 },
   legacy: { commitments: "legacy_commitments", head: "legacy_head", committed: "legacy_committed", kind: 1 },
