@@ -108,7 +108,7 @@ async function compose(
   }).finally(() => upgrade.end());
   disposals.use(lane);
   const checkpoints = checkpointWorker(config, folder, shared.writerPause);
-  disposals.use(startCheckpointer(checkpoints, (mode) => metrics.checkpoint(mode), onFailure));
+  disposals.use(startCheckpointer(checkpoints, (mode) => metrics.walCheckpoint(mode), onFailure));
   const tlog = disposals.use(startTlog(config, tlogOptions, head, metrics, log));
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));

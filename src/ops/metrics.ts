@@ -1,7 +1,11 @@
-/** The service's metrics (wire-api D). One place names them; modules report through the callbacks compose.ts ties to them. */
+/**
+ * The service's metrics. One place names them; modules report through the callbacks compose.ts ties to them. Those that the
+ * original declares keep its names (wire-api D), so not every counter of them ends in `_total`.
+ */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ChunkMessage } from "../lane/lane-message.js";
 import type { ProofKind } from "../store/proof-contract.js";
+import type { CheckpointMode } from "../store/sqlite/checkpoint.js";
 import type { RequestRecord } from "../transport/http.js";
 import type { VerifyResult } from "../verify/verify-task.js";
 import { type Series, SeriesHistogram } from "./series-histogram.js";
@@ -65,7 +69,11 @@ export class Metrics {
   readonly #verify = this.#histogram("sequencer_verify_seconds", "Verify task in its worker.", SECONDS).series();
   readonly #frames = this.#counter("sequencer_subscription_entries_total", "Entries sent to subscribers.");
   readonly #frameBytes = this.#counter("sequencer_subscription_bytes_total", "Bytes sent to subscribers.");
-  readonly #checkpoints = this.#counter("sequencer_checkpoints_total", "WAL checkpoints, by mode.", ["mode"]);
+  readonly #walCheckpoints = this.#counter(
+    "sequencer_wal_checkpoints_total",
+    "Checkpoints of the write-ahead log, by SQLite's mode, or disk_full.",
+    ["mode"],
+  );
   readonly #commitments = this.#counter("sequencer_commitments_created", "Commitments stored, by trigger.", [
     "trigger",
   ]);
@@ -135,7 +143,7 @@ export class Metrics {
     );
     this.#gauge("sequencer_merkle_builds", "Merkle trees in the making or waiting.", () => sources.merkleBuilds());
     this.#gauge("sequencer_merkle_tree_bytes", "Merkle trees kept for proofs.", () => sources.merkleTreeBytes());
-    this.#gauge("sequencer_stark_verifications", "Proofs being read, verified or stored, or waiting for it.", () =>
+    this.#gauge("sequencer_open_proofs", "Proofs being read, verified or stored, or waiting for it.", () =>
       sources.openProofs(),
     );
   }
@@ -171,8 +179,8 @@ export class Metrics {
     this.#frameBytes.inc(bytes);
   }
 
-  checkpoint(mode: string): void {
-    this.#checkpoints.inc({ mode });
+  walCheckpoint(mode: CheckpointMode): void {
+    this.#walCheckpoints.inc({ mode });
   }
 
   committed(trigger: string, treeDepth: number, durationMs: number): void {

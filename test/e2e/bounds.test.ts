@@ -190,7 +190,7 @@ describe("store", () => {
 
 async function checkpoints(service: TestService, mode: string): Promise<number> {
   const { text } = await service.get("/metrics");
-  return Number(text.match(new RegExp(`sequencer_checkpoints_total\\{mode="${mode}"\\} (\\d+)`))?.[1] ?? 0);
+  return Number(text.match(new RegExp(`sequencer_wal_checkpoints_total\\{mode="${mode}"\\} (\\d+)`))?.[1] ?? 0);
 }
 
 function walBytes(service: TestService): number {

@@ -27,8 +27,8 @@ export interface CheckpointWorkerData {
   readonly writerPause: SharedArrayBuffer;
 }
 
-/** `full` = the disk took nothing of it: the write-ahead log keeps everything, and the next look tries again. */
-export type CheckpointMode = "none" | "passive" | "restart" | "full";
+/** `disk_full`: nothing of it was taken, the write-ahead log keeps everything, and the next look tries again. */
+export type CheckpointMode = "none" | "passive" | "restart" | "disk_full";
 
 export interface CheckpointOutcome {
   readonly mode: CheckpointMode;
@@ -56,7 +56,7 @@ export function checkpointIfDue(
   try {
     return checkpoint(db, policy, pause);
   } catch (error) {
-    if (isDiskFull(error)) return { mode: "full", heldMs: 0 };
+    if (isDiskFull(error)) return { mode: "disk_full", heldMs: 0 };
     throw error;
   }
 }
