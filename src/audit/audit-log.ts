@@ -7,7 +7,7 @@ import { Piscina } from "piscina";
 import { workerPath } from "../base/asset-paths.js";
 import type { LogIdentity } from "../store/contract.js";
 import { type Connection, openReaderOf } from "../store/sqlite/connection.js";
-import { readLogIdentity } from "../store/sqlite/log-identity.js";
+import { countEntries, readLogIdentity } from "../store/sqlite/log-identity.js";
 import { tableEd25519 } from "../verify/ed25519-tables.js";
 import type { Finding } from "./audit-fault.js";
 import type { AuditResult, AuditTask, AuditWorkerData } from "./audit-task.js";
@@ -52,7 +52,7 @@ export async function auditLog(options: AuditOptions): Promise<AuditReport> {
     using db = disposable(openReaderOf(options.path));
     identity = readLogIdentity(db.connection);
     // A short log is read sooner than threads start.
-    if (headOf(db.connection) >= RANGE_ENTRIES) await auditWithThreads(db.connection, order, options, findings);
+    if (countEntries(db.connection) >= RANGE_ENTRIES) await auditWithThreads(db.connection, order, options, findings);
     else auditHere(db.connection, order, options, findings);
   } catch (error) {
     findings.push({ offset: null, message: `the log cannot be read: ${(error as Error).message}` });
@@ -103,7 +103,7 @@ async function followLog(
   options: AuditOptions,
 ): Promise<Finding | null> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const head = headOf(db);
+    const head = countEntries(db);
     if (head - order.nextOffset < RANGE_ENTRIES) return null;
     const inFlight: Promise<CheckedRange>[] = [];
     const ranges = rangesBetween(order.nextOffset, head);
@@ -129,7 +129,7 @@ async function followLog(
 /** The entries left and the tables, in one snapshot. */
 function judgeRest(db: Connection, order: OrderCheck, options: AuditOptions, findings: Finding[]): Finding | null {
   return db.transaction(() => {
-    const head = headOf(db);
+    const head = countEntries(db);
     const checker = new RangeChecker(db, options.withSignatures ? tableEd25519() : null);
     for (const range of rangesBetween(order.nextOffset, head)) {
       const finding = order.take(checker.check(range));
@@ -146,11 +146,6 @@ function judgeRest(db: Connection, order: OrderCheck, options: AuditOptions, fin
 
 function* rangesBetween(from: number, to: number): Generator<Range, undefined> {
   for (let at = from; at < to; at += RANGE_ENTRIES) yield { from: at, to: Math.min(at + RANGE_ENTRIES, to) };
-}
-
-function headOf(db: Connection): number {
-  const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
-  return last === null ? 0 : last + 1;
 }
 
 function run<T extends AuditTask>(pool: Piscina, task: T): Promise<AuditResult<T>> {

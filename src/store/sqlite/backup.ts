@@ -21,7 +21,7 @@ import { flushPath } from "../../base/flush-path.js";
 import type { LogHead } from "../contract.js";
 import { databasePath, openReaderOf, restoringPath } from "./connection.js";
 import { lockFolder } from "./folder-lock.js";
-import { readLogIdentity } from "./log-identity.js";
+import { readLogHead, readLogIdentity } from "./log-identity.js";
 
 /** A copy cannot be made as asked; nothing was changed. */
 export class BackupRefusedError extends Error {
@@ -83,7 +83,7 @@ export function restore(options: RestoreOptions): { head: LogHead; replaced: str
   try {
     const backedUp = snapshot(file, part);
     const epoch = Math.max(backedUp.epoch + 1, lastEpoch(folder, options.epochMin) + 1, options.epochMin);
-    raiseEpoch(part, epoch);
+    writeEpoch(part, epoch);
     // From here on a service refuses to start on this folder until the restore is through.
     renameSync(part, pending);
     flushPath(folder);
@@ -117,14 +117,13 @@ function readBack(path: string): LogHead {
   try {
     const check = db.pragma("quick_check(1)", { simple: true });
     if (check !== "ok") throw new Error(`the copy is damaged: ${String(check)}`);
-    const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
-    return { ...readLogIdentity(db), nextOffset: last === null ? 0 : last + 1 };
+    return readLogHead(db);
   } finally {
     db.close();
   }
 }
 
-function raiseEpoch(path: string, epoch: number): void {
+function writeEpoch(path: string, epoch: number): void {
   const db = new Database(path);
   db.pragma("synchronous = FULL");
   db.prepare("UPDATE log SET epoch = ? WHERE id = 1").run(epoch);

@@ -1,5 +1,5 @@
 import type { Uuid } from "../../base/ids.js";
-import type { LogIdentity } from "../contract.js";
+import type { LogHead, LogIdentity } from "../contract.js";
 import { assertDurable, type Connection } from "./connection.js";
 
 /** Reads the log's identity, or founds the log with the given id. Its write is the one `synchronous` is asserted after. */
@@ -24,6 +24,15 @@ export function raiseEpoch(db: Connection, nowMs: number): LogIdentity {
 export function readLogIdentity(db: Connection): LogIdentity {
   const row = db.prepare("SELECT log_id, epoch FROM log WHERE id = 1").get() as { log_id: string; epoch: number };
   return { logId: row.log_id as Uuid, epoch: row.epoch };
+}
+
+/** How many entries the log has: the offset that the next one gets. */
+export function countEntries(db: Connection): number {
+  return db.prepare(`SELECT coalesce(max("offset") + 1, 0) FROM entries`).pluck().get() as number;
+}
+
+export function readLogHead(db: Connection): LogHead {
+  return { ...readLogIdentity(db), nextOffset: countEntries(db) };
 }
 
 /** From this offset on an entry without its checksum is damaged. A log of before that was noted: nothing is known. */

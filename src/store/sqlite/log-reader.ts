@@ -27,7 +27,7 @@ import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
 import { LegacyPositions } from "./legacy-positions.js";
-import { readCheckedFrom, readLogIdentity } from "./log-identity.js";
+import { readCheckedFrom, readLogHead } from "./log-identity.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
 import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
@@ -106,7 +106,6 @@ export class SqliteLogReader {
     this.#bytesMax = bytesMax;
     this.#inOneSnapshot = db.transaction((read) => read()) as <T>(read: () => T) => T;
     this.#sql = {
-      last: db.prepare(`SELECT max("offset") FROM entries`).pluck(),
       scan: db.prepare(`SELECT ${PACKED_ROW} FROM entries e WHERE e."offset" >= ? ORDER BY e."offset" LIMIT ?`).pluck(),
       scanWithEntities: db
         .prepare(
@@ -140,8 +139,7 @@ export class SqliteLogReader {
   }
 
   head(): LogHead {
-    const last = this.#sql.last.get() as number | null;
-    return { ...readLogIdentity(this.#db), nextOffset: last === null ? 0 : last + 1 };
+    return readLogHead(this.#db);
   }
 
   /** `spare`: a buffer to write it into, that nobody else looks at. */

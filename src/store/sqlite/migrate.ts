@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { crashPoint } from "../../base/crash-point.js";
 import { type Connection, isDiskFull } from "./connection.js";
 import { type FilledSlice, fillPlaces } from "./fill-places.js";
+import { countEntries } from "./log-identity.js";
 
 interface Migration {
   readonly version: number;
@@ -138,5 +139,5 @@ function partsOf({ sql }: Migration): { readonly begin: string; readonly end: st
 function entriesOf(db: Connection): number {
   const isLog = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'entries'").get();
   if (isLog === undefined) return 0;
-  return db.prepare(`SELECT coalesce(max("offset") + 1, 0) FROM entries`).pluck().get() as number;
+  return countEntries(db);
 }

@@ -2,7 +2,7 @@ import type { Uuid } from "../../base/ids.js";
 import type { LaneStore, LogHead, SequencerIdentity } from "../contract.js";
 import { openWriter } from "./connection.js";
 import { SqliteLaneStore } from "./lane-store.js";
-import { openLogIdentity } from "./log-identity.js";
+import { countEntries, openLogIdentity } from "./log-identity.js";
 import { type MigrateOptions, migrate } from "./migrate.js";
 import { type TakeOver, takeOverIfRefused } from "./take-over.js";
 import { WriterPause } from "./writer-pause.js";
@@ -30,11 +30,10 @@ export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore
   migrate(db, options.migrationsFolder, options.nowMs, options.upgrade);
   const found = openLogIdentity(db, options.freshLogId, options.nowMs);
   const identity = options.takeOver === undefined ? found : takeOverIfRefused(db, found, options.takeOver, options);
-  const last = db.prepare(`SELECT max("offset") FROM entries`).pluck().get() as number | null;
   const { sequencer, rejectionsKeptMax, generationPlaces, writerPause } = options;
   const pause = writerPause === undefined ? undefined : new WriterPause(writerPause);
   return {
     store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax, generationPlaces, pause }),
-    head: { ...identity, nextOffset: last === null ? 0 : last + 1 },
+    head: { ...identity, nextOffset: countEntries(db) },
   };
 }

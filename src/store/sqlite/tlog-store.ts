@@ -9,7 +9,7 @@ import type { TreeHead } from "../../protocol/tlog-proof.js";
 import { EMPTY_ROOT } from "../../protocol/tlog-tree.js";
 import { StorageFullError } from "../contract.js";
 import { SignerConflictError, type StoredTile, type TlogStore } from "../tlog-contract.js";
-import { assertDurable, type Connection } from "./connection.js";
+import { assertDurable, type Connection, isDiskFull } from "./connection.js";
 import { migrate } from "./migrate.js";
 import { createPlace, isPlaceTaken, placeOf } from "./tlog-place.js";
 
@@ -105,9 +105,7 @@ class SqliteTlogStore implements TlogStore {
     try {
       transaction.immediate();
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "SQLITE_FULL") {
-        throw new StorageFullError("the disk is full", { cause: error });
-      }
+      if (isDiskFull(error)) throw new StorageFullError("the disk is full", { cause: error });
       throw error;
     }
     this.#head = next;
