@@ -15,6 +15,7 @@ import { selectEd25519 } from "../verify/ed25519-native.js";
 import { CommandArgs } from "./command-args.js";
 import { Checklist, unless } from "./offline/checklist.js";
 import { DOCUMENT_FLAGS, DOCUMENT_USAGE, Documents } from "./offline/documents.js";
+import { DocumentError, parseDocument } from "./offline/parse-document.js";
 
 const USAGE = `Usage: stateset-sequencer verify-checkpoint CHECKPOINT --log-key KEY [options]
 
@@ -84,9 +85,9 @@ function checkNote(list: Checklist, name: string, text: string, key: NoteKey): C
 function noteOf(text: string): string {
   if (!text.trimStart().startsWith("{")) return text;
   try {
-    return textAt(objectOf(JSON.parse(text)), "checkpoint");
+    return textAt(objectOf(parseDocument(text)), "checkpoint");
   } catch (error) {
-    if (error instanceof SequencerError || error instanceof SyntaxError) return "";
+    if (error instanceof SequencerError || error instanceof DocumentError) return "";
     throw error;
   }
 }

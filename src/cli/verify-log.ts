@@ -1,5 +1,5 @@
 /** `stateset-sequencer verify-log`: prove a log from its stored bytes. Reads only; works beside a running service. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import cliProgress from "cli-progress";
 import { type AuditReport, auditLog } from "../audit/audit-log.js";
@@ -73,7 +73,7 @@ function readOptions(argv: readonly string[]): VerifyLogOptions {
   const file = args.text("db");
   if (file !== undefined && folder !== undefined) throw args.refuse("--db and --data-dir exclude each other");
   const path = file ?? databasePath(folder ?? "./data");
-  if (!isHelp && !existsSync(path)) throw args.refuse(`there is no ${path}`);
+  if (!isHelp && !(existsSync(path) && statSync(path).isFile())) throw args.refuse(`there is no file ${path}`);
   return {
     path,
     isHelp,
@@ -99,5 +99,6 @@ function print(report: AuditReport, options: VerifyLogOptions, seconds: number):
   const what = options.withSignatures ? "hash, signature, receipt and number" : "hash and number (signatures left out)";
   const rate = Math.round(entries / seconds);
   if (isSound) console.log(`sound: ${entries} entries in ${streams} streams${name}: every ${what} holds (${rate}/s)`);
+  else if (entries === 0) console.error(`NOT SOUND: no entry${name} was shown to hold, see above`);
   else console.error(`NOT SOUND: entries 0 to ${entries - 1}${name} hold, see above for the first that does not`);
 }

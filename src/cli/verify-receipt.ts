@@ -11,8 +11,8 @@ import { checkEntry, type OfflineEntry, readOfflineEntry, type SignedEvent } fro
 
 const USAGE = `Usage: stateset-sequencer verify-receipt ENTRY (--public-key HEX | --sequencer FILE|URL) [options]
 
-ENTRY is a file or http(s) URL: an entry as any read or subscription shows it, or {event, receipt}. Recomputes the payload
-hash, the signing hash and the receipt hash, and checks the sequencer's signature.
+ENTRY is a file or http(s) URL: a VES event's entry as any read or subscription shows it, or {event, receipt}. Recomputes the
+payload hash, the signing hash and the receipt hash, and checks the sequencer's signature.
 
   --public-key HEX   The sequencer's Ed25519 key, pinned
   --sequencer FILE   What GET /api/v1/sequencer answered (file or URL): then that is what is trusted

@@ -10,13 +10,15 @@
  *
  * Receipt hash and entry hash cover the random event id and both signatures: they cannot be guessed from outside.
  */
-import { fromHex, utf8 } from "../base/bytes.js";
-import { parseUuid, uuidToBytes } from "../base/ids.js";
+import { utf8 } from "../base/bytes.js";
+import { uuidToBytes } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { SIGNATURE_BYTES } from "./ed25519.js";
+import { JsonDataError, JsonSyntaxError } from "./json-errors.js";
 import type { ReceiptKind } from "./receipt.js";
 import { parseRfc3339 } from "./rfc3339.js";
 import { sha256 } from "./sha256.js";
+import { JsonCursor, JsonFields } from "./strict-json.js";
 
 export const LEAF_RECORD_BYTES = 74;
 
@@ -53,50 +55,71 @@ const VERSION_AND_KIND: Readonly<Record<ReceiptKind, Uint8Array>> = {
   event: Uint8Array.of(LEAF_VERSION, 1),
 };
 
-interface FrameFields {
-  readonly kind: unknown;
-  readonly offset: number;
-  readonly sequenced_at: string;
-  readonly receipt: { readonly sequencerId: string; readonly receiptHash: string; readonly sequencerSignature: string };
-}
-
-const EVENT_BEGIN = ',"event":';
-const EVENT_END = ',"receipt":';
+/** Members of a frame that its record or a receipt covers. A name that stands twice is refused: readers would differ. */
+const FRAME_FIELDS = new JsonFields([
+  ...["kind", "offset", "tenant_id", "store_id", "sequence_number", "sequenced_at"],
+  ...["event", "receipt"],
+]);
+const RECEIPT_FIELDS = new JsonFields([
+  ...["sequencerId", "eventId", "sequenceNumber", "sequencedAt", "receiptHash", "sequencerSignature"],
+]);
 
 /**
  * The record of an entry as `/subscribe` or `/api/v1/log` sent it: its text, untouched. Null when it is not an entry's
- * text. Says nothing about the receipt's truth: verify that too, or the record only shows what the log claims.
+ * text. What it covers is what `JSON.parse` gives of that text: no other member can pass for `event`. Says nothing about the
+ * receipt's truth: verify that too, or the record only shows what the log claims.
  */
 export function leafRecordOfFrame(frame: string): Uint8Array | null {
-  const begin = frame.indexOf(EVENT_BEGIN);
-  // The receipt is flat and comes last; an `event` may hold the same name anywhere in its payload.
-  const end = frame.lastIndexOf(EVENT_END);
-  const entry = parse(frame);
-  if (entry === null || (entry.kind !== "ves_event" && entry.kind !== "event") || begin < 0 || end < begin) return null;
-  const { kind, offset, sequenced_at: time, receipt } = entry;
-  const sequencedAtMs = typeof time === "string" ? parseRfc3339(time) : null;
-  const sequencerId = parseUuid(String(receipt?.sequencerId));
-  const receiptHash = fromHex(String(receipt?.receiptHash), HASH_BYTES);
-  const receiptSignature = fromHex(String(receipt?.sequencerSignature), SIGNATURE_BYTES);
-  if (!Number.isSafeInteger(offset) || offset < 0 || sequencedAtMs === null || sequencedAtMs < 0) return null;
-  if (sequencerId === null || receiptHash === null || receiptSignature === null) return null;
-  const event = utf8(frame.slice(begin + EVENT_BEGIN.length, end));
-  return leafRecord({
-    kind,
-    offset,
-    receiptHash,
-    sequencedAtMs,
-    sequencerId: uuidToBytes(sequencerId),
-    receiptSignature,
-    event,
-  });
+  try {
+    const cursor = new JsonCursor(frame);
+    const fields = readFrame(cursor);
+    cursor.end();
+    return leafRecord(fields);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError || error instanceof JsonDataError) return null;
+    throw error;
+  }
 }
 
-function parse(text: string): FrameFields | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as FrameFields) : null;
-  } catch {
-    return null;
-  }
+/** As `formatRfc3339` writes it. The record holds milliseconds: of another spelling it would not cover the text. */
+const OWN_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:[0-5]\d\.\d{3}\+00:00$/;
+
+/** Throws JsonSyntaxError and JsonDataError. */
+function readFrame(cursor: JsonCursor): LeafFields {
+  let kind = "";
+  let offset = 0;
+  let time = "";
+  let event = "";
+  let receipt = NO_RECEIPT;
+  cursor.readFields(FRAME_FIELDS, (name) => {
+    if (name === "kind") kind = cursor.readString();
+    else if (name === "offset") offset = Number(cursor.readU64());
+    else if (name === "sequenced_at") time = cursor.readString();
+    else if (name === "event") event = cursor.readText();
+    else if (name === "receipt") receipt = readReceipt(cursor);
+    else cursor.skipValue();
+  });
+  const sequencedAtMs = OWN_TIME.test(time) ? parseRfc3339(time) : null;
+  if (sequencedAtMs === null || sequencedAtMs < 0 || receipt.time !== time)
+    cursor.fail("expected one time of sequencing");
+  if (kind !== "ves_event" && kind !== "event") cursor.fail("expected the kind of an entry");
+  if (!Number.isSafeInteger(offset)) cursor.fail("expected an offset");
+  const { sequencerId, receiptHash, receiptSignature } = receipt;
+  return { kind, offset, receiptHash, sequencedAtMs, sequencerId, receiptSignature, event: utf8(event) };
+}
+
+type FrameReceipt = Pick<LeafFields, "sequencerId" | "receiptHash" | "receiptSignature"> & { readonly time: string };
+const NONE = new Uint8Array();
+const NO_RECEIPT: FrameReceipt = { sequencerId: NONE, receiptHash: NONE, receiptSignature: NONE, time: "" };
+
+function readReceipt(cursor: JsonCursor): FrameReceipt {
+  let receipt = NO_RECEIPT;
+  cursor.readFields(RECEIPT_FIELDS, (name) => {
+    if (name === "sequencerId") receipt = { ...receipt, sequencerId: uuidToBytes(cursor.readUuid()) };
+    else if (name === "sequencedAt") receipt = { ...receipt, time: cursor.readString() };
+    else if (name === "receiptHash") receipt = { ...receipt, receiptHash: cursor.readHex(HASH_BYTES) };
+    else if (name === "sequencerSignature") receipt = { ...receipt, receiptSignature: cursor.readHex(SIGNATURE_BYTES) };
+    else cursor.skipValue();
+  });
+  return receipt;
 }

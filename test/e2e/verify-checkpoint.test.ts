@@ -88,6 +88,31 @@ describe("verify-checkpoint", () => {
     for (const [args, faults] of cases) expect(await verify(...args), args.join(" ")).toEqual({ code: 6, faults });
   });
 
+  it("is not misled by a second event in the entry's text", async () => {
+    const entry = (await service.get("/api/v1/log?from_offset=2&limit=1")).text.match(/\{"kind".*\}(?=\]\}$)/)![0];
+    const [, head, event, receipt] = /^\{(.*),"event":(.*),"receipt":(.*)\}$/.exec(entry)!;
+    // No signature covers a command id: nothing but the record can tell that this one is made up.
+    const forged = `{"command_id":"${crypto.randomUUID()}",${event!.slice(1)}`;
+    save("hidden", `{"receipt":${receipt},${head},"x":{"y":0,"event":${event},"receipt":0},"event":${forged}}`);
+    save("twice", `{${head},"event":${event},"receipt":${receipt},"event": ${forged}}`);
+    const cases: [string, string[]][] = [
+      ["hidden", ["leaf", "inclusion"]],
+      ["twice", ["entry form"]],
+    ];
+    for (const [name, faults] of cases) {
+      const answer = await verify(at("newest"), "--entry", at(name), "--inclusion", at("inclusion"));
+      expect(answer, name).toEqual({ code: 6, faults });
+    }
+  });
+
+  it("takes a note byte for byte", async () => {
+    const { checkpoint } = (await service.get("/api/v1/log/checkpoint")).json;
+    save("marked", `\ufeff${checkpoint}`);
+    save("two-notes", `{"checkpoint":"","checkpoint":${JSON.stringify(checkpoint)}}`);
+    expect((await verify(at("marked"))).faults).toEqual(["checkpoint signature", "checkpoint origin"]);
+    expect((await verify(at("two-notes"))).faults).toEqual(["checkpoint form"]);
+  });
+
   it("refuses bad usage with exit 2", async () => {
     const wrong = [
       [],

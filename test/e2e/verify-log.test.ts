@@ -54,6 +54,7 @@ describe("verify-log", () => {
   it("refuses bad usage with exit 2 and writes nothing", async () => {
     const wrong = [
       ["--data-dir", join(base, "nowhere")],
+      ["--db", base],
       ["--frob"],
       ["--threads", "x"],
       ["--db", "a", "--data-dir", "b"],

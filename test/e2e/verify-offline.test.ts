@@ -260,6 +260,44 @@ describe("the offline commands", () => {
     }
   });
 
+  it("refuse documents that another program may read otherwise", async () => {
+    const entry = JSON.stringify(documents.entry);
+    const proof = JSON.stringify(documents.proof);
+    const ambiguous: [keyof typeof COMMANDS, string, RegExp][] = [
+      ["verify-receipt", entry.replace("{", '{"event":{},'), /has two members "event"$/],
+      [
+        "verify-receipt",
+        entry.replace('"payload":{', '"payload":{"\\u0061mount":1,"amount":2,'),
+        /has two members "amount"$/,
+      ],
+      ["verify-receipt", entry.replace('"payload":{', '"payload":{"x":"\\ud800",'), /has a lone surrogate$/],
+      ["verify-receipt", `\ufeff${entry}`, /is not JSON$/],
+      ["verify-proof", proof.replace("{", '{"leaf_index":0,'), /has two members "leaf_index"$/],
+      [
+        "verify-commitment",
+        JSON.stringify(documents.page).replace('{"batch_id"', '{"leaf_count":7,"batch_id"'),
+        /two members/,
+      ],
+    ];
+    for (const [command, text, problem] of ambiguous) {
+      const path = save("ambiguous", text);
+      const key = command === "verify-receipt" ? ["--public-key", publicKey] : [];
+      const { code, output } = await run(
+        command,
+        command === "verify-proof" ? [path, "--entry", file("entry")] : [path, ...key],
+      );
+      expect([code, output]).toEqual([2, expect.stringMatching(problem)]);
+    }
+    const twins = save("twins", entry.replace("{", '{"x":[{"a":1},{"a":1},{"a":{"a":1}}],'));
+    expect((await run("verify-receipt", [twins, "--public-key", publicKey])).code).toBe(0);
+  });
+
+  it("name the kind of an entry that they do not check", async () => {
+    const path = save("legacy", { ...documents.entry, kind: "event", event: {} });
+    const { code, output } = await run("verify-receipt", [path, "--public-key", publicKey]);
+    expect([code, output]).toEqual([2, expect.stringContaining('not an entry of kind "event"')]);
+  });
+
   it("answer members of another type with exit 2 or 6 and never with a stack", async () => {
     const cases: [keyof typeof COMMANDS, string, (path: string) => string[]][] = [
       ["verify-receipt", "entry", (path) => [path, "--public-key", publicKey, "--agent-key", agentKey]],

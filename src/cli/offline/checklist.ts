@@ -60,6 +60,6 @@ export function unless(holds: boolean, fault: string): string | null {
 }
 
 /** Texts of a document that nobody vouches for, without what a terminal would obey. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/g, "?");
 }

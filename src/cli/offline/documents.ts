@@ -6,6 +6,8 @@ import { createReadStream } from "node:fs";
 import { SequencerError } from "../../client/sequencer-error.js";
 import type { CommandArgs } from "../command-args.js";
 import { UsageError } from "../usage-error.js";
+import { printable } from "./checklist.js";
+import { DocumentError, parseDocument } from "./parse-document.js";
 
 const BYTES_MAX = 256 * 1024 * 1024;
 const TIMEOUT_MS = 30_000;
@@ -36,21 +38,15 @@ export class Documents {
   /** `read` throws SequencerError for members of the wrong type. */
   async read<T>(place: string, read: (value: unknown) => T, isPublic = false): Promise<T> {
     const text = await this.text(place, isPublic);
-    let value: unknown;
     try {
-      value = JSON.parse(text);
-    } catch {
-      throw this.#refuse(place, "is not JSON");
-    }
-    try {
-      return read(value);
+      return read(parseDocument(text));
     } catch (error) {
-      if (error instanceof SequencerError) throw this.#refuse(place, error.message);
+      if (error instanceof SequencerError || error instanceof DocumentError) throw this.#refuse(place, error.message);
       throw error;
     }
   }
 
-  /** As it is, for what is signed or hashed byte for byte. */
+  /** As it is, a byte order mark too: for what is signed or hashed byte for byte. */
   async text(place: string, isPublic = false): Promise<string> {
     try {
       const source = /^https?:\/\//i.test(place) ? await this.#open(place, isPublic) : fileOf(place);
@@ -61,7 +57,7 @@ export class Documents {
         bytes += chunk.length;
         if (bytes > BYTES_MAX) throw this.#refuse(place, `exceeds ${BYTES_MAX} bytes`);
       }
-      return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
     } catch (error) {
       if (error instanceof UsageError) throw error;
       throw this.#refuse(place, `cannot be read: ${reasonOf(error)}`);
@@ -77,7 +73,7 @@ export class Documents {
   }
 
   #refuse(place: string, problem: string): UsageError {
-    return new UsageError(`${this.#command}: ${place}: ${problem}`);
+    return new UsageError(`${this.#command}: ${place}: ${printable(problem)}`);
   }
 }
 

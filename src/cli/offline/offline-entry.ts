@@ -25,6 +25,7 @@ export interface SignedEvent {
   readonly agentSignature: Uint8Array;
 }
 
+const VES_ENTRY = "ves_event";
 const EVENT_TEXTS = ["event_id", "tenant_id", "store_id", "source_agent_id", "entity_type", "entity_id", "event_type"];
 const EVENT_CODES = ["created_at", "payload_plain_hash", "payload_cipher_hash", "agent_signature"];
 const EVENT_INTEGERS = ["ves_version", "agent_key_id", "payload_kind"];
@@ -33,6 +34,9 @@ const RECEIPT_TEXTS = ["sequencerId", "eventId", "sequencedAt", "receiptHash", "
 /** Throws SequencerError for a member of the wrong type. */
 export function readOfflineEntry(value: unknown): OfflineEntry {
   const entry = objectOf(value);
+  // Before its members are missed: a legacy entry is a whole one, of a kind whose receipts the SDK checks.
+  const kind = entry.kind ?? VES_ENTRY;
+  if (kind !== VES_ENTRY) throw invalid(`a ${VES_ENTRY}, not an entry of kind ${JSON.stringify(kind)}`);
   const event = objectOf(entry.event);
   const receipt = objectOf(entry.receipt);
   for (const name of [...EVENT_TEXTS, ...EVENT_CODES]) textAt(event, name);
@@ -48,8 +52,7 @@ export function readOfflineEntry(value: unknown): OfflineEntry {
 }
 
 function placeOf(entry: JsonObject): OfflineEntry["place"] {
-  const { kind, sequence_number: sequenceNumber } = readEntry(entry);
-  if (kind !== "ves_event") throw invalid(`an entry of kind ${JSON.stringify(kind)}`);
+  const { sequence_number: sequenceNumber } = readEntry(entry);
   return { tenantId: textAt(entry, "tenant_id"), storeId: textAt(entry, "store_id"), sequenceNumber };
 }
 
