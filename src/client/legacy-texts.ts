@@ -5,13 +5,16 @@
 import type { LegacyEnvelope } from "../protocol/legacy-event.js";
 import { JsonCursor } from "../protocol/strict-json.js";
 
+/** A page encloses an entry: the deepest payload that was taken must not be too deep where it is read back. */
+const PAGE_LEVELS = 2;
+
 const payloadTexts = new WeakMap<object, string>();
 
 /** Parses an entry, an array of entries, or a page with `entries`. Throws SyntaxError. */
 export function parseEntries(text: string): unknown {
   const value: unknown = JSON.parse(text);
   if (!text.includes('"kind":"event"')) return value;
-  const cursor = new JsonCursor(text);
+  const cursor = new JsonCursor(text, PAGE_LEVELS);
   if (Array.isArray(value)) readEntries(cursor, value);
   else if (isObject(value) && Array.isArray(value.entries)) {
     const { entries } = value;

@@ -77,12 +77,15 @@ export interface ValueReader<T> {
 export class JsonCursor {
   readonly #text: string;
   #at = 0;
+  readonly #outerLevels: number;
   /** Open arrays and objects; `#path[i]` is the member or index being read at level i. */
   #level = 0;
   readonly #path: (string | number)[] = [];
 
-  constructor(text: string) {
+  /** `outerLevels`: arrays and objects around what is read whose nesting does not count against the bound. */
+  constructor(text: string, outerLevels = 0) {
     this.#text = text;
+    this.#outerLevels = outerLevels;
   }
 
   /** RFC 6901 pointer to the value being read. */
@@ -268,7 +271,7 @@ export class JsonCursor {
 
   /** Checks the whole grammar of a value, its nesting, surrogates and number ranges, and steps over it. */
   skipValue(): void {
-    const end = scanValue(this.#text, this.#at, this.#level);
+    const end = scanValue(this.#text, this.#at, this.#level - this.#outerLevels);
     if (end < 0) this.#malformed();
     this.#at = end;
   }
@@ -298,7 +301,7 @@ export class JsonCursor {
   #expectOpen(bracket: "{" | "[", expected: string): void {
     const start = this.#valueStart();
     if (this.#text[start] !== bracket) this.#wrongType(expected);
-    if (this.#level >= JSON_DEPTH_MAX) this.#malformed();
+    if (this.#level - this.#outerLevels >= JSON_DEPTH_MAX) this.#malformed();
     this.#at = start + 1;
   }
 
