@@ -26,6 +26,7 @@ import {
   addPolicy,
   addProfile,
   addProofFile,
+  DEFAULT_POLICY,
   type JsonFlag,
   type PolicyFlags,
   parseAmount,
@@ -119,12 +120,16 @@ function verifyCommand(flags: VerifyFlags): void {
 
 /** The caller's policy when --limit is given, checked exactly; null leaves the inputs' own. */
 function policyOfVerify(flags: VerifyFlags, inputs: ComplianceInputs): Policy | null {
-  if (flags.limit === undefined) {
+  const { limit, intentHash } = flags;
+  if (limit === undefined) {
+    // Half a policy would be no check at all, and look like one.
+    if (flags.policy !== undefined || intentHash !== undefined) {
+      throw new UsageError("--policy and --intent-hash need --limit");
+    }
     warn("no --limit: the policy is the inputs' own");
     return null;
   }
-  const { limit, intentHash } = flags;
-  const asked = { limit, policy: flags.policy ?? "aml.threshold" };
+  const asked = { limit, policy: flags.policy ?? DEFAULT_POLICY };
   const policy = policyOfFlags(intentHash === undefined ? asked : { ...asked, intentHash });
   requirePolicy(inputs, policy);
   return policy;

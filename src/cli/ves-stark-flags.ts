@@ -18,27 +18,31 @@ export interface PolicyFlags {
 const AMOUNT_POLICIES = "aml.threshold (amount < limit) or order_total.cap (amount <= limit)";
 const ALL_POLICIES = "aml.threshold (amount < limit), order_total.cap (amount <= limit) or agent.authorization.v1";
 
+export const DEFAULT_POLICY = "aml.threshold";
+
 export function addJson(command: Command): Command {
   return command.option("--json", "machine-readable output");
 }
 
-/** `--limit` and what it is the limit of; `PolicyFlags`, its limit absent where it is not required. */
+/** `--limit` and what it is the limit of; `PolicyFlags`, all absent where the limit is not required. */
 export function addPolicy(command: Command, limit: "required" | "optional" = "required"): Command {
   const given = "limit, threshold, cap or maximum total";
   const withLimit =
     limit === "required"
       ? command.requiredOption("-l, --limit <integer>", given, parseAmount)
       : command.option("-l, --limit <integer>", `${given} the proof must be about`, parseAmount);
-  return withLimit
-    .option("-p, --policy <id>", ALL_POLICIES, "aml.threshold")
-    .option("--intent-hash <hex>", "intent hash, for agent.authorization.v1");
+  const policy =
+    limit === "required"
+      ? withLimit.option("-p, --policy <id>", ALL_POLICIES, DEFAULT_POLICY)
+      : withLimit.option("-p, --policy <id>", `${ALL_POLICIES}, with --limit (default: "${DEFAULT_POLICY}")`);
+  return policy.option("--intent-hash <hex>", "intent hash, for agent.authorization.v1");
 }
 
 /** For batches, which have no agent policies. */
 export function addAmountPolicy(command: Command): Command {
   return command
     .requiredOption("-l, --limit <integer>", "threshold or cap", parseAmount)
-    .option("-p, --policy <id>", AMOUNT_POLICIES, "aml.threshold");
+    .option("-p, --policy <id>", AMOUNT_POLICIES, DEFAULT_POLICY);
 }
 
 export function addProfile(command: Command, defaultBits: string): Command {

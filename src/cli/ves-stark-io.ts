@@ -1,11 +1,12 @@
 /** Files, output and exit codes of the `ves-stark` commands. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { Presets, SingleBar } from "cli-progress";
 import { SequencerError } from "../client/sequencer-error.js";
 import { canonicalJson, type JsonObject, JsonSyntaxError, prettyJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { Kernels, kernelsUrl } from "../stark/kernels.js";
 import { WitnessRefusedError } from "../stark/prove.js";
+import { printable } from "./offline/checklist.js";
 import { UsageError } from "./usage-error.js";
 
 /** What the process answers with, by meaning. */
@@ -15,7 +16,7 @@ export const EXIT = {
   invalidProof: 1,
   /** Unknown command or flag value. */
   usage: 2,
-  /** A file is unreadable, malformed, or disagrees with the flags. */
+  /** A file is unreadable, unwritable, malformed, or disagrees with the flags. */
   inputRefused: 3,
   /** The amount violates the policy, so there is nothing to prove. */
   witnessRefused: 4,
@@ -28,6 +29,7 @@ export const EXIT = {
 
 /** Largest file read: the batch file cap, with room for JSON's longer spelling of bytes. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
+const READ_BYTES = 256 * 1024;
 /** A batch of 128 events needs about 750 MB; a compliance proof 2 MB. */
 const MEMORY_BYTES_MAX = 1024 * 1024 * 1024;
 
@@ -38,15 +40,38 @@ export function loadKernels(): Kernels {
   return new Kernels(new WebAssembly.Module(readFileSync(kernelsUrl)), MEMORY_BYTES_MAX);
 }
 
-/** Reads a file, or standard input for "-". */
+/** Reads a file, or standard input for "-": never more than `FILE_BYTES_MAX` of it, whatever its size is said to be. */
 export function readInput(path: string): Uint8Array {
+  const bytes = orRefusal(`cannot read ${path}`, () => readBounded(path));
+  if (bytes === null) throw new ComplianceInputError(`${path} exceeds ${FILE_BYTES_MAX} bytes`);
+  return bytes;
+}
+
+/** Null when there are more than `FILE_BYTES_MAX`. */
+function readBounded(path: string): Uint8Array | null {
+  const file = path === "-" ? 0 : openSync(path, "r");
   try {
-    const bytes = readFileSync(path === "-" ? 0 : path);
-    if (bytes.length <= FILE_BYTES_MAX) return bytes;
-  } catch (error) {
-    throw new ComplianceInputError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code ?? "error"}`);
+    const chunks: Buffer[] = [];
+    for (let left = FILE_BYTES_MAX; left >= 0; ) {
+      const chunk = Buffer.allocUnsafe(READ_BYTES);
+      const length = readSync(file, chunk);
+      if (length === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, length));
+      left -= length;
+    }
+    return null;
+  } finally {
+    if (file !== 0) closeSync(file);
   }
-  throw new ComplianceInputError(`${path} exceeds ${FILE_BYTES_MAX} bytes`);
+}
+
+/** What the file system refuses is the caller's to mend. */
+function orRefusal<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new ComplianceInputError(`${what}: ${(error as NodeJS.ErrnoException).code ?? "error"}`);
+  }
 }
 
 export function readText(path: string): string {
@@ -55,12 +80,22 @@ export function readText(path: string): string {
 
 /** Proofs disclose their amount (finding F3), so files are readable by their owner only. */
 export function writeOutput(path: string, content: string | Uint8Array): void {
-  writeFileSync(path, content, { mode: 0o600 });
+  orRefusal(`cannot write ${path}`, () => writeFileSync(path, content, { mode: 0o600 }));
 }
 
 /** One answer: the JSON object with --json, else the lines. */
 export function answer(isJson: boolean, json: JsonObject, lines: readonly string[]): void {
-  process.stdout.write(isJson ? `${canonicalJson(json)}\n` : `${lines.join("\n")}\n`);
+  process.stdout.write(isJson ? `${canonicalJson(json)}\n` : `${lines.map(printable).join("\n")}\n`);
+}
+
+/** A reader that went away, as `| head` does, changes no verdict; an answer that could not be written is none. */
+export function surviveClosedOutput(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    process.exitCode = EXIT.internal;
+    process.stderr.write(`error: cannot write the answer: ${error.code ?? "error"}\n`);
+  });
+  process.stderr.on("error", () => {});
 }
 
 export function pretty(json: JsonObject): string {

@@ -4,10 +4,11 @@
  * `ves-stark-io.ts`. What a proof shows and does not show is in `src/stark/README.md`.
  */
 import { Command, CommanderError } from "commander";
+import { printable } from "./offline/checklist.js";
 import { addBatchCommands } from "./ves-stark-batch.js";
 import { addBenchmarkCommand } from "./ves-stark-benchmark.js";
 import { addComplianceCommands } from "./ves-stark-compliance.js";
-import { EXIT, exitCodeOf } from "./ves-stark-io.js";
+import { EXIT, exitCodeOf, surviveClosedOutput } from "./ves-stark-io.js";
 import { addSubmitCommand } from "./ves-stark-submit.js";
 
 const program = new Command("ves-stark")
@@ -19,6 +20,7 @@ addBenchmarkCommand(program);
 addBatchCommands(program);
 for (const command of program.commands) command.exitOverride();
 
+surviveClosedOutput();
 try {
   await program.parseAsync();
 } catch (error) {
@@ -26,6 +28,7 @@ try {
     process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.usage;
   } else {
     process.exitCode = exitCodeOf(error);
-    process.stderr.write(`error: ${error instanceof Error ? error.message : "unknown"}\n`);
+    // Messages name what documents hold, and nobody vouches for those.
+    process.stderr.write(`error: ${printable(error instanceof Error ? error.message : "unknown")}\n`);
   }
 }

@@ -18,7 +18,7 @@ import {
 } from "./json-fields.js";
 import { effectiveLimit, type Policy, parsePolicy, policyHashHex, SAFE_INTEGER_MAX } from "./policy.js";
 import type { ComplianceStatement } from "./statement.js";
-import { commitmentFromHex } from "./witness-commitment.js";
+import { commitmentFromHex, commitmentToHex } from "./witness-commitment.js";
 
 export interface ComplianceInputs {
   readonly eventId: Uuid;
@@ -112,13 +112,13 @@ export function inputsPolicy(inputs: ComplianceInputs): Policy {
  */
 export function complianceStatement(inputs: ComplianceInputs, witnessCommitment: string | null): ComplianceStatement {
   const own = inputs.witnessCommitment;
-  if (own !== null && witnessCommitment !== null && own !== witnessCommitment) {
-    throw new ComplianceInputError("witnessCommitment differs from the public inputs");
-  }
   const hex = witnessCommitment ?? own;
   if (hex === null) throw new ComplianceInputError("witnessCommitment is required");
   const commitment = commitmentFromHex(hex);
   if (commitment === null) throw new ComplianceInputError("witnessCommitment is not four canonical field elements");
+  if (own !== null && own !== commitmentToHex(commitment)) {
+    throw new ComplianceInputError("witnessCommitment differs from the public inputs");
+  }
   return {
     proofVersion: 2,
     kind: "compliance",

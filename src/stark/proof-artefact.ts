@@ -7,9 +7,9 @@ import { isComplianceBundle, parseComplianceBundle } from "./compliance-bundle.j
 import { ComplianceInputError } from "./compliance-input-error.js";
 import type { ComplianceInputs } from "./compliance-inputs.js";
 import { complianceProofHash } from "./digest.js";
-import { integerListField } from "./json-fields.js";
+import { integerListField, textField } from "./json-fields.js";
 import type { Kernels } from "./kernels.js";
-import { commitmentToHex } from "./witness-commitment.js";
+import { commitmentFromHex, commitmentToHex } from "./witness-commitment.js";
 
 export interface ProofArtefact {
   readonly proof: Uint8Array;
@@ -53,23 +53,42 @@ export function parseObject(text: string): JsonObject {
   throw new ComplianceInputError("must be a JSON object");
 }
 
+const PROOF_KEYS = ["proof_b64", "proofB64", "proof_bytes"];
+
+/** Stated once: of two proofs one would be checked and the other perhaps used. */
 function proofBytes(json: JsonObject): Uint8Array {
-  const encoded = json.proof_b64 ?? json.proofB64;
-  if (typeof encoded === "string") {
-    const proof = decodeBase64(encoded);
-    if (proof !== null) return proof;
+  const [key, ...more] = PROOF_KEYS.filter((name) => json[name] !== undefined);
+  if (key === undefined) throw new ComplianceInputError(`holds no ${PROOF_KEYS.join(", ")}`);
+  if (more.length > 0) throw new ComplianceInputError(`holds both ${key} and ${more[0]}`);
+  if (key === "proof_bytes") {
+    const list = json.proof_bytes;
+    if (Array.isArray(list) && list.every((item) => typeof item === "bigint" && item >= 0n && item < 256n)) {
+      return Uint8Array.from(list as readonly bigint[], Number);
+    }
+    throw new ComplianceInputError("proof_bytes must be a list of bytes");
   }
-  const list = json.proof_bytes;
-  if (Array.isArray(list) && list.every((item) => typeof item === "bigint" && item >= 0n && item < 256n)) {
-    return Uint8Array.from(list as readonly bigint[], Number);
-  }
-  throw new ComplianceInputError("holds no proof_b64, proofB64 or proof_bytes");
+  const proof = decodeBase64(textField(json, key));
+  if (proof === null) throw new ComplianceInputError(`${key} must be padded base64`);
+  return proof;
 }
 
+/** As hex. It may stand in up to four spellings, which must agree; absent or null = not stated. */
 function statedCommitment(json: JsonObject): string | null {
-  const hex = json.witness_commitment_hex ?? json.witnessCommitmentHex;
-  if (typeof hex === "string") return hex;
-  const key = json.witness_commitment === undefined ? "witnessCommitment" : "witness_commitment";
-  if (json[key] === undefined) return null;
-  return commitmentToHex(integerListField(json, key, 4, 0xffffffffffffffffn));
+  const stated = [
+    ...["witness_commitment_hex", "witnessCommitmentHex"].map((key) => commitmentOfHex(json, key)),
+    ...["witness_commitment", "witnessCommitment"].map((key) => commitmentOfLimbs(json, key)),
+  ].filter((hex) => hex !== null);
+  if (stated.some((hex) => hex !== stated[0])) throw new ComplianceInputError("states two witness commitments");
+  return stated[0] ?? null;
+}
+
+function commitmentOfHex(json: JsonObject, key: string): string | null {
+  if ((json[key] ?? null) === null) return null;
+  const limbs = commitmentFromHex(textField(json, key));
+  if (limbs === null) throw new ComplianceInputError(`${key} is not four canonical field elements`);
+  return commitmentToHex(limbs);
+}
+
+function commitmentOfLimbs(json: JsonObject, key: string): string | null {
+  return (json[key] ?? null) === null ? null : commitmentToHex(integerListField(json, key, 4, 0xffffffffffffffffn));
 }

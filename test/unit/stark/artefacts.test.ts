@@ -101,6 +101,25 @@ describe("proof artefacts in any form (section 7.2)", () => {
     }
   });
 
+  it.each([
+    ["another spelling", `{"proof_b64":"AAAA","proofB64":"AAAB"}`],
+    ["bytes", `{"proof_b64":"*","proof_bytes":[0]}`],
+    ["another commitment", `{"proof_b64":"AAAA","witness_commitment_hex":"${hex}","witness_commitment":[1,2,3,4]}`],
+    [
+      "another spelling's commitment",
+      `{"proof_b64":"AAAA","witnessCommitment":[1,2,3,4],"witness_commitment":[1,2,3,5]}`,
+    ],
+    ["a commitment that is none", `{"proof_b64":"AAAA","witness_commitment_hex":"\\u001b[2J"}`],
+  ])("refuses a proof beside %s", (_, text) => {
+    expect(() => readProofArtefact(kernels, bytesOf(text))).toThrow(ComplianceInputError);
+  });
+
+  it("takes a commitment that is stated twice alike", () => {
+    const limbs = fixtureText("c_default", "pi").split(",").slice(48);
+    const text = `{"proof_b64":"AAAA","witness_commitment_hex":"0x${hex.toUpperCase()}","witness_commitment":[${limbs.join()}]}`;
+    expect(readProofArtefact(kernels, bytesOf(text)).witnessCommitment).toBe(hex);
+  });
+
   it.each(["{}", '{"proof_b64":"*"}', '{"proof_bytes":[256]}', "{", '{"proof_b64":"AAAA","proof_hash":"00"}'])(
     "refuses %s",
     (text) => {

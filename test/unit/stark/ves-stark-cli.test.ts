@@ -105,4 +105,43 @@ describe("ves-stark", () => {
     writeFileSync(file("noise"), "AAAA");
     expect(run(`inspect -f ${file("noise")}`).code).toBe(3);
   });
+
+  it("half a policy is refused, not passed over", () => {
+    const verify = `verify -f ${fixture("c_default.bin")} -i ${file("c.json")} --accept-default`;
+    expect(run(verify).code).toBe(0);
+    for (const flags of ["-p order_total.cap", "-p aml.threshold", "-p frob", `--intent-hash ${"0".repeat(64)}`]) {
+      const refused = run(`${verify} ${flags}`);
+      expect([refused.code, refused.out, refused.err]).toEqual([2, "", expect.stringContaining("need --limit")]);
+    }
+  });
+
+  it("a commitment is the same in every spelling of its hex", () => {
+    const hex = "2b3b43d9ed4b2b70f5292a7d35d961fcf8ca389984e64e10a197ede140816a83";
+    const verify = `verify -f ${fixture("c_default.bin")} -i ${file("c.json")} --accept-default --witness-commitment-hex`;
+    for (const text of [hex, `0x${hex}`, hex.toUpperCase()]) expect(run(`${verify} ${text}`).code).toBe(0);
+    expect(run(`${verify} ${hex.replace("2", "3")}`).code).toBe(3);
+  });
+
+  it("files without an end, folders and places that cannot be written", () => {
+    for (const place of ["/dev/zero", folder]) expect(run(`inspect -f ${place}`).code).toBe(3);
+    for (const place of [join(folder, "no", "file"), folder]) {
+      const refused = run(`gen-inputs -l 5 -o ${place}`);
+      expect([refused.code, refused.err]).toEqual([3, expect.stringMatching(/^error: cannot write \S+: E[A-Z]+\n$/)]);
+    }
+  });
+
+  it("what a file says reaches no terminal as a command", () => {
+    const inputs = fixtureText("c_default", "bound").replace("aml.threshold", "\\u001b[31m\\u009b5n");
+    writeFileSync(file("escape.json"), inputs);
+    const refused = run(`verify -f ${fixture("c_default.bin")} -i ${file("escape.json")}`);
+    expect([refused.code, refused.err]).toEqual([3, expect.stringMatching(/^[\x20-\x7e\n]+$/)]);
+  });
+
+  it("a reader that went away gets no stack and changes no exit code; a full disk does", () => {
+    const shell = (line: string) => spawnSync("sh", ["-c", `"$0" "$1" ${line}`, process.execPath, command]);
+    const gone = shell(`inspect -f ${fixture("c_default.bin")} 2>${file("err")} | true; cat ${file("err")}`);
+    expect(gone.stdout.toString()).toBe("");
+    const full = shell("gen-inputs -l 5 >/dev/full");
+    expect([full.status, full.stderr.toString()]).toEqual([70, "error: cannot write the answer: ENOSPC\n"]);
+  });
 });
