@@ -13,8 +13,9 @@ const channel = (address: string): Json => ({
   address,
   description:
     "One JSON text frame per entry, offsets ascending and, unfiltered, contiguous; with batch=1 one array per page. " +
-    "Refused before the upgrade with the codes of HTTP: CURSOR_MALFORMED 400, CURSOR_IN_FUTURE 416, CURSOR_TOO_OLD 410, " +
-    "LOG_MISMATCH 409, TOO_MANY_SUBSCRIBERS 429. Closed with 1001 when the service goes away, 1008 when the API key " +
+    "Credentials as over HTTP: Authorization or x-api-key. Refused before the upgrade with the codes of HTTP: CURSOR_MALFORMED 400, " +
+    "CURSOR_IN_FUTURE 416, CURSOR_TOO_OLD 410, LOG_MISMATCH 409, INVALID_FIELD_VALUE 400, 401 and 403 as there, " +
+    "TOO_MANY_SUBSCRIBERS 429, SHUTTING_DOWN 503; without an upgrade UPGRADE_REQUIRED 426. Closed with 1001 when the service goes away, 1008 when the API key " +
     "is revoked or the token expires. Browsers offer the subprotocols stateset.entries.v1 and stateset.key.<api key>.",
   messages: { entry: { $ref: "#/components/messages/entry" }, page: { $ref: "#/components/messages/page" } },
   bindings: {

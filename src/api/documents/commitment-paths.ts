@@ -1,4 +1,5 @@
 /** Commitments and inclusion proofs in the OpenAPI document. */
+import type { ErrorCode } from "../../base/errors.js";
 import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
 
 const sequence: Json = { type: "integer", minimum: 1 };
@@ -12,6 +13,11 @@ export const COMMITMENT_RANGE: Json = object(["tenant_id", "store_id"], {
   sequence_end: { ...sequence, description: "Inclusive. Together with sequence_start." },
   max_events: { ...sequence, default: 1024, description: "Most events when no range is given." },
 });
+
+/** Why a range is not committed. */
+export const COMMITMENT_REFUSALS: readonly ErrorCode[] = [
+  ...(["ALREADY_EXISTS", "SEQUENCE_GAP", "INVALID_STATE_TRANSITION", "BATCH_TOO_LARGE"] as const),
+];
 
 /** Which commitments a list shows. */
 export const COMMITMENT_FILTERS: readonly Json[] = [
@@ -28,6 +34,7 @@ const CREATE = operation({
     "Commit a range of a stream. The same range again answers with the stored commitment. Without a range: what follows the last commitment.",
   body: COMMITMENT_RANGE,
   answer: ref("Commitment"),
+  refusals: COMMITMENT_REFUSALS,
 });
 
 const LIST = operation({
@@ -59,6 +66,7 @@ export const COMMITMENT_PATHS: Json = {
       summary: "One commitment, with where it is on chain.",
       parameters: [pathParameter("batch_id", "Batch id.")],
       answer: ref("Commitment"),
+      refusals: ["BATCH_NOT_FOUND"],
     }),
   },
   "/api/v1/ves/proofs/{sequence_number}": {
@@ -71,6 +79,7 @@ export const COMMITMENT_PATHS: Json = {
         query("batch_id", uuid, "Commitment; absent = the one that covers the event."),
       ],
       answer: ref("InclusionProof"),
+      refusals: ["BATCH_NOT_FOUND"],
     }),
   },
   "/api/v1/ves/inclusion-proofs/{event_id}": {
@@ -83,6 +92,7 @@ export const COMMITMENT_PATHS: Json = {
           object(["event_id", "commitment"], { event_id: uuid, commitment: ref("Commitment") }),
         ],
       },
+      refusals: ["EVENT_NOT_FOUND", "BATCH_NOT_FOUND"],
     }),
   },
   "/api/v1/ves/proofs/verify": { post: VERIFY },

@@ -1,6 +1,18 @@
 /** Legacy events, commitments and proofs in the OpenAPI document. */
-import { COMMITMENT_FILTERS, COMMITMENT_RANGE } from "./commitment-paths.js";
-import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
+import { COMMITMENT_FILTERS, COMMITMENT_RANGE, COMMITMENT_REFUSALS } from "./commitment-paths.js";
+import {
+  BATCH,
+  type Json,
+  list,
+  object,
+  operation,
+  pathParameter,
+  query,
+  ref,
+  STORE,
+  TENANT,
+  uuid,
+} from "./operation.js";
 
 const hash: Json = { type: "string", description: "32 bytes of hex, no prefix." };
 const index: Json = { type: "integer", minimum: 0 };
@@ -10,9 +22,10 @@ const INGEST = operation({
     "Submit legacy events of one agent and stream. They carry no signature: the API key or token that may write to the stream vouches for them. They get offsets in the one order and numbers of their own. A stored id is always a duplicate.",
   body: object(["agent_id", "events"], {
     agent_id: uuid,
-    events: { type: "array", maxItems: 1000, items: ref("LegacyEnvelope") },
+    events: { type: "array", maxItems: 1000, items: ref("LegacyEnvelope"), description: BATCH },
   }),
   answer: ref("LegacyIngestAnswer"),
+  refusals: ["BATCH_TOO_LARGE"],
 });
 
 const EVENTS = operation({
@@ -71,6 +84,7 @@ export const LEGACY_PATHS: Json = {
         "Commit a range of a stream's legacy events. The same range again answers with the stored commitment. Without a range: what follows the last commitment.",
       body: COMMITMENT_RANGE,
       answer: ref("LegacyCommitment"),
+      refusals: COMMITMENT_REFUSALS,
     }),
     get: operation({
       summary: "Commitments over one stream's legacy events, in sequence order.",
@@ -83,6 +97,7 @@ export const LEGACY_PATHS: Json = {
       summary: "One commitment over legacy events.",
       parameters: [pathParameter("batch_id", "Batch id.")],
       answer: ref("LegacyShownCommitment"),
+      refusals: ["BATCH_NOT_FOUND"],
     }),
   },
   "/api/v1/proofs/{sequence_number}": {
@@ -95,6 +110,7 @@ export const LEGACY_PATHS: Json = {
         query("batch_id", uuid, "Commitment; absent = the one that covers the event."),
       ],
       answer: ref("LegacyInclusionProof"),
+      refusals: ["BATCH_NOT_FOUND"],
     }),
   },
   "/api/v1/proofs/verify": { post: VERIFY },

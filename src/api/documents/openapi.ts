@@ -3,7 +3,21 @@ import { packageVersion } from "../../base/asset-paths.js";
 import { ENTRY_KINDS } from "../../store/contract.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
 import { LEGACY_PATHS } from "./legacy-paths.js";
-import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
+import {
+  BATCH,
+  type Json,
+  list,
+  object,
+  operation,
+  pathParameter,
+  query,
+  ref,
+  SHARED,
+  STORE,
+  TENANT,
+  uuid,
+  whole,
+} from "./operation.js";
 import { PROOF_PATHS } from "./proof-paths.js";
 import { PROOF_SCHEMAS } from "./proof-schemas.js";
 import { SCHEMAS } from "./schemas.js";
@@ -42,11 +56,31 @@ const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPos
   validTo: { type: "string", format: "date-time" },
 });
 
+const KEY_REVOKED: Json = whole({
+  success: { const: true },
+  tenantId: uuid,
+  agentId: uuid,
+  keyId: { type: "integer" },
+  revokedAt: { type: "string", format: "date-time", description: "Of the first revocation." },
+  message: { type: "string" },
+});
+
 const KEY_COLLECTION: Json = {
   post: operation({
     summary: "Register an agent key. Admins of the tenant, or the agent itself. snake_case names are accepted too.",
     body: KEY_REGISTRATION,
-    answer: object(["success", "tenantId", "agentId", "keyId", "keyAlgorithm", "message"], {}),
+    answer: whole({
+      success: { const: true },
+      tenantId: uuid,
+      agentId: uuid,
+      keyId: { type: "integer" },
+      keyAlgorithm: { enum: [1, 2] },
+      message: { type: "string" },
+    }),
+    refusals: [
+      ...(["MISSING_REQUIRED_FIELD", "INVALID_PUBLIC_KEY", "INVALID_PROOF_OF_POSSESSION"] as const),
+      ...(["AGENT_KEY_NOT_FOUND", "ALREADY_EXISTS"] as const),
+    ],
   }),
   get: operation({
     summary: "List an agent's keys.",
@@ -64,7 +98,8 @@ const KEY_ITEM: Json = {
       query("agent_id", uuid, "Agent.", true),
       query("key_algorithm", { enum: [1, 2], default: 1 }, "1 Ed25519, 2 X25519."),
     ],
-    answer: object(["success", "keyId", "revokedAt"], {}),
+    answer: KEY_REVOKED,
+    refusals: ["AGENT_KEY_NOT_FOUND"],
   }),
 };
 
@@ -72,9 +107,10 @@ const INGEST = operation({
   summary: "Submit signed events of one agent and stream. The answer is sent after they are durable.",
   body: object(["agentId", "events"], {
     agentId: uuid,
-    events: { type: "array", minItems: 1, maxItems: 1000, items: ref("Envelope") },
+    events: { type: "array", minItems: 1, maxItems: 1000, items: ref("Envelope"), description: BATCH },
   }),
   answer: ref("IngestAnswer"),
+  refusals: ["BATCH_TOO_LARGE"],
 });
 
 const EVENTS = operation({
@@ -110,6 +146,7 @@ const LOG = operation({
     next_offset: { type: "integer" },
     head_offset: { type: "integer" },
   }),
+  refusals: ["CURSOR_MALFORMED", "CURSOR_IN_FUTURE", "LOG_MISMATCH"],
 });
 
 const HEAD = operation({
@@ -127,7 +164,12 @@ const NEW_API_KEY = operation({
     permissions: { enum: ["read", "read_write", "admin"], default: "read_write" },
     label: { type: "string", maxLength: 128 },
   }),
-  answer: object(["success", "apiKey", "keyHashPrefix"], { apiKey: { type: "string" } }),
+  answer: {
+    allOf: [
+      ref("ApiKey"),
+      whole({ success: { const: true }, apiKey: { type: "string" }, message: { type: "string" } }),
+    ],
+  },
 });
 
 const OPERATIONS: Json = {
@@ -136,8 +178,12 @@ const OPERATIONS: Json = {
       summary:
         "The process answers. `status` is `healthy`, or `upgrading` while a log of an older version is upgraded: everything else gets SERVICE_UNAVAILABLE then.",
       isPublic: true,
-      answer: object(["status", "service", "version", "timestamp", "transport"], {
+      answer: whole({
         status: { enum: ["healthy", "upgrading"] },
+        service: { const: "stateset-sequencer" },
+        version: { type: "string" },
+        timestamp: { type: "string", format: "date-time" },
+        transport: { enum: ["native", "fallback"], description: "fallback: slower, in JavaScript." },
       }),
     }),
   },
@@ -145,13 +191,17 @@ const OPERATIONS: Json = {
     get: operation({
       summary: "The store answers and the service is not going away.",
       isPublic: true,
-      answer: object(["status", "database"], {}),
+      answer: whole({
+        status: { const: "ready" },
+        database: whole({ connected: { const: true }, response_time_ms: { type: "number", minimum: 0 } }),
+        pool: { type: "null", description: "The store has no pool of connections; existing clients read the member." },
+      }),
     }),
   },
   "/metrics": {
     get: operation({
       summary: "Prometheus metrics. Admins of the whole service.",
-      mediaType: "text/plain",
+      mediaType: "text/plain; version=0.0.4; charset=utf-8",
       answer: { type: "string" },
     }),
   },
@@ -178,6 +228,7 @@ export const openapi: Json = {
         summary: "One event.",
         parameters: [pathParameter("event_id", "Event id.")],
         answer: ref("Entry"),
+        refusals: ["EVENT_NOT_FOUND"],
       }),
     },
     "/api/v1/log": { get: LOG },
@@ -186,7 +237,13 @@ export const openapi: Json = {
       get: operation({
         summary: "What receipts are checked against.",
         isPublic: true,
-        answer: object(["sequencer_id", "public_key", "algorithm", "log_id", "epoch"], {}),
+        answer: whole({
+          sequencer_id: uuid,
+          public_key: { type: "string", pattern: "^[0-9a-f]{64}$", description: "Signs the receipts of now." },
+          algorithm: { const: "ed25519" },
+          log_id: uuid,
+          epoch: { type: "integer", minimum: 1 },
+        }),
       }),
     },
     "/api/v1/agents/keys": KEY_COLLECTION,
@@ -201,7 +258,8 @@ export const openapi: Json = {
           keyAlgorithm: { enum: [1, 2], default: 1 },
           reason: { type: "string", maxLength: 1024 },
         }),
-        answer: object(["success", "keyId", "revokedAt"], {}),
+        answer: KEY_REVOKED,
+        refusals: ["AGENT_KEY_NOT_FOUND"],
       }),
     },
     "/api/v1/agent-keys": KEY_COLLECTION,
@@ -218,7 +276,8 @@ export const openapi: Json = {
       delete: operation({
         summary: "Revoke an API key at once; its subscriptions end with 1008.",
         parameters: [pathParameter("key_hash_prefix", "16 to 64 hex digits.")],
-        answer: ref("ApiKey"),
+        answer: { allOf: [ref("ApiKey"), whole({ success: { const: true }, message: { type: "string" } })] },
+        refusals: ["RESOURCE_NOT_FOUND"],
       }),
     },
     ...LEGACY_PATHS,
@@ -228,6 +287,7 @@ export const openapi: Json = {
     ...OPERATIONS,
   },
   components: {
+    ...SHARED,
     securitySchemes: {
       apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
       authorization: {

@@ -53,17 +53,21 @@ const listOf = (id: string, name: string): Json =>
     count: { type: "integer" },
   });
 
+type ProofName = "ComplianceProof" | "ValidityProof";
+const NOT_FOUND = { ComplianceProof: "EVENT_NOT_FOUND", ValidityProof: "BATCH_NOT_FOUND" } as const;
+
 const withBytes = (name: string): Json => ({
   allOf: [ref(name), object(["proof_b64"], { proof_b64: { type: "string" } })],
 });
 
-const submit = (name: string, members: Json, required: readonly string[], path: readonly Json[]): Json =>
+const submit = (name: ProofName, members: Json, required: readonly string[], path: readonly Json[]): Json =>
   operation({
     summary:
       "Submit a proof. The same bytes again answer with the stored proof; others under the same key conflict (409).",
     parameters: path,
     body: object(required, members),
     answer: ref(name),
+    refusals: [NOT_FOUND[name], "ALREADY_EXISTS", "QUOTA_EXCEEDED"],
   });
 
 const verify = (name: string): Json =>
@@ -71,6 +75,7 @@ const verify = (name: string): Json =>
     summary: "Check a stored proof afresh, against inputs rebuilt from what it is of.",
     parameters: [PROOF],
     answer: ref(name),
+    refusals: ["RESOURCE_NOT_FOUND"],
   });
 
 const POLICY_QUERY = [
@@ -84,12 +89,18 @@ const INPUTS = "Canonical public inputs of an event under a policy: what a proof
 
 export const PROOF_PATHS: Json = {
   "/api/v1/ves/compliance/{event_id}/inputs": {
-    get: operation({ summary: INPUTS, parameters: [EVENT, ...POLICY_QUERY], answer: inputsOf("event_id") }),
+    get: operation({
+      summary: INPUTS,
+      parameters: [EVENT, ...POLICY_QUERY],
+      answer: inputsOf("event_id"),
+      refusals: ["EVENT_NOT_FOUND"],
+    }),
     post: operation({
       summary: INPUTS,
       parameters: [EVENT],
       body: object(["policyId"], policyMembers),
       answer: inputsOf("event_id"),
+      refusals: ["EVENT_NOT_FOUND"],
     }),
   },
   "/api/v1/ves/compliance/{event_id}/proofs": {
@@ -97,6 +108,7 @@ export const PROOF_PATHS: Json = {
       summary: "Proofs of an event, oldest first.",
       parameters: [EVENT],
       answer: listOf("event_id", "ComplianceProof"),
+      refusals: ["EVENT_NOT_FOUND"],
     }),
     post: submit("ComplianceProof", complianceMembers, COMPLIANCE_REQUIRED, [EVENT]),
   },
@@ -108,6 +120,7 @@ export const PROOF_PATHS: Json = {
       summary: "A proof with its bytes, which disclose the amount.",
       parameters: [PROOF],
       answer: withBytes("ComplianceProof"),
+      refusals: ["RESOURCE_NOT_FOUND"],
     }),
   },
   "/api/v1/ves/compliance/proofs/{proof_id}/verify": { get: verify("ComplianceCheck") },
@@ -116,6 +129,7 @@ export const PROOF_PATHS: Json = {
       summary: "Canonical public inputs of a commitment.",
       parameters: [BATCH],
       answer: inputsOf("batch_id"),
+      refusals: ["BATCH_NOT_FOUND"],
     }),
   },
   "/api/v1/ves/validity/{batch_id}/proofs": {
@@ -123,6 +137,7 @@ export const PROOF_PATHS: Json = {
       summary: "Proofs of a commitment, oldest first.",
       parameters: [BATCH],
       answer: listOf("batch_id", "ValidityProof"),
+      refusals: ["BATCH_NOT_FOUND"],
     }),
     post: submit("ValidityProof", validityMembers, VALIDITY_REQUIRED, [BATCH]),
   },
@@ -130,7 +145,12 @@ export const PROOF_PATHS: Json = {
     post: submit("ValidityProof", { batchId: uuid, ...validityMembers }, ["batchId", ...VALIDITY_REQUIRED], []),
   },
   "/api/v1/ves/validity/proofs/{proof_id}": {
-    get: operation({ summary: "A proof with its bytes.", parameters: [PROOF], answer: withBytes("ValidityProof") }),
+    get: operation({
+      summary: "A proof with its bytes.",
+      parameters: [PROOF],
+      answer: withBytes("ValidityProof"),
+      refusals: ["RESOURCE_NOT_FOUND"],
+    }),
   },
   "/api/v1/ves/validity/proofs/{proof_id}/verify": { get: verify("ValidityCheck") },
 };

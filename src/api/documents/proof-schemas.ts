@@ -1,5 +1,5 @@
 /** JSON Schemas of compliance and validity proofs. */
-import { type Json, object, uuid } from "./operation.js";
+import { type Json, uuid, whole } from "./operation.js";
 
 const hash: Json = { type: "string", pattern: "^[0-9a-f]{64}$" };
 const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" }] });
@@ -62,9 +62,6 @@ const check: Json = {
 };
 
 const policy: Json = { policy_id: { type: "string" }, policy_hash: hash };
-
-/** All members are always there. */
-const whole = (properties: Json): Json => object(Object.keys(properties), properties);
 
 export const PROOF_SCHEMAS: Json = {
   ComplianceProof: whole({

@@ -154,6 +154,10 @@ const problem = {
     code: { type: "string" },
     request_id: { type: "string" },
     pointer: { type: "string", description: "RFC 6901 pointer into the request body." },
+    log_id: { ...uuid, description: "LOG_MISMATCH: the log there is." },
+    epoch: { ...count, description: "LOG_MISMATCH: its epoch." },
+    next_offset: { ...count, description: "CURSOR_IN_FUTURE, CURSOR_TOO_OLD: where the log ends." },
+    catch_up_max: { ...count, description: "CURSOR_TOO_OLD: how far behind the end a subscription may start." },
     error: {
       type: "object",
       required: ["code", "numeric_code", "message"],

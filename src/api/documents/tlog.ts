@@ -44,6 +44,7 @@ interface Operation {
   readonly answer: Json;
   readonly isPublic: true;
   readonly mediaType?: string;
+  readonly refusals?: readonly "RESOURCE_NOT_FOUND"[];
 }
 
 /** Paths of the tree; `operation` and the parameter makers are the document's own. */
@@ -71,17 +72,20 @@ export function tlogPaths(
       ],
       mediaType: "application/octet-stream",
       answer: { type: "string", format: "binary" },
+      refusals: ["RESOURCE_NOT_FOUND"],
     }),
     "/api/v1/log/checkpoint": get({ summary: "The newest checkpoint, taken apart.", answer: CHECKPOINT }),
     "/api/v1/log/inclusion": get({
       summary: "That an entry is in the log: RFC 6962 audit path.",
       parameters: [query("offset", count, "Of the entry.", true), query("size", count, `Of the tree; ${newest}`)],
       answer: INCLUSION,
+      refusals: ["RESOURCE_NOT_FOUND"],
     }),
     "/api/v1/log/consistency": get({
       summary: "That the log only grew: RFC 6962 consistency proof.",
       parameters: [query("from", count, "Earlier size.", true), query("to", count, `Later size; ${newest}`)],
       answer: CONSISTENCY,
+      refusals: ["RESOURCE_NOT_FOUND"],
     }),
   };
 }
