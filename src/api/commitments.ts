@@ -1,15 +1,15 @@
 /** Commitment routes (COM-01..12; bodies of wire-api A.7). What a credential may not see does not exist for it. */
 import type { Authenticator } from "../auth/authenticator.js";
 import { CodedError } from "../base/errors.js";
-import { parseUuid } from "../base/ids.js";
 import { anchoredCommitmentView, commitmentListView, commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
 import type { Commitment, CommitmentQuery } from "../store/commitment-contract.js";
 import type { HttpRequest, Route } from "../transport/http.js";
-import { authorizeRead, authorizeWrite, type Scope } from "../verify/scope.js";
+import { authorizeRead, authorizeWrite, requireRead, type Scope } from "../verify/scope.js";
 import { authenticated } from "./access.js";
 import { optional, readBody, required, sequence, uuid } from "./body.js";
 import { canSee } from "./entry-filter.js";
+import { pathId } from "./path-id.js";
 import { cappedInteger, optionalText, requiredUuid } from "./query.js";
 import { jsonReply } from "./reply.js";
 
@@ -120,9 +120,8 @@ async function find(
   { params }: HttpRequest,
   scope: Scope,
 ): Promise<Commitment> {
-  const batchId = parseUuid(params.batch_id!);
-  if (batchId === null) throw new CodedError("INVALID_FIELD_VALUE", "batch_id must be a UUID");
-  if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
+  const batchId = pathId(params, "batch_id");
+  requireRead(scope);
   const commitment = await commitments.directory.find(batchId);
   if (commitment === null || !canSee(scope, commitment))
     throw new CodedError("BATCH_NOT_FOUND", "Commitment not found");

@@ -4,18 +4,12 @@ import { compliancePublicInputs } from "../proofs/public-inputs.js";
 import { type JsonObject, parseJson } from "../stark/canonical-json.js";
 import type { LogEntry, LogReader } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
-import { coversStore, coversTenant, type Scope } from "../verify/scope.js";
+import { coversStore, coversTenant, requireRead, type Scope } from "../verify/scope.js";
 import { jsonRoutes } from "./access.js";
 import { readBody } from "./body.js";
+import { pathId } from "./path-id.js";
 import { checkPolicyId, POLICY_MEMBERS, parsePolicyParams, policyOf } from "./proof-body.js";
-import {
-  authorizeRead,
-  inputsReply,
-  type ProofRoutesOptions,
-  type ProofSubjects,
-  pathId,
-  proofRoutes,
-} from "./proof-routes.js";
+import { inputsReply, type ProofRoutesOptions, type ProofSubjects, proofRoutes } from "./proof-routes.js";
 import { optionalText } from "./query.js";
 
 export interface ComplianceProofRoutesOptions extends ProofRoutesOptions {
@@ -84,7 +78,7 @@ async function inputs(
   { policyId, policyParams }: GivenPolicy,
   scope: Scope,
 ): Promise<HttpReply> {
-  authorizeRead(scope);
+  requireRead(scope);
   const { id, entry } = await events.find(pathId(params, "event_id"), scope);
   return inputsReply("event_id", id, compliancePublicInputs(entry, policyId, policyParams));
 }

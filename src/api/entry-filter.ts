@@ -1,7 +1,7 @@
 import { CodedError } from "../base/errors.js";
 import { ENTRY_KINDS, type EntryFilter, type EntryKind } from "../store/contract.js";
 import type { FilterSubject } from "../store/entry-filter.js";
-import { authorizeRead, coversStore, coversTenant, type Scope } from "../verify/scope.js";
+import { authorizeRead, coversStore, coversTenant, requireRead, type Scope } from "../verify/scope.js";
 import { optionalText, optionalUuid } from "./query.js";
 
 /**
@@ -12,7 +12,7 @@ export function readEntryFilter(query: URLSearchParams, scope: Scope): EntryFilt
   const tenantId = optionalUuid(query, "tenant_id") ?? scope.tenantId;
   const storeId = optionalUuid(query, "store_id");
   if (tenantId !== null) authorizeRead(scope, tenantId, storeId);
-  else if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
+  else requireRead(scope);
   const storeIds = storeId !== null ? [storeId] : scope.storeIds.length > 0 ? scope.storeIds : null;
   const entityType = optionalText(query, "entity_type");
   const entityId = optionalText(query, "entity_id");

@@ -1,7 +1,6 @@
 /** Inclusion proof routes (COM-04, COM-05, COM-10): by sequence number, by event id, and a check that needs no rows. */
 import type { Authenticator } from "../auth/authenticator.js";
 import { CodedError } from "../base/errors.js";
-import { parseUuid } from "../base/ids.js";
 import { commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
 import type { InclusionProofView } from "../commit/inclusion-proofs.js";
@@ -9,10 +8,11 @@ import { readHash } from "../protocol/merkle.js";
 import { verifyInclusion, verifyPath } from "../protocol/merkle-proof.js";
 import type { LogReader } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
-import { authorizeRead, type Scope } from "../verify/scope.js";
+import { authorizeRead, requireRead, type Scope } from "../verify/scope.js";
 import { authenticated } from "./access.js";
 import { optional, readBody, required, sequence, text, texts } from "./body.js";
 import { canSee } from "./entry-filter.js";
+import { pathId } from "./path-id.js";
 import { optionalUuid, requiredUuid } from "./query.js";
 import { jsonReply } from "./reply.js";
 
@@ -61,9 +61,8 @@ async function proveEvent(
   { params }: HttpRequest,
   scope: Scope,
 ): Promise<HttpReply> {
-  const eventId = parseUuid(params.event_id!);
-  if (eventId === null) throw new CodedError("INVALID_FIELD_VALUE", "event_id must be a UUID");
-  if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
+  const eventId = pathId(params, "event_id");
+  requireRead(scope);
   const entry = await reader.entryByEventId(eventId);
   if (entry === null || !canSee(scope, entry)) throw new CodedError("EVENT_NOT_FOUND", "Event not found");
   const proof = await commitments.proofs.prove(entry, null);

@@ -1,14 +1,14 @@
 /** Reads over the one order: the log by offset, its head, a stream by sequence number, an event by its id. */
 import type { Authenticator } from "../auth/authenticator.js";
 import { CodedError } from "../base/errors.js";
-import { parseUuid } from "../base/ids.js";
 import { readCursor } from "../broadcast/cursor.js";
 import { type EntrySource, entryQuery } from "../broadcast/entry-source.js";
 import type { LogReader } from "../store/contract.js";
 import type { Route } from "../transport/http.js";
-import { authorizeRead } from "../verify/scope.js";
+import { authorizeRead, requireRead } from "../verify/scope.js";
 import { authenticated } from "./access.js";
 import { canSee, readEntryFilter } from "./entry-filter.js";
+import { pathId } from "./path-id.js";
 import { cappedInteger, optionalText, optionalUuid, requiredUuid } from "./query.js";
 import { entriesReply, jsonReply } from "./reply.js";
 
@@ -52,7 +52,7 @@ function headRoute({ authenticator, source, reader }: LogRoutesOptions): Route {
     const { logId, epoch, nextOffset } = source.head;
     const log = { log_id: logId, epoch, next_offset: nextOffset };
     if (optionalUuid(query, "tenant_id") === null && optionalUuid(query, "store_id") === null) {
-      if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
+      requireRead(scope);
       return jsonReply(log);
     }
     const tenantId = requiredUuid(query, "tenant_id");
@@ -100,9 +100,8 @@ const NARROWING = [
 function eventRoute({ authenticator, reader }: LogRoutesOptions): Route {
   const route = { method: "GET", path: "/api/v1/ves/events/{event_id}" } as const;
   return authenticated(authenticator, route, async ({ params }, { scope }) => {
-    const eventId = parseUuid(params.event_id!);
-    if (eventId === null) throw new CodedError("INVALID_FIELD_VALUE", "event_id must be a UUID");
-    if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
+    const eventId = pathId(params, "event_id");
+    requireRead(scope);
     const entry = await reader.entryByEventId(eventId);
     if (entry === null || !canSee(scope, entry)) throw new CodedError("EVENT_NOT_FOUND", "Event not found");
     return { status: 200, body: entry.frame };

@@ -4,15 +4,16 @@
  */
 import type { Authenticator } from "../auth/authenticator.js";
 import { CodedError } from "../base/errors.js";
-import { parseUuid, type Uuid } from "../base/ids.js";
+import type { Uuid } from "../base/ids.js";
 import { type ProofRegistry, publicInputsHash, type Subject } from "../proofs/proof-registry.js";
 import { checkView, proofView } from "../proofs/proof-view.js";
 import type { Submission, SubmissionForm } from "../proofs/submission.js";
 import type { JsonObject } from "../stark/canonical-json.js";
 import type { ProofKind, StoredProof } from "../store/proof-contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
-import { coversStore, coversTenant, type Scope } from "../verify/scope.js";
+import { coversStore, coversTenant, requireRead, type Scope } from "../verify/scope.js";
 import { jsonRoutes } from "./access.js";
+import { pathId } from "./path-id.js";
 import { losslessReply } from "./reply.js";
 
 /** What proofs are of: `S` is an event or a commitment as the store knows it. */
@@ -90,7 +91,7 @@ async function listProofs<S>(
   { params }: HttpRequest,
   scope: Scope,
 ): Promise<HttpReply> {
-  authorizeRead(scope);
+  requireRead(scope);
   const id = pathId(params, idName);
   await find(id, scope);
   const found = await reader.proofs(kind, id);
@@ -105,20 +106,9 @@ async function readableProof(
   scope: Scope,
 ): Promise<StoredProof> {
   const proofId = pathId(params, "proof_id");
-  authorizeRead(scope);
+  requireRead(scope);
   const stored = await reader.proof(kind, proofId);
   if (stored !== null && coversTenant(scope, stored.tenantId) && coversStore(scope, stored.storeId)) return stored;
   const name = kind === "compliance" ? "Compliance proof" : "Validity proof";
   throw new CodedError("RESOURCE_NOT_FOUND", `${name} not found`);
-}
-
-export function authorizeRead(scope: Scope): void {
-  if (!scope.canRead) throw new CodedError("INSUFFICIENT_PERMISSIONS", "Read permission required");
-}
-
-/** Throws INVALID_FIELD_VALUE. */
-export function pathId(params: HttpRequest["params"], name: string): Uuid {
-  const id = parseUuid(params[name]!);
-  if (id === null) throw new CodedError("INVALID_FIELD_VALUE", `${name} must be a UUID`);
-  return id;
 }

@@ -3,16 +3,10 @@ import { CodedError } from "../base/errors.js";
 import { validityPublicInputs } from "../proofs/public-inputs.js";
 import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
 import type { Route } from "../transport/http.js";
-import { coversStore, coversTenant } from "../verify/scope.js";
+import { coversStore, coversTenant, requireRead } from "../verify/scope.js";
 import { jsonRoutes } from "./access.js";
-import {
-  authorizeRead,
-  inputsReply,
-  type ProofRoutesOptions,
-  type ProofSubjects,
-  pathId,
-  proofRoutes,
-} from "./proof-routes.js";
+import { pathId } from "./path-id.js";
+import { inputsReply, type ProofRoutesOptions, type ProofSubjects, proofRoutes } from "./proof-routes.js";
 
 export interface ValidityProofRoutesOptions extends ProofRoutesOptions {
   readonly reader: CommitmentReader;
@@ -23,7 +17,7 @@ export function validityProofRoutes(options: ValidityProofRoutesOptions): Route[
   const commitments = commitmentSubjects(options.reader);
   return [
     get("/api/v1/ves/validity/{batch_id}/inputs", async ({ params }, { scope }) => {
-      authorizeRead(scope);
+      requireRead(scope);
       const commitment = await commitments.find(pathId(params, "batch_id"), scope);
       return inputsReply("batch_id", commitment.batchId, validityPublicInputs(commitment));
     }),

@@ -18,8 +18,13 @@ export interface Scope {
 
 /** Each throws INSUFFICIENT_PERMISSIONS, with the message existing clients know. */
 export function authorizeRead(scope: Scope, tenantId: Uuid, storeId: Uuid | null): void {
-  if (!scope.canRead) throw forbidden("Read permission required");
+  requireRead(scope);
   authorizeStream(scope, tenantId, storeId);
+}
+
+/** For what is looked up before its stream is known: whoever uses this judges that too, see `coversTenant` and `coversStore`. */
+export function requireRead(scope: Scope): void {
+  if (!scope.canRead) throw forbidden("Read permission required");
 }
 
 export function authorizeWrite(scope: Scope, tenantId: Uuid, storeId: Uuid | null): void {
