@@ -92,7 +92,10 @@ export class Agent {
   }
 
   /** See `SequencerClient.submit`. */
-  submit(envelopes: readonly EventEnvelope[], options: { signal?: AbortSignal } = {}): Promise<SubmitResult> {
+  submit(
+    envelopes: readonly EventEnvelope[],
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<SubmitResult> {
     return this.#link.submit(envelopes, { agentId: this.agentId, signal: options.signal });
   }
 

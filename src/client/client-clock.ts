@@ -6,10 +6,18 @@ export interface ClientClock {
   after(delayMs: number, run: () => void): () => void;
 }
 
+/** Longest delay of one platform timer: a longer one would run out at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 export const platformClock: ClientClock = {
   nowMs: () => Date.now(),
   after(delayMs, run) {
-    const timer = setTimeout(run, delayMs);
+    let timer: ReturnType<typeof setTimeout>;
+    const arm = (leftMs: number): void => {
+      const nextMs = Math.min(leftMs, TIMER_MS_MAX);
+      timer = setTimeout(() => (leftMs > nextMs ? arm(leftMs - nextMs) : run()), nextMs);
+    };
+    arm(delayMs);
     return () => clearTimeout(timer);
   },
 };

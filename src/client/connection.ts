@@ -89,7 +89,12 @@ export class Connection {
     this.#work = new AbortController();
     if (!hasSocket(step.to)) this.#dropSocket();
     const { signal } = this.#work;
-    this.#options.onTransition?.(step, error);
+    try {
+      this.#options.onTransition?.(step, error);
+    } catch (thrown) {
+      // Nothing may be left half done, and a socket's or timer's callback is no place to throw: the consumer hears of it.
+      if (!isEnded(step.to)) this.#break(thrown);
+    }
     // The observer may have ended it.
     if (!signal.aborted) this.#act(step.action, error);
   }
@@ -122,7 +127,7 @@ export class Connection {
     });
   }
 
-  /** A bug of this client: the consumer hears of it, the host process goes on. */
+  /** A bug of this client or of the observer: the consumer hears of it, the host process goes on. */
   #break(error: unknown): void {
     this.#buffer.fail(error);
     this.stop();
@@ -246,7 +251,10 @@ export class Connection {
     let cancel = (): void => {};
     const arm = (delayMs: number): void => {
       cancel = clock.after(delayMs, () => {
-        const leftMs = this.#lastFrameMs + quietMs - clock.nowMs();
+        const nowMs = clock.nowMs();
+        // A clock that was set back must not make silence longer.
+        this.#lastFrameMs = Math.min(this.#lastFrameMs, nowMs);
+        const leftMs = this.#lastFrameMs + quietMs - nowMs;
         if (leftMs > 0) arm(leftMs);
         else this.#on("quiet");
       });

@@ -23,8 +23,8 @@ export interface AuditLink {
 export interface LogAuditOptions {
   /** The checkpoint key, `name+id+base64`, from the operator and not from the service that is audited. */
   readonly key: string;
-  /** The last checkpoint's note, as an earlier audit kept it; absent = the first one seen is trusted. */
-  readonly position?: string;
+  /** The last checkpoint's note, as an earlier audit kept it; absent or null = the first one seen is trusted. */
+  readonly position?: string | null | undefined;
 }
 
 /** An entry that was shown to be in the log, at its offset, as of a checkpoint. */
@@ -40,12 +40,12 @@ export class LogAudit {
   #checkpoint: Checkpoint | null = null;
 
   /** Throws `TypeError` for a key that is none, CHECKPOINT_INVALID for a position that this key has not signed. */
-  constructor({ key, position }: LogAuditOptions, link: AuditLink) {
+  constructor({ key, position = null }: LogAuditOptions, link: AuditLink) {
     const noteKey = parseNoteKey(key);
     if (noteKey === null) throw new TypeError("key is not a checkpoint key");
     this.#key = noteKey;
     this.#link = link;
-    if (position === undefined) return;
+    if (position === null) return;
     this.#checkpoint = openCheckpoint(position, noteKey, link.ed25519);
     this.#note = position;
   }

@@ -10,20 +10,20 @@ import type { SequencerError } from "./sequencer-error.js";
 export interface SubscribeOptions extends EntryFilters {
   /** First offset wanted. Default 0. Any offset works, however far behind. */
   readonly fromOffset?: number;
-  /** The log that offset belongs to, from an earlier `position`. Default: the log found at the start. */
-  readonly log?: LogIdentity;
+  /** The log that offset belongs to, from an earlier `position`. Default, and null: the log found at the start. */
+  readonly log?: LogIdentity | null | undefined;
   /** Frames of many entries instead of one each: the faster form. Default true. */
   readonly batch?: boolean;
   /** Check every entry's receipt: with the identity the service names (true), or better with a pinned one. */
   readonly verify?: boolean | Pick<SequencerIdentity, "publicKey">;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Entries held for a slow consumer. Default 1024. */
   readonly bufferEntriesMax?: number;
   /** Silence after which a socket is checked against the log over HTTP, milliseconds. Default 30 000. */
   readonly quietMs?: number;
   /** Longest handshake, milliseconds. Default 10 000. */
   readonly handshakeMs?: number;
-  /** Told of every step, for logs and metrics; `error` says why, where something went wrong. */
+  /** Told of every step, for logs and metrics; `error` says why, where something went wrong. What it throws ends the subscription. */
   readonly onTransition?: (step: Transition, error: SequencerError | null) => void;
 }
 

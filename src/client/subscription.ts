@@ -3,6 +3,8 @@
  * over whatever connections it takes. Bound: `bufferEntriesMax` entries ahead of the consumer, plus one read of a socket.
  */
 import type { LogEntry, LogIdentity, SequencerIdentity } from "./answers.js";
+import { BACKOFF, backoffMs } from "./backoff.js";
+import { sleep } from "./client-clock.js";
 import { Connection } from "./connection.js";
 import type { ConnectionState } from "./connection-states.js";
 import { EntryBuffer } from "./entry-buffer.js";
@@ -18,6 +20,8 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   readonly #link: SubscriptionLink;
   readonly #buffer: EntryBuffer;
   readonly #connection: Connection;
+  /** Aborted when the consumer is done with it. */
+  readonly #ended = new AbortController();
   #consumedOffset: number;
   #signer: Pick<SequencerIdentity, "publicKey"> | null = null;
 
@@ -69,7 +73,11 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
       const entry = await this.#buffer.take();
       this.#connection.taken();
       if (entry === null) return DONE;
-      if (this.#options.verify) await this.#verify(entry, this.#options.verify);
+      if (this.#options.verify && !(await this.#verify(entry, this.#options.verify))) {
+        // It ended meanwhile, and says how.
+        await this.#buffer.take();
+        return DONE;
+      }
       this.#consumedOffset = entry.offset + 1;
       return { done: false, value: entry };
     } catch (error) {
@@ -101,16 +109,38 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   };
 
   #stop(): void {
+    this.#ended.abort();
     this.#buffer.clear();
     this.#connection.stop();
     // A signal that outlives this subscription must not keep it.
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
 
-  async #verify(entry: LogEntry, verify: NonNullable<SubscribeOptions["verify"]>): Promise<void> {
-    this.#signer ??= typeof verify === "object" ? verify : await this.#link.sequencer();
+  /** False when the consumer was done before it could be told. */
+  async #verify(entry: LogEntry, verify: NonNullable<SubscribeOptions["verify"]>): Promise<boolean> {
+    this.#signer ??= typeof verify === "object" ? verify : await this.#askSigner();
+    if (this.#signer === null) return false;
     const fault = entryFault(entry, this.#signer, { ed25519: this.#link.ed25519 });
-    if (fault === null) return;
+    if (fault === null) return true;
     throw new SequencerError({ code: "RECEIPT_INVALID", message: `entry ${entry.offset}: ${fault}` });
+  }
+
+  /** As patient as the connection: only a refusal for good rejects. Null when the consumer did not wait for it. */
+  async #askSigner(): Promise<SequencerIdentity | null> {
+    const { clock, random } = this.#link;
+    const { signal } = this.#ended;
+    const ended = new Promise<null>((resolve) => {
+      signal.addEventListener("abort", () => resolve(null), { once: true });
+    });
+    for (let failures = 1; !signal.aborted; failures++) {
+      try {
+        return await Promise.race([this.#link.sequencer(), ended]);
+      } catch (error) {
+        if (!(error instanceof SequencerError) || !error.isTransient) throw error;
+        const delayMs = backoffMs(failures, error.retryAfterSeconds, random, BACKOFF);
+        await sleep(clock, delayMs, signal).catch(() => {});
+      }
+    }
+    return null;
   }
 }

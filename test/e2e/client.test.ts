@@ -329,7 +329,7 @@ describe("client SDK", () => {
     expect(steps).not.toContain("behind");
     const { nextOffset: fromOffset, log } = subscription.position;
     expect(fromOffset).toBe(nextOffset + 3);
-    const resumed = client.subscribe({ fromOffset, log: log! });
+    const resumed = client.subscribe({ fromOffset, log });
     await take(resumed, 5, received);
     expect(received.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4].map((index) => nextOffset + index));
   });

@@ -15,8 +15,11 @@ const channel = (address: string): Json => ({
     "One JSON text frame per entry, offsets ascending and, unfiltered, contiguous; with batch=1 one array per page. " +
     "Credentials as over HTTP: Authorization or x-api-key. Refused before the upgrade with the codes of HTTP: CURSOR_MALFORMED 400, " +
     "CURSOR_IN_FUTURE 416, CURSOR_TOO_OLD 410, LOG_MISMATCH 409, INVALID_FIELD_VALUE 400, 401 and 403 as there, " +
-    "TOO_MANY_SUBSCRIBERS 429, SHUTTING_DOWN 503; without an upgrade UPGRADE_REQUIRED 426. Closed with 1001 when the service goes away, 1008 when the API key " +
-    "is revoked or the token expires. Browsers offer the subprotocols stateset.entries.v1 and stateset.key.<api key>.",
+    "TOO_MANY_SUBSCRIBERS 429, SHUTTING_DOWN 503; without an upgrade UPGRADE_REQUIRED 426. Closed with 1001 SHUTTING_DOWN when the " +
+    "service goes away, 1008 INVALID_API_KEY or TOKEN_EXPIRED when the API key is revoked or the token expires, 1011 INTERNAL_ERROR " +
+    "after a fault; without a close frame when the service crashes or pings stay unanswered. After each of them the cursor goes on " +
+    "behind the last whole frame. What a client sends is ignored. No compression. Browsers offer the subprotocols " +
+    "stateset.entries.v1 and stateset.key.<api key>.",
   messages: { entry: { $ref: "#/components/messages/entry" }, page: { $ref: "#/components/messages/page" } },
   bindings: {
     ws: {

@@ -125,6 +125,19 @@ describe("silence", () => {
   });
 });
 
+describe("a clock that is set back", () => {
+  test("puts the check off by no more than one silence", async () => {
+    const bench = await live({ quietMs: 1000 });
+    await bench.clock.advance(900);
+    await HandSocket.last.send(entry(1));
+    bench.clock.set(-3_600_000);
+    await bench.clock.advance(100);
+    expect(bench.clock.waits).toEqual([1000]);
+    await bench.clock.advance(1000);
+    expect(bench.steps.at(-1)!.event).toBe("quiet");
+  });
+});
+
 describe("the iterator", () => {
   test("return ends consumers that wait, and closes the socket at once", async () => {
     const bench = await live();
@@ -158,6 +171,79 @@ describe("the iterator", () => {
     await bench.http.last.answer(page(0, 1));
     expect(await first).toMatchObject({ value: { offset: 0 } });
     expect([bench.subscription.state, HandSocket.made.length]).toEqual(["closed", 0]);
+  });
+
+  test.each(["start", "caught_up", "opened", "quiet"])(
+    "an observer that throws at %s ends it with that",
+    async (at) => {
+      const fault = new Error("no room for the log");
+      const bench = benchOf({
+        quietMs: 1000,
+        onTransition: ({ event }) => {
+          if (event === at) throw fault;
+        },
+      });
+      const taken: number[] = [];
+      const reading = (async () => {
+        for await (const { offset } of bench.subscription) taken.push(offset);
+      })();
+      const refused = expect(reading).rejects.toBe(fault);
+      await settle();
+      await bench.http.asked.at(-1)?.answer(page(0, 1));
+      await HandSocket.made.at(-1)?.open();
+      await bench.clock.advance(1000);
+      await refused;
+      expect(taken).toEqual(at === "start" ? [] : [0]);
+      expect([bench.subscription.state, HandSocket.made.every(({ isClosed }) => isClosed)]).toEqual(["closed", true]);
+      expect(bench.clock.waits).toEqual([]);
+    },
+  );
+
+  test("an observer that throws at its end changes nothing", async () => {
+    const bench = benchOf({
+      onTransition: ({ event }) => {
+        if (event === "refused") throw new Error("no room for the log");
+      },
+    });
+    const refused = expect(bench.subscription.next()).rejects.toMatchObject({ code: "LOG_MISMATCH" });
+    await settle();
+    await bench.http.last.answer({ code: "LOG_MISMATCH" }, 409);
+    await refused;
+    expect(bench.subscription.state).toBe("failed");
+  });
+
+  test("an end does not wait for the identity that receipts are checked against", async () => {
+    const reason = new Error("enough");
+    for (const isAbort of [true, false]) {
+      const abort = new AbortController();
+      const bench = benchOf({ verify: true, signal: abort.signal });
+      const first = bench.subscription.next();
+      const end = isAbort ? expect(first).rejects.toBe(reason) : expect(first).resolves.toMatchObject({ done: true });
+      await settle();
+      await bench.http.last.answer(page(0, 5));
+      expect(bench.http.asked.map(({ url }) => url.pathname)).toContain("/base/api/v1/sequencer");
+      if (isAbort) abort.abort(reason);
+      else await bench.subscription.return();
+      await end;
+      expect(bench.subscription.position.nextOffset).toBe(0);
+    }
+  });
+
+  test("a service that is away when its identity is asked for ends nothing", async () => {
+    const bench = benchOf({ verify: true }, { retry: { attemptsMax: 1 } });
+    const refused = expect(bench.subscription.next()).rejects.toMatchObject({ code: "RECEIPT_INVALID" });
+    await settle();
+    await bench.http.last.answer(page(0, 5));
+    const identity = () => bench.http.asked.filter(({ url }) => url.pathname.endsWith("/sequencer"));
+    await identity().at(-1)!.break();
+    await bench.clock.advance(50);
+    await identity().at(-1)!.answer({ code: "SHUTTING_DOWN" }, 503);
+    await bench.clock.advance(100);
+    expect(identity()).toHaveLength(3);
+    await identity()
+      .at(-1)!
+      .answer({ log_id: "l", epoch: 1, sequencer_id: "s", public_key: "07".repeat(32) });
+    await refused;
   });
 
   test("an entry that does not verify ends it with its offset, and is never handed on", async () => {

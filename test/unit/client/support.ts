@@ -31,6 +31,12 @@ export class HandClock implements ClientClock {
     return this.#timers.map(({ atMs }) => atMs - this.#nowMs).sort((a, b) => a - b);
   }
 
+  /** Somebody sets it, by so many milliseconds: delays under way stay as long as they are. */
+  set(byMs: number): void {
+    this.#nowMs += byMs;
+    this.#timers = this.#timers.map(({ atMs, run }) => ({ atMs: atMs + byMs, run }));
+  }
+
   async advance(ms: number): Promise<void> {
     this.#nowMs += ms;
     const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs).sort((a, b) => a.atMs - b.atMs);
