@@ -21,7 +21,7 @@ import {
 import { PROOF_PATHS } from "./proof-paths.js";
 import { PROOF_SCHEMAS } from "./proof-schemas.js";
 import { SCHEMAS } from "./schemas.js";
-import { tlogPaths } from "./tlog.js";
+import { TLOG_PATHS } from "./tlog-paths.js";
 
 const LIMIT = query(
   "limit",
@@ -283,7 +283,7 @@ export const openapi: Json = {
     ...LEGACY_PATHS,
     ...COMMITMENT_PATHS,
     ...PROOF_PATHS,
-    ...tlogPaths(operation, query, pathParameter),
+    ...TLOG_PATHS,
     ...OPERATIONS,
   },
   components: {
