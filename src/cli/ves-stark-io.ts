@@ -5,6 +5,7 @@ import { SequencerError } from "../client/sequencer-error.js";
 import { canonicalJson, type JsonObject, JsonSyntaxError, prettyJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { Kernels, kernelsUrl } from "../stark/kernels.js";
+import { utf8Text } from "../stark/proof-artefact.js";
 import { WitnessRefusedError } from "../stark/prove.js";
 import { printable } from "./offline/checklist.js";
 import { UsageError } from "./usage-error.js";
@@ -75,7 +76,7 @@ function orRefusal<T>(what: string, work: () => T): T {
 }
 
 export function readText(path: string): string {
-  return new TextDecoder().decode(readInput(path));
+  return utf8Text(readInput(path));
 }
 
 /** Proofs disclose their amount (finding F3), so files are readable by their owner only. */

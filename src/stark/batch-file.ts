@@ -8,7 +8,7 @@ import { canonicalJson, type JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import { batchProofHash } from "./digest.js";
 import { hashField, integerField, integerListField, objectField, textField, uuidField } from "./json-fields.js";
-import { parseObject } from "./proof-artefact.js";
+import { parseObject, utf8Text } from "./proof-artefact.js";
 import type { BatchStatement } from "./statement.js";
 import {
   BATCH_ELEMENTS,
@@ -124,7 +124,7 @@ export function readBatchFile(bytes: Uint8Array): BatchFile {
 }
 
 function readJsonFile(bytes: Uint8Array): BatchFile {
-  const json = parseObject(new TextDecoder().decode(bytes));
+  const json = parseObject(utf8Text(bytes));
   if (integerField(json, "version", U64_MAX) !== VERSION) throw new ComplianceInputError("version must be 4");
   const inputs = inputsOf(publicElements(objectField(json, "public_inputs")));
   const proofJson = objectField(json, "proof");
@@ -200,7 +200,7 @@ function readBinaryFile(bytes: Uint8Array): BatchFile {
   reader.finish();
   if (reader.refusal !== null) throw new ComplianceInputError(`batch file: ${reader.refusal.detail}`);
   const inputs = inputsOf(elements);
-  if (metadata !== null) return withMetadata(proof, inputs, parseObject(new TextDecoder().decode(metadata)));
+  if (metadata !== null) return withMetadata(proof, inputs, parseObject(utf8Text(metadata)));
   return { proof, inputs, provingTimeMs: 0n, traceLength: 0n, proverVersion: "" };
 }
 

@@ -12,6 +12,7 @@ export interface JsonObject {
 /** Nesting beyond this is refused: nothing the formats define comes near it. */
 const DEPTH_MAX = 64;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const LONE_SURROGATE = /\p{Cs}/u;
 const SPACE = /[ \t\n\r]*/y;
 
 export class JsonSyntaxError extends Error {
@@ -74,11 +75,13 @@ class Cursor {
     while (end < this.text.length && this.text[end] !== '"') end += this.text[end] === "\\" ? 2 : 1;
     if (this.text[start] !== '"' || end >= this.text.length) throw new JsonSyntaxError(`unexpected text at ${start}`);
     this.at = end + 1;
-    try {
-      return JSON.parse(this.text.slice(start, this.at)) as string;
-    } catch {
+    const literal = this.text.slice(start, this.at);
+    const value = stringOf(literal);
+    // Only an escape can make a lone surrogate, and a string with one has no canonical bytes.
+    if (value === null || (literal.includes("\\u") && LONE_SURROGATE.test(value))) {
       throw new JsonSyntaxError(`bad string at ${start}`);
     }
+    return value;
   }
 
   object(depth: number): JsonObject {
@@ -101,6 +104,14 @@ class Cursor {
     while (this.take(","));
     if (!this.take("]")) throw new JsonSyntaxError(`missing bracket at ${this.at}`);
     return items;
+  }
+}
+
+function stringOf(literal: string): string | null {
+  try {
+    return JSON.parse(literal) as string;
+  } catch {
+    return null;
   }
 }
 

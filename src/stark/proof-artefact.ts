@@ -21,9 +21,10 @@ export interface ProofArtefact {
 
 /** Throws ComplianceInputError for JSON or text that holds no proof. */
 export function readProofArtefact(kernels: Kernels, bytes: Uint8Array): ProofArtefact {
-  const text = new TextDecoder().decode(bytes).trim();
-  if (text.startsWith("{")) return readJson(kernels, text);
-  const proof = decodeBase64(text) ?? bytes;
+  // No proof begins like a text: its first byte is the width of its trace.
+  const latin1 = isJsonText(bytes) ? null : new TextDecoder("latin1").decode(bytes).trim();
+  if (latin1 === null) return readJson(kernels, utf8Text(bytes));
+  const proof = decodeBase64(latin1) ?? bytes;
   return { proof, witnessCommitment: null, inputs: null, amountBinding: null };
 }
 
@@ -39,6 +40,20 @@ function readJson(kernels: Kernels, text: string): ProofArtefact {
     throw new ComplianceInputError("proof hash does not match the proof");
   }
   return { proof, witnessCommitment: statedCommitment(json), inputs: null, amountBinding: null };
+}
+
+/** Is the first byte that is no blank an opening brace? */
+function isJsonText(bytes: Uint8Array): boolean {
+  return bytes.find((byte) => byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) === 0x7b;
+}
+
+/** A document's text. Bytes that are not UTF-8 are refused: replaced, they would be hashed as what nobody wrote. */
+export function utf8Text(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new ComplianceInputError("not UTF-8");
+  }
 }
 
 /** Parses a JSON object, with syntax errors turned into input errors. */

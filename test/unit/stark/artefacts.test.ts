@@ -114,6 +114,20 @@ describe("proof artefacts in any form (section 7.2)", () => {
     expect(() => readProofArtefact(kernels, bytesOf(text))).toThrow(ComplianceInputError);
   });
 
+  it.each([
+    ["bytes that are no UTF-8", Uint8Array.of(...bytesOf('{"proof_b64":"AAAA","x":"'), 0xff, ...bytesOf('"}'))],
+    ["a lone surrogate", bytesOf('{"proof_b64":"AAAA","x":"\\ud800"}')],
+  ])("refuses a document with %s", (_, bytes) => {
+    expect(() => readProofArtefact(kernels, bytes)).toThrow(ComplianceInputError);
+  });
+
+  it("leaves to the verifier what is neither JSON nor base64", () => {
+    for (const text of ['\ufeff{"proof_b64":"AAAA"}', "AAA", "", " ", "\u00ff"]) {
+      const bytes = bytesOf(text);
+      expect(readProofArtefact(kernels, bytes).proof).toEqual(text === " " ? new Uint8Array() : bytes);
+    }
+  });
+
   it("takes a commitment that is stated twice alike", () => {
     const limbs = fixtureText("c_default", "pi").split(",").slice(48);
     const text = `{"proof_b64":"AAAA","witness_commitment_hex":"0x${hex.toUpperCase()}","witness_commitment":[${limbs.join()}]}`;
