@@ -1,15 +1,19 @@
 /** Checkpoint thread: looks at the WAL now and then until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type CheckpointWorkerData, checkpointIfDue } from "../src/store/sqlite/checkpoint.js";
+import { type CheckpointWorkerData, checkpointIfDue, endWithout } from "../src/store/sqlite/checkpoint.js";
 import { openCheckpointer } from "../src/store/sqlite/connection.js";
+import { OpenFiles } from "../src/store/sqlite/open-files.js";
 import { WriterPause } from "../src/store/sqlite/writer-pause.js";
 
 const { folder, policy, writerPause } = workerData as CheckpointWorkerData;
 const pause = new WriterPause(writerPause);
 const db = openCheckpointer(folder);
+const files = new OpenFiles(folder);
 let timer = setTimeout(look, policy.intervalMs);
 
 function look(): void {
+  const lost = files.lost();
+  if (lost !== null) endWithout(lost, db, pause);
   const { mode, heldMs } = checkpointIfDue(db, folder, policy, pause);
   if (mode !== "none") parentPort!.postMessage(mode);
   // The lane may be held back, also by readers that a restart waits for, for at most a fifth of the time.

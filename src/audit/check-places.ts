@@ -4,7 +4,7 @@
  * says nothing of them: the audit looks up every entry, and counts what else is there.
  */
 import { bytesEqual } from "../base/bytes.js";
-import type { Place } from "../store/recent-places.js";
+import { type Place, RecentPlaces } from "../store/recent-places.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { hasPlaceTables, PLACE_BYTES, SELECT_RECENT_BEGIN, unpackPlaces } from "../store/sqlite/place-rows.js";
 import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
@@ -100,12 +100,15 @@ export function checkPlaces(db: Connection, order: OrderCheck): Finding[] {
 
 function newestFault(db: Connection, places: PlaceChecker, from: number): Finding | null {
   const recent = recentPlaces(db);
+  const seen = new RecentPlaces();
   let offset: number | null = null;
   try {
     for (const entry of entriesFrom(db, from)) {
       offset = entry.offset;
       places.check(entry);
-      if (offset >= places.recentFrom) expectSame(recent.next().value, entry);
+      if (offset < places.recentFrom) continue;
+      expectSame(recent.next().value, entry);
+      expectNew(seen, entry);
     }
     offset = null;
     const beyond = recent.next().value;
@@ -113,6 +116,9 @@ function newestFault(db: Connection, places: PlaceChecker, from: number): Findin
   } catch (error) {
     if (!(error instanceof AuditFault)) throw error;
     return { offset, message: error.message };
+  } finally {
+    // Left in the middle it would keep the connection busy.
+    recent.return(undefined);
   }
   return null;
 }
@@ -146,6 +152,13 @@ function expectSame(recent: Place | undefined, entry: Place): void {
   const { streamRef, kind, sequenceNumber } = recent;
   const isItsNumber = streamRef === entry.streamRef && kind === entry.kind && sequenceNumber === entry.sequenceNumber;
   expectFact(isItsNumber, `its number is ${sequenceNumber} of kind ${kind} in stream ${streamRef} in recent_places`);
+}
+
+/** In the sorted tables an id has room for one place; among recent ones nothing but this tells. */
+function expectNew(seen: RecentPlaces, entry: Place): void {
+  const other = seen.offsetOfEvent(entry.eventId);
+  expectFact(other === undefined, `its event is entry ${other} too`);
+  seen.add(entry);
 }
 
 function read<T>(table: string, get: () => T): T {

@@ -129,7 +129,40 @@ describe("backup and restore", () => {
       expect(ended.code).toBe(code);
     }
     await succeeds("backup", file, "--data-dir", service.folder, "--force");
-    expect(readdirSync(base).filter((name) => name.endsWith(".part"))).toEqual([]);
+    expect(readdirSync(base).filter((name) => name.includes(".part"))).toEqual([]);
+  });
+
+  it("takes none of the service's own names in its folder", async () => {
+    await using service = await startService();
+    await sendBatch(service, signBatch(await service.agent(), 3));
+    for (const name of [
+      "sequencer.db",
+      "sequencer.db-wal",
+      "sequencer.db.restoring",
+      "tlog.db",
+      "lock.db",
+      "admin.key",
+    ]) {
+      const ended = await runMain(["backup", join(service.folder, name), "--data-dir", service.folder, "--force"]);
+      expect(ended).toMatchObject({ code: 2, stderr: expect.stringContaining("one of the service's own files") });
+    }
+    await succeeds("backup", join(service.folder, "copy.backup"), "--data-dir", service.folder);
+    await succeeds("verify-log", "--data-dir", service.folder, "--min-head", "3");
+  });
+
+  it("lets backups of one file overlap, and clears up after those cut short", async () => {
+    await using service = await startService();
+    const agent = await service.agent();
+    for (let i = 0; i < 20; i++) await sendBatch(service, signBatch(agent, 50));
+    const folder = join(base, "overlapping");
+    mkdirSync(folder);
+    const file = join(folder, "log.backup");
+    // No process has this number: Linux gives out none above 2^22.
+    writeFileSync(`${file}.part-99999999-00000000`, "cut short");
+    const again = ["backup", file, "--data-dir", service.folder, "--force"];
+    await Promise.all(Array.from({ length: 4 }, () => succeeds(...again)));
+    expect(readdirSync(folder)).toEqual(["log.backup"]);
+    await succeeds("verify-log", "--db", file, "--min-head", "1000");
   });
 
   it("never gives two restores of one backup the same epoch in one folder, and keeps what it replaces", async () => {

@@ -6,7 +6,7 @@ import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditLog } from "../../src/audit/audit-log.js";
 import { signBatch } from "../support/load.js";
-import { makeLog } from "../support/log-maker.js";
+import { makeEventTwice, makeLog } from "../support/log-maker.js";
 import { runMain } from "../support/run-main.js";
 import { startService } from "../support/service.js";
 
@@ -267,6 +267,17 @@ describe("verify-log", () => {
     const [first] = (await auditLog(options)).findings;
     expect(first?.message).toMatch(message);
     expect(first?.offset).toBe(offset);
+  });
+});
+
+describe("an event that was sequenced twice", () => {
+  it("is named, though each of the two is as it must be", async () => {
+    const folder = mkdtempSync(join(base, "twice-"));
+    await makeLog(folder, 20);
+    await makeEventTwice(folder);
+    const { report, code } = await verify("--data-dir", folder);
+    expect(report.findings).toEqual([{ offset: 21, message: "its event is entry 20 too" }]);
+    expect(code).toBe(6);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Whole logs made in-process by the real lane and store, without sockets: for tests that look at stored bytes. */
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
+import Database from "better-sqlite3";
 import { migrationsPath } from "../../src/base/asset-paths.js";
 import { toHex } from "../../src/base/bytes.js";
 import type { Uuid } from "../../src/base/ids.js";
@@ -9,6 +10,7 @@ import { signEvent } from "../../src/protocol/agent-event.js";
 import { oneByOne } from "../../src/protocol/ed25519.js";
 import { encryptPayload, generateEncryptionKeyPair } from "../../src/protocol/encryption.js";
 import { type AgentKey, KEY_PURPOSE_SIGNING, type LaneStore } from "../../src/store/contract.js";
+import { databasePath } from "../../src/store/sqlite/connection.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
 import type { Scope } from "../../src/verify/scope.js";
@@ -37,20 +39,9 @@ export async function makeLog(
 ): Promise<MadeLog> {
   const random = seededRandom(events);
   const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, () => Math.floor(random() * 256));
-  const signingSeed = bytes(32);
-  const sequencer = { sequencerId: randomUUID() as Uuid, publicKey: ed25519.publicKey(signingSeed) };
-  const { store } = openLaneStore({
-    ...{ folder, migrationsFolder: migrationsPath("sqlite"), freshLogId: randomUUID() as Uuid },
-    ...{ sequencer, rejectionsKeptMax: 100, nowMs: NOW_MS },
-    ...(generationPlaces === undefined ? {} : { generationPlaces }),
-  });
-  await using _closed = store;
+  await using lane = openMadeLog(folder, bytes(32), generationPlaces);
+  const { context, sequencer, commit } = lane;
   const agents = Array.from({ length: AGENTS }, () => new MadeAgent(bytes(32)));
-  const context = {
-    ...{ sequencer, keyEpoch: 0, nowMs: NOW_MS },
-    sign: (hash: Uint8Array) => ed25519.sign(hash, signingSeed),
-  };
-  const commit = (items: LaneItem[]) => commitChunk(store as LaneStore, items, { ...context, nowMs: context.nowMs++ });
   await commit(agents.map(({ key }) => ({ kind: "register_agent_key", requestId: 0, key })));
 
   let items: LaneItem[] = [];
@@ -66,6 +57,46 @@ export async function makeLog(
   whileOpen();
   const agentKeys = new Map(agents.map(({ agentId, key }) => [agentId as string, key.publicKey]));
   return { head: events, sequencerPublicKey: sequencer.publicKey, agentKeys };
+}
+
+/**
+ * One more event in the log of `folder`, and once more: what a lane does that does not see another's places. All else about
+ * the second is as it must be.
+ */
+export async function makeEventTwice(folder: string): Promise<void> {
+  const agent = new MadeAgent(randomBytes(32));
+  // Its first names a command and a version, which are taken once.
+  await agent.request(1, 0, NOW_MS);
+  const request = await agent.request(1, 0, NOW_MS);
+  for (const before of [[{ kind: "register_agent_key", requestId: 0, key: agent.key }], []] as LaneItem[][]) {
+    await using lane = openMadeLog(folder, randomBytes(32));
+    await lane.commit([...before, { kind: "ingest", request }]);
+    if (before.length > 0) hideRecentPlaces(folder);
+  }
+  const db = new Database(databasePath(folder));
+  db.exec("INSERT INTO recent_places SELECT * FROM hidden_places; DROP TABLE hidden_places");
+  db.close();
+}
+
+function hideRecentPlaces(folder: string): void {
+  const db = new Database(databasePath(folder));
+  db.exec("CREATE TABLE hidden_places AS SELECT * FROM recent_places; DELETE FROM recent_places");
+  db.close();
+}
+
+function openMadeLog(folder: string, signingSeed: Uint8Array, generationPlaces?: number) {
+  const sequencer = { sequencerId: randomUUID() as Uuid, publicKey: ed25519.publicKey(signingSeed) };
+  const { store } = openLaneStore({
+    ...{ folder, migrationsFolder: migrationsPath("sqlite"), freshLogId: randomUUID() as Uuid },
+    ...{ sequencer, rejectionsKeptMax: 100, nowMs: NOW_MS },
+    ...(generationPlaces === undefined ? {} : { generationPlaces }),
+  });
+  const context = {
+    ...{ sequencer, keyEpoch: 0, nowMs: NOW_MS },
+    sign: (hash: Uint8Array) => ed25519.sign(hash, signingSeed),
+  };
+  const commit = (items: LaneItem[]) => commitChunk(store as LaneStore, items, { ...context, nowMs: context.nowMs++ });
+  return { context, sequencer, commit, [Symbol.asyncDispose]: async () => store[Symbol.asyncDispose]() };
 }
 
 class MadeAgent {

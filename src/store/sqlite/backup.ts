@@ -3,6 +3,7 @@
  * epoch, so that whoever followed the entries lost with the old one is told instead of being given others in their place.
  * `tlog.db` stays behind: its tree is named by the epoch, so a restored log begins a new one from its own entries.
  */
+import { randomBytes } from "node:crypto";
 import {
   chmodSync,
   closeSync,
@@ -11,6 +12,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmSync,
   unlinkSync,
@@ -38,10 +40,18 @@ const NOT_A_LOG = new Set([
   "admin.key",
 ]);
 
+/** In a data folder these are no place for a backup: a running service has them open, or will read them as its own. */
+const SERVICE_FILE = /^(sequencer\.(db|id)|tlog[.-]|lock\.db)|\.key$/;
+
 /** Writes the log in `folder` to `file`, beside a running service. On return the file is on disk, whole, and was read back. */
 export function backUp(folder: string, file: string, isForced: boolean): LogHead {
   if (!isForced && existsSync(file)) throw new BackupRefusedError(`${file} exists: give --force to replace it`);
-  const part = `${file}.part`;
+  if (SERVICE_FILE.test(basename(file)) && realpathSync(dirname(file)) === realpathSync(folder)) {
+    throw new BackupRefusedError(`${file} is the name of one of the service's own files: choose another`);
+  }
+  removePartsCutShort(file);
+  // Of this process alone: backups of one file may overlap, when each takes longer than the time between two.
+  const part = `${file}.part-${process.pid}-${randomBytes(4).toString("hex")}`;
   try {
     const head = snapshot(databasePath(folder), part);
     if (isForced) renameSync(part, file);
@@ -54,6 +64,23 @@ export function backUp(folder: string, file: string, isForced: boolean): LogHead
     return head;
   } finally {
     rmSync(part, { force: true });
+  }
+}
+
+/** What crashed backups to `file` left beside it. */
+function removePartsCutShort(file: string): void {
+  const prefix = `${basename(file)}.part-`;
+  for (const name of readdirSync(dirname(file))) {
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
+    if (pid > 0 && !isRunning(pid)) rmSync(join(dirname(file), name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 
@@ -134,8 +161,11 @@ function writeEpoch(path: string, epoch: number): void {
 /** The highest epoch this folder has seen. A log that cannot be read could have any. */
 function lastEpoch(folder: string, epochMin: number): number {
   let last = 0;
-  for (const path of [databasePath(folder), restoringPath(folder)]) {
-    if (!existsSync(path)) continue;
+  const [database, pending] = [databasePath(folder), restoringPath(folder)];
+  for (const path of [database, pending]) {
+    // A write-ahead log alone had an epoch too; a restore that was cut short knew it.
+    const isLost = path === database && existsSync(`${path}-wal`) && !existsSync(pending);
+    if (!existsSync(path) && !isLost) continue;
     try {
       const db = openReaderOf(path);
       last = Math.max(last, readLogIdentity(db).epoch);

@@ -83,6 +83,21 @@ function checkpoint(db: Connection, policy: CheckpointPolicy, pause: WriterPause
   return { mode: "restart", heldMs: performance.now() - startedMs };
 }
 
+/**
+ * The service ends because `lost`, one of its files, is no longer where the next start looks for it. The writer waits from
+ * here on, and what it has written is moved into the database: a write-ahead log without a name is gone with the process.
+ * Returns where the writer did not stop in time; then nothing has happened.
+ */
+export function endWithout(lost: string, db: Connection, pause: WriterPause): void {
+  if (!pause.hold(PAUSE_MS_MAX)) return;
+  try {
+    db.pragma("wal_checkpoint(FULL)");
+  } catch {
+    // SQLite refuses where the database itself was moved: then it and its write-ahead log are whole, under two names.
+  }
+  throw new Error(`${lost} was deleted, moved or replaced while the service runs`);
+}
+
 /** Returns the frames in the log when the pass was over. */
 function movePassively(db: Connection): number {
   const [passive] = db.pragma("wal_checkpoint(PASSIVE)") as { log: number }[];

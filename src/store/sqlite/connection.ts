@@ -2,10 +2,11 @@
  * SQLite connections, and the only place that opens them. One writer per data folder (the lane); every other connection
  * is read-only or, for checkpoints, writes nothing of its own.
  */
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { assert } from "../../base/assert.js";
+import { refuseForeignDatabase, refuseLoneWriteAheadLog } from "./folder-checks.js";
 
 export type Connection = Database.Database;
 
@@ -52,7 +53,8 @@ export function openWriter(folder: string): Connection {
   if (existsSync(restoringPath(folder))) {
     throw new Error(`a restore into ${folder} was cut short: run it again with --force`);
   }
-  const db = new Database(databasePath(folder), { timeout: BUSY_TIMEOUT_MS });
+  refuseLoneWriteAheadLog(databasePath(folder));
+  const db = openOwn(databasePath(folder), BUSY_TIMEOUT_MS);
   db.pragma("journal_mode = WAL");
   // After journal_mode: this build of SQLite falls back to NORMAL when WAL is set.
   db.pragma("synchronous = FULL");
@@ -61,6 +63,22 @@ export function openWriter(folder: string): Connection {
   db.pragma("foreign_keys = OFF");
   db.pragma(`cache_size = -${WRITER_CACHE_KIB}`);
   return db;
+}
+
+/** Opens or creates a database of this service's own, readable by its owner only. Throws before anything is written to another's. */
+export function openOwn(path: string, timeout: number): Connection {
+  let db: Connection | null = null;
+  try {
+    // SQLite gives its files beside it the same mode. The umask may take more; an existing file keeps what it has.
+    closeSync(openSync(path, "a", 0o600));
+    db = new Database(path, { timeout });
+    refuseForeignDatabase(db);
+    return db;
+  } catch (error) {
+    db?.close();
+    // An error of SQLite's own names no file, and loses its message on the way to another thread.
+    throw new Error(`${path} cannot be used: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Fails loud if commits are not flushed. Call after a first write: before it SQLite may report a value it drops later. */

@@ -7,6 +7,9 @@ import { dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { flushPath } from "../../base/flush-path.js";
 
+/** Of two that come at the same moment each may be in the other's way: one of them has it by then. */
+const BUSY_TIMEOUT_MS = 500;
+
 export class FolderLockedError extends Error {
   override readonly name = "FolderLockedError";
 }
@@ -14,11 +17,10 @@ export class FolderLockedError extends Error {
 /** Creates the folder (0700) if needed and locks it until disposed. Throws FolderLockedError when another process has it. */
 export function lockFolder(folder: string): Disposable {
   createFolder(resolve(folder));
-  const path = join(folder, "lock.db");
-  const db = new Database(path, { timeout: 0 });
+  const path = lockPath(folder);
+  const db = openAt(path);
   try {
     db.pragma("journal_mode = DELETE");
-    db.pragma("locking_mode = EXCLUSIVE");
     db.exec("BEGIN EXCLUSIVE");
     chmodSync(path, 0o600);
   } catch (error) {
@@ -29,6 +31,18 @@ export function lockFolder(folder: string): Disposable {
     throw error;
   }
   return { [Symbol.dispose]: () => db.close() };
+}
+
+export function lockPath(folder: string): string {
+  return join(folder, "lock.db");
+}
+
+function openAt(path: string): Database.Database {
+  try {
+    return new Database(path, { timeout: BUSY_TIMEOUT_MS });
+  } catch (error) {
+    throw new Error(`${path} cannot be opened: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Whatever is flushed inside it later, a folder whose own name was not is gone after a power cut. */

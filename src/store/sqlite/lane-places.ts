@@ -6,8 +6,10 @@
  * A crash loses nothing: the rows of a generation leave in the transaction that merged its last place. A start takes
  * them up again and merges from the beginning; what is in the tables already says the same.
  */
+import { assert } from "../../base/assert.js";
 import { GENERATION_PLACES, type Place, type PlaceGeneration, RecentPlaces } from "../recent-places.js";
 import { type Connection, isDiskFull } from "./connection.js";
+import { countEntries } from "./log-identity.js";
 import { packPlaces, unpackPlaces } from "./place-rows.js";
 
 /** Rows a statement merges at most, and that are due before one is run: they share the pages they touch. */
@@ -34,6 +36,8 @@ export class LanePlaces {
   /** Steps that a rollback undid: they come first. */
   readonly #undone: MergeStep[] = [];
   #rowsDue = 0;
+  /** Offset behind the last entry whose place is known. */
+  #end: number;
   /** What the open transaction adds and which steps it took. */
   #added: readonly Place[] = [];
   #taken: MergeStep[] = [];
@@ -54,7 +58,16 @@ export class LanePlaces {
       ),
       forget: db.prepare("DELETE FROM recent_places WHERE last_offset < ?"),
     };
+    this.#end = countEntries(db);
     this.#readBack(db);
+  }
+
+  /**
+   * In a transaction that nothing was decided in yet: the newest entry is the last one that was written here. Another writer's
+   * events would be in no table of places and not in this memory either, and so be sequenced twice.
+   */
+  expectHead(nextOffset: number): void {
+    assert(nextOffset === this.#end, "another process has written to this log");
   }
 
   /** Of an entry of either kind. */
@@ -82,6 +95,7 @@ export class LanePlaces {
   /** The transaction is durable. */
   committed(): void {
     for (const place of this.#added) this.#recent.add(place);
+    this.#end += this.#added.length;
     for (const { mergedBelow } of this.#taken) if (mergedBelow !== undefined) this.#recent.forgetBelow(mergedBelow);
     this.#added = [];
     this.#taken = [];

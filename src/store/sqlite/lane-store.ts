@@ -89,6 +89,7 @@ export class SqliteLaneStore implements LaneStore {
     // New ones, not cleared: see `base/slots.ts`.
     this.#eventTypes = new Map();
     const [lastOffset, lastSequencedAtMs] = (this.#sql.lastEntry.get() as [number, number] | undefined) ?? [-1, 0];
+    this.#places.expectHead(lastOffset + 1);
     const state: ChunkState = {
       nextOffset: lastOffset + 1,
       lastSequencedAtMs,

@@ -1,6 +1,7 @@
 import type { Uuid } from "../../base/ids.js";
 import type { LaneStore, LogHead, SequencerIdentity } from "../contract.js";
 import { openWriter } from "./connection.js";
+import { refuseSecondFounding } from "./folder-checks.js";
 import { SqliteLaneStore } from "./lane-store.js";
 import { countEntries, openLogIdentity } from "./log-identity.js";
 import { type MigrateOptions, migrate } from "./migrate.js";
@@ -27,6 +28,7 @@ export interface OpenLaneStoreOptions {
 /** Opens the write side: schema up to date, log founded or found, durability asserted. The folder's lock must be held. */
 export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore; head: LogHead } {
   const db = openWriter(options.folder);
+  refuseSecondFounding(db, options.folder);
   migrate(db, options.migrationsFolder, options.nowMs, options.upgrade);
   const found = openLogIdentity(db, options.freshLogId, options.nowMs);
   const identity = options.takeOver === undefined ? found : takeOverIfRefused(db, found, options.takeOver, options);

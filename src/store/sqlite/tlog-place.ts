@@ -5,7 +5,7 @@
  * outside (`signing-guard.ts`) or a witness.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { flushPath } from "../../base/flush-path.js";
 
@@ -20,6 +20,11 @@ export function isPlaceTaken(folder: string, origin: string): boolean {
   return existsSync(placePath(folder, origin));
 }
 
+/** Whether checkpoints were signed in this folder, of whichever log. */
+export function hasPlaces(folder: string): boolean {
+  return readdirSync(folder).some((name) => PLACE_NAME.test(name));
+}
+
 /** Writes the file, unless a start that crashed left it, and makes it durable. */
 export function createPlace(folder: string, origin: string): string {
   const path = placePath(folder, origin);
@@ -27,6 +32,8 @@ export function createPlace(folder: string, origin: string): string {
   flushPath(folder);
   return placeOf(folder, origin)!;
 }
+
+const PLACE_NAME = /^tlog-[0-9a-f]{16}\.place$/;
 
 function placePath(folder: string, origin: string): string {
   return join(folder, `tlog-${createHash("sha256").update(origin).digest("hex").slice(0, 16)}.place`);

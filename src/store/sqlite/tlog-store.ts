@@ -3,13 +3,12 @@
  * lane nor the lane for a checkpoint. Tiles and head move in one flushed transaction; a crash leaves the one before.
  */
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { assert } from "../../base/assert.js";
 import type { TreeHead } from "../../protocol/tlog-proof.js";
 import { EMPTY_ROOT } from "../../protocol/tlog-tree.js";
 import { StorageFullError } from "../contract.js";
 import { SignerConflictError, type StoredTile, type TlogStore } from "../tlog-contract.js";
-import { assertDurable, type Connection, isDiskFull } from "./connection.js";
+import { assertDurable, type Connection, isDiskFull, openOwn } from "./connection.js";
 import { migrate } from "./migrate.js";
 import { createPlace, isPlaceTaken, placeOf } from "./tlog-place.js";
 
@@ -35,7 +34,7 @@ interface TreeRow {
  * a copy, a restored backup, or one whose `tlog.db` was lost.
  */
 export function openTlogStore(options: TlogStoreOptions): TlogStore {
-  const db = new Database(join(options.folder, "tlog.db"), { timeout: BUSY_TIMEOUT_MS });
+  const db = openOwn(join(options.folder, "tlog.db"), BUSY_TIMEOUT_MS);
   try {
     db.pragma("journal_mode = WAL");
     // After journal_mode, which resets it.
