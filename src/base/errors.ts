@@ -1,6 +1,7 @@
 /**
- * Every refusal a client can meet, by its stable name. `api/problem.ts` gives each its status, number and title; the
- * meaning never depends on the human-readable detail.
+ * Refusals by their stable names. `api/problem.ts` gives each its status, number and title; the meaning never depends on
+ * the human-readable detail. Names of wire-api A.1 that this service never answers with stand here too, so that their
+ * names and numbers stay taken: which code an operation does answer with, its OpenAPI document says.
  */
 export type ErrorCode =
   | "AUTH_REQUIRED"
