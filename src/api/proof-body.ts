@@ -159,7 +159,8 @@ const URL_SAFE = /^[A-Za-z0-9_-]*={0,2}$/;
 /** Standard or URL-safe, padded or not, one spelling for each byte string. The bytes are in memory of their own. */
 function decodeProof(given: string): Uint8Array {
   if (given.length > 4 * Math.ceil(PROOF_BYTES_MAX / 3)) throw tooLarge();
-  if (!STANDARD.test(given) && !URL_SAFE.test(given)) throw invalid("Invalid base64: not of one alphabet");
+  if (!STANDARD.test(given) && !URL_SAFE.test(given))
+    throw invalid("Invalid base64: proofB64 has a character of neither alphabet, or of both");
   const bare = given.replace(/=+$/, "").replaceAll("-", "+").replaceAll("_", "/");
   const length = Buffer.byteLength(bare, "base64");
   if (length === 0) throw invalid("proofB64 must not be empty");
@@ -167,7 +168,7 @@ function decodeProof(given: string): Uint8Array {
   const bytes = Buffer.from(new SharedArrayBuffer(length));
   bytes.write(bare, "base64");
   if (bytes.toString("base64").replace(/=+$/, "") !== bare || (given.includes("=") && given.length % 4 !== 0)) {
-    throw invalid("Invalid base64: wrong length or padding");
+    throw invalid("Invalid base64: proofB64 has a wrong length or padding");
   }
   return new Uint8Array(bytes.buffer);
 }

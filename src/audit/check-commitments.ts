@@ -24,7 +24,8 @@ function chainFault(commitments: readonly Commitment[], leaves: LeafReader): str
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;
     const name = `${NAME} ${batchId} of ${sequenceStart} to ${sequenceEnd}`;
     if (!leaves.hasRoot(commitment)) return `${name}: its Merkle root is not that of its entries`;
-    if (bytesEqual(newStateRoot, GENESIS_STATE_ROOT)) return `${name}: it has no state root; a backfill computes it`;
+    if (bytesEqual(newStateRoot, GENESIS_STATE_ROOT))
+      return `${name}: it has no state root; backfill-ves-state-roots computes it`;
     const fault = verifyCommitmentChain([commitment], previous);
     if (fault !== null) return `${name}: ${FAULTS[fault.reason]}`;
     previous = commitment;
