@@ -46,7 +46,7 @@ import { startCheckpointer } from "./store/sqlite/checkpointer.js";
 import { lockFolder } from "./store/sqlite/folder-lock.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
 import { Tlog } from "./tlog/tlog.js";
-import { readTlogOptions, type TlogOptions } from "./tlog-options.js";
+import { readTlogOptions, type TlogSetup } from "./tlog-options.js";
 import { UpgradeWatch } from "./upgrade-watch.js";
 import { selectEd25519 } from "./verify/ed25519-native.js";
 import { KeyDirectory } from "./verify/key-directory.js";
@@ -155,7 +155,7 @@ async function compose(
 }
 
 /** A folder that may not sign any more says so loudly and goes on without checkpoints: the log itself is whole. */
-function startTlog(config: Config, options: TlogOptions, head: LogHead, metrics: Metrics, log: Logger): Tlog {
+function startTlog(config: Config, options: TlogSetup, head: LogHead, metrics: Metrics, log: Logger): Tlog {
   return new Tlog({
     isEnabled: config.TLOG_ENABLED,
     worker: options.worker(head),

@@ -12,7 +12,7 @@ import type { ServiceKeys } from "./service-keys.js";
 import { PageRing } from "./store/page-ring.js";
 import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
 import { WriterPause } from "./store/sqlite/writer-pause.js";
-import type { TlogOptions } from "./tlog-options.js";
+import type { TlogSetup } from "./tlog-options.js";
 import type { VerifyWorkerData } from "./verify/verify-task.js";
 
 /** What threads tell each other by shared memory: the revocation epoch, and when the lane pauses. */
@@ -25,7 +25,7 @@ export function laneWorker(
   folder: string,
   keys: ServiceKeys,
   shared: Pick<LaneWorkerData, "keyEpoch" | "writerPause">,
-  { takeOver, leafRing }: TlogOptions,
+  { takeOver, leafRing }: TlogSetup,
 ): LaneWorkerData {
   return {
     folder,

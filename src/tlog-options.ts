@@ -10,7 +10,7 @@ import { LeafRing } from "./store/leaf-ring.js";
 import type { TakeOver } from "./store/sqlite/take-over.js";
 import type { TlogWorkerData, WitnessAddress } from "./tlog/tlog-message.js";
 
-export interface TlogOptions {
+export interface TlogSetup {
   /** Set when the operator declares this folder to be the log from now on. */
   readonly takeOver: TakeOver | undefined;
   /** What the lane hands its entries' leaves over in; null when no tree is kept. */
@@ -22,7 +22,7 @@ export interface TlogOptions {
 const WITNESS = /^(.+)@(https?:\/\/\S+)$/;
 
 /** Throws ConfigError with every problem found. */
-export function readTlogOptions(config: Config, folder: string, keys: ServiceKeys): TlogOptions {
+export function readTlogOptions(config: Config, folder: string, keys: ServiceKeys): TlogSetup {
   const problems: string[] = [];
   const { TLOG_ORIGIN: originPrefix, TLOG_WITNESS_QUORUM: witnessQuorum } = config;
   const tlogMigrationsFolder = migrationsPath("tlog");
