@@ -8,8 +8,8 @@ import type { UuidSource } from "../base/ids.js";
 import { judgeRange } from "../lane/decide-commitment.js";
 import type { Lane } from "../lane/lane.js";
 import type { MerkleStream } from "../protocol/merkle.js";
-import type { Commitment, CommitmentReader, CommitmentSeries } from "../store/commitment-contract.js";
-import type { TreeBuilder, TreeTask } from "./tree-builder.js";
+import type { Commitment, CommitmentReader, CommitmentSeries, EventRange } from "../store/commitment-contract.js";
+import type { TreeBuilder } from "./tree-builder.js";
 import type { TreeCache } from "./tree-cache.js";
 
 /** Who wanted the commitment. */
@@ -38,7 +38,7 @@ export class Committer {
    * Commits exactly this range, or answers with the stored commitment of it. Throws the refusals of `judgeRange`,
    * BATCH_TOO_LARGE, and OVERLOADED, SHUTTING_DOWN and STORAGE_FULL as the lane does.
    */
-  async commit(range: TreeTask, trigger: CommitTrigger): Promise<Commitment> {
+  async commit(range: EventRange, trigger: CommitTrigger): Promise<Commitment> {
     const startedMs = performance.now();
     const { series, reader, builder, trees, lane, newBatchId, eventsMax } = this.#options;
     const { tenantId, storeId, sequenceStart, sequenceEnd } = range;

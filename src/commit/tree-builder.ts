@@ -5,26 +5,17 @@
  */
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
-import type { Uuid } from "../base/ids.js";
 import { OnDemandThreads, type OnDemandThreadsOptions } from "../base/on-demand-threads.js";
 import { LegacyTree } from "../protocol/legacy-merkle.js";
 import { MerkleTree } from "../protocol/merkle-tree.js";
-import type { CommitmentSeries } from "../store/commitment-contract.js";
+import type { CommitmentSeries, EventRange } from "../store/commitment-contract.js";
 
 export interface TreeWorkerData {
   readonly folder: string;
 }
 
-/** Events `sequenceStart` to `sequenceEnd`, inclusive. All of them must be durable. */
-export interface TreeTask {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
-  readonly sequenceStart: number;
-  readonly sequenceEnd: number;
-}
-
 /** What crosses to the thread. */
-export interface TreeJob extends TreeTask {
+export interface TreeJob extends EventRange {
   readonly series: CommitmentSeries;
   /** The state root that follows from rows is wanted too: of a legacy range that is to be committed. */
   readonly withStateRoot: boolean;
@@ -69,8 +60,11 @@ export class TreeBuilder implements AsyncDisposable {
     return this.#building.size;
   }
 
-  /** Rejects with OVERLOADED beyond the bound, with SERVICE_UNAVAILABLE when the thread cannot be had. */
-  build(series: CommitmentSeries, range: TreeTask, withStateRoot = false): Promise<BuiltTree> {
+  /**
+   * The tree of a range of durable events. Throws OVERLOADED beyond the bound; rejects with SERVICE_UNAVAILABLE when the
+   * thread cannot be had.
+   */
+  build(series: CommitmentSeries, range: EventRange, withStateRoot = false): Promise<BuiltTree> {
     const { tenantId, storeId, sequenceStart, sequenceEnd } = range;
     const name = `${series}:${tenantId}${storeId}:${sequenceStart}:${sequenceEnd}:${withStateRoot}`;
     const running = this.#building.get(name);

@@ -4,6 +4,14 @@ import type { StateCommitment } from "../protocol/commitment.js";
 /** Whose numbers a commitment covers: a stream's VES events or its legacy events. Each has a chain of its own. */
 export type CommitmentSeries = "ves" | "legacy";
 
+/** A stream's events with these numbers of a series, both inclusive. */
+export interface EventRange {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+  readonly sequenceStart: number;
+  readonly sequenceEnd: number;
+}
+
 /** A stored commitment. Everything but `anchor` is immutable. */
 export interface Commitment extends StateCommitment {
   readonly batchId: Uuid;

@@ -4,21 +4,14 @@
  */
 import { assert } from "../../base/assert.js";
 import { bytesEqual } from "../../base/bytes.js";
-import { type Uuid, uuidToBytes } from "../../base/ids.js";
+import { uuidToBytes } from "../../base/ids.js";
 import { LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
 import { MerkleFrontier } from "../../protocol/merkle-frontier.js";
+import type { EventRange } from "../commitment-contract.js";
 import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
-
-export interface LeafRange {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
-  readonly sequenceStart: number;
-  /** Inclusive. */
-  readonly sequenceEnd: number;
-}
 
 const PAGE_ROWS = 4096;
 const VES = ENTRY_KINDS.indexOf("ves_event");
@@ -42,7 +35,7 @@ export class LeafReader {
   }
 
   /** Hands on leaf records in sequence order, a page at a time, and returns how many there were. */
-  read(range: LeafRange, onRecords: (records: Uint8Array) => void): number {
+  read(range: EventRange, onRecords: (records: Uint8Array) => void): number {
     const ref = this.#streamRef.get(uuidToBytes(range.tenantId), uuidToBytes(range.storeId)) as number | undefined;
     if (ref === undefined) return 0;
     let count = 0;
@@ -58,7 +51,7 @@ export class LeafReader {
   }
 
   /** Whether this is the Merkle root of the events in the range, and all of them are there. */
-  hasRoot(range: LeafRange & { readonly merkleRoot: Uint8Array }): boolean {
+  hasRoot(range: EventRange & { readonly merkleRoot: Uint8Array }): boolean {
     const { sequenceStart, sequenceEnd, merkleRoot } = range;
     const frontier = new MerkleFrontier(range, sequenceStart);
     const count = this.read(range, (records) => frontier.add(records));

@@ -7,9 +7,9 @@ import { uuidToBytes } from "../../base/ids.js";
 import { legacyLeaf } from "../../protocol/legacy-merkle.js";
 import { type EntityVersion, legacyStateRoot } from "../../protocol/legacy-state-root.js";
 import type { MerkleStream } from "../../protocol/merkle.js";
+import type { EventRange } from "../commitment-contract.js";
 import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
-import type { LeafRange } from "./leaf-reader.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
 
@@ -49,7 +49,7 @@ export class LegacyLeafReader {
   }
 
   /** Leaves in sequence order; fewer than the range when an event of it is missing. */
-  leaves(range: LeafRange): Uint8Array[] {
+  leaves(range: EventRange): Uint8Array[] {
     const { tenantId, storeId, sequenceStart, sequenceEnd } = range;
     const leaves: Uint8Array[] = [];
     const ref = this.#streamRef(range);
@@ -67,7 +67,7 @@ export class LegacyLeafReader {
   }
 
   /** `new_state_root` of a commitment that ends with this range. Its last event must be stored. */
-  stateRoot(range: LeafRange): Uint8Array {
+  stateRoot(range: EventRange): Uint8Array {
     const { tenantId, storeId, sequenceEnd } = range;
     // One snapshot: an event counted as later must be in the version it is taken from.
     const later = this.#db.transaction(() => {
