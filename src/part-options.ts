@@ -17,7 +17,7 @@ import type { VerifyWorkerData } from "./verify/verify-task.js";
 
 /** What threads tell each other by shared memory: the revocation epoch, and when the lane pauses. */
 export function sharedCells(): Required<Pick<LaneWorkerData, "keyEpoch" | "writerPause">> {
-  return { keyEpoch: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT), writerPause: WriterPause.newBuffer() };
+  return { keyEpoch: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT), writerPause: WriterPause.allocate() };
 }
 
 export function laneWorker(

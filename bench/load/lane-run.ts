@@ -69,7 +69,7 @@ class Log implements AsyncDisposable {
 
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true });
-    const writerPause = WriterPause.newBuffer();
+    const writerPause = WriterPause.allocate();
     const { store } = openLaneStore({
       writerPause,
       ...{ folder, migrationsFolder: migrationsPath("sqlite"), freshLogId: randomUUID() as Uuid },

@@ -50,7 +50,7 @@ export function checkpointIfDue(
   db: Connection,
   folder: string,
   policy: CheckpointPolicy,
-  pause: WriterPause = new WriterPause(WriterPause.newBuffer()),
+  pause: WriterPause = new WriterPause(WriterPause.allocate()),
 ): CheckpointOutcome {
   if (walSize(folder) < policy.walBytesTarget) return { mode: "none", heldMs: 0 };
   try {

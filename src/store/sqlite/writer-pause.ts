@@ -10,7 +10,7 @@ const WANTED = 1;
 const WAIT_MS_MAX = 10_000;
 
 export class WriterPause {
-  static newBuffer(): SharedArrayBuffer {
+  static allocate(): SharedArrayBuffer {
     return new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
   }
 

@@ -139,7 +139,7 @@ it("is woken by the end of the transaction that kept it waiting", async () => {
 });
 
 it("gives up on a writer that does not end its transaction, and lets it go on", () => {
-  const pause = new WriterPause(WriterPause.newBuffer());
+  const pause = new WriterPause(WriterPause.allocate());
   pause.begin();
   expect(pause.hold(5)).toBe(false);
   pause.end();
@@ -150,7 +150,7 @@ it("gives up on a writer that does not end its transaction, and lets it go on", 
 
 /** Runs a writer on a thread of its own; `pause` is the checkpointer's end, `counts` the cells. */
 function startWriter(code: string): { pause: WriterPause; counts: Int32Array; ended: Promise<unknown> } {
-  const buffer = WriterPause.newBuffer();
+  const buffer = WriterPause.allocate();
   const counts = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
   const pausePath = new URL("../../../dist/src/store/sqlite/writer-pause.js", import.meta.url).href;
   const writer = new Worker(code, { eval: true, workerData: { pausePath, buffer, counts: counts.buffer } });
