@@ -9,6 +9,7 @@ import type { LogEntry, LogReader } from "../store/contract.js";
 import type { HttpReply, Route } from "../transport/http.js";
 import { authorizeRead } from "../verify/scope.js";
 import { authenticated } from "./access.js";
+import { LongAnswers } from "./long-answers.js";
 import { cappedInteger, requiredUuid } from "./query.js";
 import { listReply } from "./reply.js";
 
@@ -24,12 +25,15 @@ const HISTORY_LIMIT = { default: 100, min: 0, max: 100 };
 /** One answer; a longer one is refused, because clients that step by `limit` would skip what was cut off. */
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
+const LONG_ANSWERS = { ofTenantMax: 2, totalMax: 8 };
+
 export function legacyEventRoutes(options: LegacyEventRoutesOptions): Route[] {
-  return [eventsRoute(options), historyRoute(options)];
+  const longAnswers = new LongAnswers(LONG_ANSWERS);
+  return [eventsRoute(options, longAnswers), historyRoute(options, longAnswers)];
 }
 
 /** `GET /api/v1/events?tenant_id&store_id&from&limit`: numbers `from` to `from + limit - 1`, so that steps of `limit` meet. */
-function eventsRoute({ authenticator, reader }: LegacyEventRoutesOptions): Route {
+function eventsRoute({ authenticator, reader }: LegacyEventRoutesOptions, longAnswers: LongAnswers): Route {
   return authenticated(authenticator, { method: "GET", path: "/api/v1/events" }, async ({ query }, { scope }) => {
     const stream = { tenantId: requiredUuid(query, "tenant_id"), storeId: requiredUuid(query, "store_id") };
     authorizeRead(scope, stream.tenantId, stream.storeId);
@@ -40,7 +44,8 @@ function eventsRoute({ authenticator, reader }: LegacyEventRoutesOptions): Route
     // The head first: what is behind it by the time the page is read is there for certain.
     const head = await reader.streamHead(stream.tenantId, stream.storeId, "event");
     const fromSequence = Math.max(1, from);
-    const events = await readWhole(Math.min(toSequence, head) - fromSequence + 1, (read) =>
+    const begin = () => longAnswers.begin(stream.tenantId);
+    const events = await readWhole(Math.min(toSequence, head) - fromSequence + 1, begin, (read) =>
       reader.legacyPage({ ...stream, fromSequence: fromSequence + read, toSequence: Math.min(toSequence, head) }),
     );
     return eventsReply({ count: events.length }, events);
@@ -48,7 +53,7 @@ function eventsRoute({ authenticator, reader }: LegacyEventRoutesOptions): Route
 }
 
 /** `GET /api/v1/entities/{entity_type}/{entity_id}?tenant_id&store_id&from&limit`: `from` counts events of the entity. */
-function historyRoute({ authenticator, reader }: LegacyEventRoutesOptions): Route {
+function historyRoute({ authenticator, reader }: LegacyEventRoutesOptions, longAnswers: LongAnswers): Route {
   const route = { method: "GET", path: "/api/v1/entities/{entity_type}/{entity_id}" } as const;
   return authenticated(authenticator, route, async ({ params, query }, { scope }) => {
     const stream = { tenantId: requiredUuid(query, "tenant_id"), storeId: requiredUuid(query, "store_id") };
@@ -61,7 +66,7 @@ function historyRoute({ authenticator, reader }: LegacyEventRoutesOptions): Rout
     const { entries: first, total } = await reader.legacyHistory(entity, from, limit);
     const wanted = Math.min(limit, total - from);
     const readPage = async (read: number) => (await reader.legacyHistory(entity, from + read, wanted - read)).entries;
-    const events = await readWhole(wanted, readPage, first);
+    const events = await readWhole(wanted, () => longAnswers.begin(stream.tenantId), readPage, first);
     const members = { entity_type: entityType, entity_id: entityId, count: events.length, total };
     return eventsReply({ ...members, has_more: from + events.length < total }, events);
   });
@@ -72,16 +77,24 @@ function name(text: string, parameter: string, bytesMax: number): string {
   throw new CodedError("INVALID_FIELD_VALUE", `${parameter} must be between 1 and ${bytesMax} characters`);
 }
 
-/** `count` entries page by page: the store ends a page after some bytes, never before its first entry. `first`: where it was read before. */
+/**
+ * `count` entries page by page: the store ends a page after some bytes, never before its first entry. `begin`: a place among
+ * the long answers, if one page is not all of it. `first`: where it was read before.
+ */
 async function readWhole(
   count: number,
+  begin: () => Disposable,
   readPage: (read: number) => Promise<readonly LogEntry[]>,
   first?: readonly LogEntry[],
 ): Promise<readonly LogEntry[]> {
-  const entries: LogEntry[] = [];
+  if (count <= 0) return [];
+  const entries = [...(first ?? (await readPage(0)))];
+  if (entries.length >= count) return entries;
+  using _place = begin();
   let bytes = 0;
-  for (let page = first; entries.length < count; page = undefined) {
-    page ??= await readPage(entries.length);
+  for (const { frame } of entries) bytes += frame.length;
+  while (entries.length < count) {
+    const page = await readPage(entries.length);
     assert(page.length > 0, "the store has fewer events than it counted");
     for (const entry of page) {
       bytes += entry.frame.length;

@@ -332,9 +332,10 @@ export class JsonCursor {
     const guess = fields.guess(previous);
     const quoted = fields.quoted[guess]!;
     if (this.#text.startsWith(quoted, start)) {
-      this.#path[level] = fields.names[guess]!;
       this.#at = start + quoted.length;
+      // Before the path names it, as below: what is refused must not show what was guessed, which others' requests taught.
       this.#takeColon();
+      this.#path[level] = fields.names[guess]!;
       return guess;
     }
     const name = this.#readKey();

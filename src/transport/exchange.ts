@@ -2,7 +2,8 @@ import { CodedError } from "../base/errors.js";
 import type { HttpReply, RequestRecord } from "./http.js";
 import { LingeringClose } from "./lingering-close.js";
 import type { NativeRequest, NativeResponse } from "./native.js";
-import { assertHeaders, sendReply } from "./reply.js";
+import type { PendingReplies, PendingReply } from "./pending-replies.js";
+import { assertHeaders, byteLength, sendReply } from "./reply.js";
 import { RequestHead } from "./request-head.js";
 
 /** What an exchange needs of its server. */
@@ -12,6 +13,7 @@ export interface ExchangeContext {
   logError(error: unknown, requestId: string): void;
   /** Exchanges that are not over. A number, not a Set of them: see `base/slots.ts`. */
   openExchanges: number;
+  readonly pendingReplies: PendingReplies;
   /** Set while the server drains: each reply then closes its connection. */
   isClosingAfterReplies: boolean;
 }
@@ -43,7 +45,7 @@ export interface RefusalOptions {
  * One request and its single reply. Guards the native response: after the reply was handed over or the client left,
  * nothing reaches it any more, so a handler may return whenever it likes.
  */
-export class Exchange implements BodySource {
+export class Exchange implements BodySource, PendingReply {
   readonly head: RequestHead;
   /** Route pattern, never the raw path: metric labels must stay few. */
   route = "unmatched";
@@ -92,14 +94,16 @@ export class Exchange implements BodySource {
     const lingers = isBodyUnread && !isHead;
     assertHeaders(reply);
     this.state = "replying";
-    sendReply(this.res, reply, {
+    const isSent = sendReply(this.res, reply, {
       requestId: this.head.requestId,
       isHead,
       lingers,
       closeConnection: isBodyUnread || this.context.isClosingAfterReplies,
       sent: () => this.finish(reply.status),
     });
+    if (!isSent) this.context.pendingReplies.add(this, byteLength(reply.body));
     if (lingers) this.linger();
+    else if (isHead && byteLength(reply.body) > 0) this.closeSoon();
   }
 
   /** Answers with the problem reply of `error`. Errors without a code are also logged. */
@@ -130,6 +134,16 @@ export class Exchange implements BodySource {
     if (!this.isReadingBody) this.readBody(NO_SINK);
   }
 
+  /** After a reply to HEAD, which ends nothing. Its client was told to close; one that does not has it done. */
+  private closeSoon(): void {
+    const close = () => this.res.close();
+    this.lingering = new LingeringClose(close, close);
+  }
+
+  cutOff(): void {
+    this.res.close();
+  }
+
   /** Turns the native response over to an upgrade: no reply follows. */
   upgraded(): void {
     this.finish(101);
@@ -139,6 +153,7 @@ export class Exchange implements BodySource {
     if (this.state === "over") return;
     this.state = "over";
     this.context.openExchanges -= 1;
+    this.context.pendingReplies.remove(this);
     this.held?.abandon();
     const durationMs = performance.now() - this.startedMs;
     this.context.onRequest?.({ method: this.head.method, route: this.route, status, durationMs });

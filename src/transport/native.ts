@@ -28,7 +28,7 @@ export interface NativeResponse {
   /** At once, and the abort handler runs. */
   close(): unknown;
   /** [all of it taken, reply complete]. What was not taken is not kept: send it again from the write offset. */
-  tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean];
+  tryEnd(chunk: string | Uint8Array, totalBytes: number): [boolean, boolean];
   onWritable(handler: (offset: number) => boolean): unknown;
   onAborted(handler: () => void): unknown;
   /** The chunk is detached when the handler returns. */

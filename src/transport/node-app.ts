@@ -164,7 +164,10 @@ class NodeResponse implements NativeResponse {
 
   end(body: string | Uint8Array, closeConnection = false): void {
     this.ended();
-    if (closeConnection && !this.res.headersSent) this.res.setHeader("connection", "close");
+    if (!this.res.headersSent) {
+      if (!this.res.hasHeader("content-length")) this.res.setHeader("content-length", Buffer.byteLength(body));
+      if (closeConnection) this.res.setHeader("connection", "close");
+    }
     this.res.end(body);
   }
 
@@ -173,14 +176,22 @@ class NodeResponse implements NativeResponse {
     this.res.end();
   }
 
+  /** The socket: a request that was read to its end takes nothing with it. */
   close(): void {
-    this.req.destroy();
+    this.req.socket.destroy();
   }
 
-  tryEnd(chunk: Uint8Array, totalBytes: number): [boolean, boolean] {
+  /** Of a small body, or none, Node keeps what waits, and reads no request of the connection meanwhile. */
+  tryEnd(body: string | Uint8Array, totalBytes: number): [boolean, boolean] {
+    if (!this.res.headersSent && (totalBytes <= WRITE_BYTES || body.length === 0)) {
+      this.res.setHeader("content-length", totalBytes);
+      this.end(body);
+      return [true, true];
+    }
+    const chunk = typeof body === "string" ? Buffer.from(body) : body;
     if (!this.res.headersSent) {
       this.res.setHeader("content-length", totalBytes);
-      this.res.setTimeout(IDLE_TIMEOUT_MS, () => this.req.destroy());
+      this.res.setTimeout(IDLE_TIMEOUT_MS, () => this.close());
     }
     let taken = 0;
     let hasRoom = true;

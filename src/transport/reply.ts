@@ -3,12 +3,13 @@ import type { HttpReply } from "./http.js";
 import type { NativeResponse } from "./native.js";
 
 /**
- * Writes one reply. Small bodies go out in one write; larger ones are offered to the kernel as the client reads, so that a
- * slow reader costs one body in memory and never a second copy.
+ * Writes one reply. Its body is offered to the kernel as the client reads, so that a slow reader costs one body in memory and
+ * never a second copy. A reply of which something waits is not over, and the library ends a connection whose next request
+ * comes before that: who sends requests and reads no answers has one of them in memory, not all.
  */
 export interface SendOptions {
   readonly requestId: string;
-  /** Headers and content length only. */
+  /** Headers and content length only. Such a reply leaves the response open, as `lingers` does. */
   readonly isHead: boolean;
   readonly closeConnection: boolean;
   /** Leaves the reply open after its whole body was written. */
@@ -17,8 +18,8 @@ export interface SendOptions {
   sent(): void;
 }
 
-/** What the native side may have to copy and keep for a client that does not read. */
-const SINGLE_WRITE_BYTES_MAX = 64 * 1024;
+/** What the library may have to keep for a client that is told to go: nothing comes after it. */
+const CLOSING_WRITE_BYTES_MAX = 64 * 1024;
 
 const NO_CONTENT = 204;
 
@@ -38,13 +39,13 @@ export function assertHeaders({ headers }: HttpReply): void {
   }
 }
 
+/** Returns whether all of it was taken at once. */
 export function sendReply(
   res: NativeResponse,
   { status, headers = NO_HEADERS, body }: HttpReply,
   options: SendOptions,
-): void {
-  const bodyBytes = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-  const isSingleWrite = bodyBytes <= SINGLE_WRITE_BYTES_MAX;
+): boolean {
+  const bodyBytes = byteLength(body);
   let isSent = true;
   res.cork(() => {
     res.writeStatus(replyHead(status, headers));
@@ -53,36 +54,45 @@ export function sendReply(
     if (options.lingers) {
       res.writeHeader("connection", "close");
       res.write(body);
-    } else if (options.isHead || status === NO_CONTENT)
-      endWithoutBody(res, options.isHead ? bodyBytes : null, options.closeConnection);
-    else if (isSingleWrite) res.end(body, options.closeConnection);
+    } else if (options.isHead) reportLength(res, bodyBytes);
+    else if (status === NO_CONTENT) endWithoutBody(res, options.closeConnection);
+    else if (options.closeConnection && bodyBytes <= CLOSING_WRITE_BYTES_MAX) res.end(body, true);
     else {
       if (options.closeConnection) res.writeHeader("connection", "close");
-      isSent = streamBody(res, typeof body === "string" ? Buffer.from(body) : body, options.sent);
+      isSent = offerBody(res, body, bodyBytes, options.sent);
     }
   });
   if (isSent) options.sent();
+  return isSent;
 }
 
-/**
- * The library never ends a response whose length it reports without a body, and cannot close after one: so the header is
- * written by hand, and a closing reply reports no length but 0. A 204 has none at all.
- */
-function endWithoutBody(res: NativeResponse, reportedBytes: number | null, closeConnection: boolean): void {
-  if (closeConnection) {
+export function byteLength(body: string | Uint8Array): number {
+  return typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+}
+
+/** The library takes the body to be still to come, and so keeps no second reply behind one that nobody reads. */
+function reportLength(res: NativeResponse, bodyBytes: number): void {
+  if (bodyBytes === 0) {
     res.end("", true);
     return;
   }
-  if (reportedBytes !== null) res.writeHeader("content-length", String(reportedBytes));
-  res.endWithoutBody();
+  res.writeHeader("connection", "close");
+  res.tryEnd("", bodyBytes);
+}
+
+/** The library cannot close after a reply without a length: a closing one reports 0. */
+function endWithoutBody(res: NativeResponse, closeConnection: boolean): void {
+  if (closeConnection) res.end("", true);
+  else res.endWithoutBody();
 }
 
 /** Returns whether all of it was taken at once; if not, `sent` runs later. */
-function streamBody(res: NativeResponse, body: Uint8Array, sent: () => void): boolean {
-  const [, isComplete] = res.tryEnd(body, body.byteLength);
+function offerBody(res: NativeResponse, body: string | Uint8Array, bodyBytes: number, sent: () => void): boolean {
+  const [, isComplete] = res.tryEnd(body, bodyBytes);
   if (isComplete) return true;
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
   res.onWritable((offset) => {
-    const [isTaken, isDone] = res.tryEnd(body.subarray(offset), body.byteLength);
+    const [isTaken, isDone] = res.tryEnd(bytes.subarray(offset), bodyBytes);
     if (isDone) sent();
     return isTaken;
   });

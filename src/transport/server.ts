@@ -4,6 +4,7 @@ import { EqualTimeouts } from "./equal-timeouts.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
 import { createNativeApp, hasNativeTransport, type NativeApp, type NativeListener } from "./native.js";
+import { PendingReplies } from "./pending-replies.js";
 import { Router } from "./router.js";
 import { mountSocketRoute, type OpenSocket, type SocketContext } from "./sockets.js";
 
@@ -16,6 +17,8 @@ export interface ServerLimits {
   readonly bodyBytesMax: number;
   /** Bodies held at once over all connections, bytes; 429 above. Default 256 MiB, at least `bodyBytesMax`. */
   readonly bodyBytesInFlightMax?: number;
+  /** Replies that clients have yet to take, bytes; above, who has waited longest is cut off. Default 256 MiB. */
+  readonly replyBytesInFlightMax?: number;
   /**
    * A body that brings less than 16 KiB/s over this long gets 504. Default 7 s: the native library drops slower ones
    * without a reply after 8 to 12 s, so a larger value never takes effect.
@@ -89,6 +92,7 @@ type ServerContext = HttpContext & SocketContext;
 function createContext(options: ServerOptions): ServerContext {
   const limits = {
     bodyBytesInFlightMax: Math.max(256 * 1024 * 1024, options.limits.bodyBytesMax),
+    replyBytesInFlightMax: 256 * 1024 * 1024,
     bodyTimeoutMs: 7_000,
     socketMessageBytesMax: 4 * 1024,
     socketBufferBytesMax: 8 * 1024 * 1024,
@@ -107,6 +111,7 @@ function createContext(options: ServerOptions): ServerContext {
     budget: new BodyBudget(limits.bodyBytesInFlightMax),
     bodyTimeouts: new EqualTimeouts(limits.bodyTimeoutMs),
     openExchanges: 0,
+    pendingReplies: new PendingReplies(limits.replyBytesInFlightMax),
     openSockets: new Set<OpenSocket>(),
     isClosingAfterReplies: false,
     renderProblem: (error, requestId) => options.renderProblem(error, requestId),

@@ -149,6 +149,18 @@ describe("known fields", () => {
     fc.assert(property, { seed });
   });
 
+  test("what is refused does not show which order was learned: that of others' documents", () => {
+    for (const broken of ['{"id":1,"name"2}', '{"id":1,"note"', '{"id"1,"name":2}', '{"name":1x,"id":2}']) {
+      const learned = ['{"id":1,"name":2}', '{"name":2,"id":1}', '{"id":1,"note":0,"name":2}'].map((document) => {
+        read(document);
+        const { message, pointer } = refusal(() => read(broken));
+        return { message, pointer };
+      });
+      expect(learned[1]).toEqual(learned[0]);
+      expect(learned[2]).toEqual(learned[0]);
+    }
+  });
+
   test("duplicates and missing fields are data errors with a pointer", () => {
     const duplicate = refusal(() => read('{"id":1,"name":2,"id":3}'));
     expect(duplicate).toBeInstanceOf(JsonDataError);

@@ -26,6 +26,8 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     { method: "POST", path: "/things", body: "json", handle: describeRequest },
     { method: "PUT", path: "/things/{thing_id}", body: "json", handle: describeRequest },
     { method: "DELETE", path: "/things/{thing_id}", handle: () => ({ status: 204, body: "" }) },
+    { method: "GET", path: "/empty", handle: () => ({ status: 200, body: "" }) },
+    { method: "GET", path: "/long", handle: () => ({ status: 200, body: "x".repeat(100_000) }) },
     {
       method: "GET",
       path: "/teapot",
@@ -129,24 +131,31 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f]{8}-[0-9a-f-]{27}$/);
     });
 
-    test("HEAD answers as GET would, without the body", async () => {
+    test.each([
+      ["/sync?n=four", 6],
+      ["/empty", 0],
+      ["/long", 100_000],
+    ])("HEAD %s answers as GET would, without the body, and closes", async (path, bytes) => {
+      running.records.length = 0;
       using client = running.open();
-      client.write(head("HEAD", "/sync?n=four") + head("GET", "/sync"));
-      const received = await client.until((text) => text.endsWith('"ok"'));
-      const [first, second] = received.split("HTTP/1.1 200 OK").slice(1);
-      expect(first?.toLowerCase()).toContain("content-length: 6\r\n");
-      expect(first?.endsWith("\r\n\r\n")).toBe(true);
-      expect(second?.endsWith('\r\n\r\n"ok"')).toBe(true);
-      client.received = "";
-      client.write(head("HEAD", "/things/7"));
-      await client.until((text) => text.endsWith("\r\n\r\n"));
+      client.write(head("HEAD", path));
+      const received = (await client.closed()).toLowerCase();
+      expect(received.match(/\r\ncontent-length: \d+/g)).toEqual([`\r\ncontent-length: ${bytes}`]);
+      expect(received).toContain("\r\nconnection: close\r\n");
+      expect(received.indexOf("\r\n\r\n")).toBe(received.length - 4);
+      expect(running.records).toMatchObject([{ method: "HEAD", status: 200 }]);
+      const missing = await fetch(`${running.url}/nowhere`, { method: "HEAD" });
+      expect(missing.status).toBe(404);
+      expect(await missing.text()).toBe("");
+      expect((await (await fetch(running.url + path)).text()).length).toBe(bytes);
+    });
+
+    test("a reply without content has no length, and the connection goes on", async () => {
+      using client = running.open();
       client.write(head("DELETE", "/things/7"));
       expect(await client.until((text) => text.includes("204 No Content"))).not.toContain("content-length: 0");
       client.write(head("GET", "/sync"));
       await client.until((text) => text.endsWith('"ok"'));
-      const missing = await fetch(`${running.url}/nowhere`, { method: "HEAD" });
-      expect(missing.status).toBe(404);
-      expect(await missing.text()).toBe("");
     });
 
     test("pipelined requests of handlers that answer at once are answered in order", async () => {
