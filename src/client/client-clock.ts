@@ -37,3 +37,15 @@ export function sleep(clock: ClientClock, delayMs: number, signal?: AbortSignal)
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
+
+/** Resolves when everything else that is ready has run. Not a timer: those of a page in the background fire once a second. */
+export function nextTurn(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket as NodeWebSocket } from "ws";
+import { platformClock } from "../../src/client/client-clock.js";
 import {
   type Agent,
   type ConnectionEvent,
@@ -309,6 +310,29 @@ describe("client SDK", () => {
     expect(subscription.state).toBe("closed");
     await expect(client.subscribe({ signal: abort.signal }).next()).rejects.toBe(reason);
     await expect(agent.submit(events(1), { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  test("receipts are checked a turn at a time: whatever else the application does goes on", async () => {
+    let nowMs = 0;
+    // A millisecond or two each, by this clock ten.
+    const clock = { ...platformClock, nowMs: () => (nowMs += 10) };
+    const { nextOffset: fromOffset } = await clientOf().head();
+    await agent.submit(events(200));
+    const subscription = clientOf({ clock }).subscribe({ fromOffset, verify: await clientOf().sequencer() });
+    await subscription.next();
+    await until(() => subscription.buffered === 199);
+    let turns = 0;
+    const count = (): void => {
+      turns += 1;
+      if (subscription.state !== "closed") setImmediate(count);
+    };
+    setImmediate(count);
+    const received: LogEntry[] = [];
+    await take(subscription, 199, received);
+    expect(received.map(({ offset }) => offset)).toEqual(
+      Array.from({ length: 199 }, (_, index) => fromOffset + 1 + index),
+    );
+    expect(turns).toBeGreaterThan(199 / 10);
   });
 
   test("silence is checked against the log, and a position carries over to the next subscription", async () => {
