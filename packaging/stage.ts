@@ -1,7 +1,7 @@
 /** The folder of everything the one-file program unpacks, in the installed package's layout, and the manifest over it. */
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { packageRoot, packageVersion } from "../src/base/asset-paths.js";
 import type { Manifest, ShippedFile } from "./boot/payload.js";
 import { bundleApplication } from "./bundle.js";
@@ -38,7 +38,7 @@ export async function makeStage(folder: string, target: Target): Promise<Stage> 
   writeFileSync(standIn, "module.exports = {};\n");
   // What is published beside the compiled code: migrations and whatever else the service reads.
   for (const path of files.filter((published) => !published.startsWith("dist"))) {
-    const filter = (source: string): boolean => basename(source) !== "README.md";
+    const filter = (source: string): boolean => !source.endsWith(".md");
     cpSync(join(packageRoot, path), join(folder, path), { recursive: true, filter });
   }
   writeJson(join(folder, "package.json"), { name, version: packageVersion, type: "module" });
