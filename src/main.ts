@@ -57,7 +57,11 @@ async function main(args: readonly string[]): Promise<void> {
   else await serve(readConfig(rest, process.env));
 }
 
+/** The log holds what tenants wrote: like the keys beside it, its files are the owner's, also in a folder that others can enter. */
+const OWNER_ONLY = 0o077;
+
 async function serve(config: Config): Promise<void> {
+  process.umask(OWNER_ONLY);
   for (const flag of ENGINE_FLAGS) setFlagsFromString(flag);
   const log = createLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT });
   const service = await startService(config, log, (error) => {

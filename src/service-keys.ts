@@ -36,6 +36,7 @@ export function readServiceKeys(config: Config, folder: string): ServiceKeys {
   const adminKeyPath = join(folder, "admin.key");
   const admin = config.BOOTSTRAP_ADMIN_API_KEY || readOrCreate(adminKeyPath, () => newApiKey(NIL_UUID));
   const adminKey = typeof admin === "string" ? { text: admin, isNew: false } : admin;
+  refuse(adminKeyProblems(adminKeyPath, adminKey.text));
   return {
     bootstrapKeyHash: hashApiKey(adminKey.text),
     generatedAdminKey: adminKey.isNew ? adminKey.text : null,
@@ -46,25 +47,38 @@ export function readServiceKeys(config: Config, folder: string): ServiceKeys {
   };
 }
 
-function checkSecrets(config: Config): void {
-  const problems: string[] = [];
-  const { BOOTSTRAP_ADMIN_API_KEY: admin, JWT_SECRET: jwt } = config;
-  if (admin !== "" && !admin.startsWith(API_KEY_PREFIX)) {
-    problems.push(`BOOTSTRAP_ADMIN_API_KEY must begin with ${API_KEY_PREFIX}: no request could use it otherwise`);
-  }
-  if (admin !== "" && admin.length < SECRET_CHARACTERS_MIN) {
-    problems.push(`BOOTSTRAP_ADMIN_API_KEY must have at least ${SECRET_CHARACTERS_MIN} characters`);
-  }
+function checkSecrets({ BOOTSTRAP_ADMIN_API_KEY: admin, JWT_SECRET: jwt }: Config): void {
+  const problems = admin === "" ? [] : adminKeyProblems("BOOTSTRAP_ADMIN_API_KEY", admin);
   if (jwt !== "" && jwt.length < SECRET_CHARACTERS_MIN) {
     problems.push(`JWT_SECRET must have at least ${SECRET_CHARACTERS_MIN} characters`);
   }
+  refuse(problems);
+}
+
+/** `place`: the option or the file that holds the key. A key that no request can carry would lock its owner out. */
+function adminKeyProblems(place: string, key: string): string[] {
+  const problems: string[] = [];
+  if (!key.startsWith(API_KEY_PREFIX)) {
+    problems.push(`${place} must begin with ${API_KEY_PREFIX}: no request could use it otherwise`);
+  }
+  if (key.length < SECRET_CHARACTERS_MIN) {
+    problems.push(`${place} must have at least ${SECRET_CHARACTERS_MIN} characters`);
+  }
+  if (!/^[!-~]*$/.test(key)) {
+    problems.push(`${place} must be without spaces, line ends and anything but ASCII: no header could carry it`);
+  }
+  return problems;
+}
+
+function refuse(problems: readonly string[]): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
 function readSequencerId(config: Config, folder: string): Uuid {
   const given = config.VES_SEQUENCER_ID;
-  const id = parseUuid(given || readOrCreate(join(folder, "sequencer.id"), randomUuid).text);
-  if (id === null) throw new ConfigError(["VES_SEQUENCER_ID must be a UUID"]);
+  const path = join(folder, "sequencer.id");
+  const id = parseUuid(given || readOrCreate(path, randomUuid).text);
+  if (id === null) throw new ConfigError([`${given === "" ? path : "VES_SEQUENCER_ID"} must be a UUID`]);
   return id;
 }
 

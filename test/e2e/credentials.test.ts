@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { type JWTPayload, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ErrorCode } from "../../src/base/errors.js";
+import { ServerProcess } from "../../src/cli/server-process.js";
 import { connect } from "../support/live-socket.js";
 import { expectProblem } from "../support/problem.js";
 import { type Answer, startService, type TestAgent, type TestService, uuid } from "../support/service.js";
@@ -223,6 +224,11 @@ describe("open access and the bootstrap key", () => {
     ["all interfaces", { AUTH_MODE: "disabled", ALLOW_AUTH_DISABLED: "true", HOST: "0.0.0.0" }, /loopback/],
     ["an unknown mode", { AUTH_MODE: "open" }, /AUTH_MODE must be/],
     ["a bootstrap key without its prefix", { BOOTSTRAP_ADMIN_API_KEY: "x".repeat(40) }, /must begin with ss_/],
+    [
+      "a bootstrap key with a line end",
+      { BOOTSTRAP_ADMIN_API_KEY: `ss_${"x".repeat(40)}\n` },
+      /no header could carry it/,
+    ],
     ["a short bootstrap key", { BOOTSTRAP_ADMIN_API_KEY: "ss_short-secret" }, /at least 32/],
     ["a short token secret", { JWT_SECRET: "short-secret" }, /JWT_SECRET must have at least 32/],
     ["a signing key that is none", { VES_SEQUENCER_SIGNING_KEY: "short-secret" }, /VES_SEQUENCER_SIGNING_KEY must be/],
@@ -242,6 +248,40 @@ describe("open access and the bootstrap key", () => {
     }
     const key = await service.apiKey({ tenantId: uuid() });
     expectProblem(await service.get("/metrics", key), "INSUFFICIENT_PERMISSIONS");
+  });
+
+  it.each([
+    ["admin.key", "", /admin\.key must begin with ss_/],
+    ["admin.key", "ss_short-secret", /admin\.key must have at least 32/],
+    ["sequencer.id", "short-secret", /sequencer\.id must be a UUID/],
+    ["receipt-signing.key", "short-secret", /receipt-signing\.key must be 32 bytes/],
+  ])(
+    "refuses a %s in the data folder that holds %j: exit 2, the file named, no secret shown",
+    async (name, text, problem) => {
+      const folder = mkdtempSync(join(tmpdir(), "sequencer-test-"));
+      try {
+        writeFileSync(join(folder, name), text);
+        const { code, output } = await runToEnd({ DATA_DIR: folder });
+        expect(code).toBe(2);
+        expect(output).toMatch(problem);
+        expect(output).not.toContain("short-secret");
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+
+  it("lets nobody but its owner read the log, also in a folder that others can enter", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sequencer-test-"));
+    try {
+      chmodSync(folder, 0o755);
+      await using service = await ServerProcess.start({ folder });
+      const names = readdirSync(service.folder).filter((name) => name.endsWith(".db"));
+      expect(names.sort()).toEqual(["lock.db", "sequencer.db", "tlog.db"]);
+      for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o077, name).toBe(0);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("generates an admin key once, into a file for its owner only, and shows it once", async () => {
