@@ -4,6 +4,7 @@
  * `ves-stark-io.ts`. What a proof shows and does not show is in `src/stark/README.md`.
  */
 import { Command, CommanderError } from "commander";
+import { packageVersion } from "../base/asset-paths.js";
 import { printable } from "./offline/checklist.js";
 import { addBatchCommands } from "./ves-stark-batch.js";
 import { addBenchmarkCommand } from "./ves-stark-benchmark.js";
@@ -12,6 +13,7 @@ import { EXIT, exitCodeOf, surviveClosedOutput } from "./ves-stark-io.js";
 import { addSubmitCommand } from "./ves-stark-submit.js";
 
 const program = new Command("ves-stark")
+  .version(packageVersion)
   .description("STARK proofs that an amount complies with a policy. Version 2 proofs do not hide the amount.")
   .exitOverride();
 addComplianceCommands(program);

@@ -1,5 +1,7 @@
 /** verify-receipt, verify-proof and verify-commitment on what a real service handed out, and on every change to it. */
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -152,6 +154,15 @@ describe("verify-receipt", () => {
     const refused = await run("verify-receipt", args);
     expect([refused.code, refused.output]).toEqual([2, `verify-receipt: ${url}: was answered with 401`]);
     expect((await run("verify-receipt", [...args, "--api-key", service.adminKey])).code).toBe(0);
+  });
+
+  it("follows no redirect, and says that there was one", async () => {
+    const elsewhere = createServer((_, answer) => answer.writeHead(302, { location: `${service.url}/health` }).end());
+    await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+    const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/entry`;
+    const { code, output } = await run("verify-receipt", [url, "--public-key", publicKey, "--api-key", "ss_secret"]);
+    elsewhere.close();
+    expect([code, output]).toEqual([2, `verify-receipt: ${url}: was answered with 302`]);
   });
 });
 

@@ -67,7 +67,7 @@ export class Documents {
   async #open(url: string, isPublic: boolean): Promise<AsyncIterable<Uint8Array>> {
     const headers: Record<string, string> =
       this.#apiKey === null || isPublic ? {} : { authorization: `ApiKey ${this.#apiKey}` };
-    const answer = await fetch(url, { headers, redirect: "error", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const answer = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (answer.status !== 200 || answer.body === null) throw this.#refuse(url, `was answered with ${answer.status}`);
     return answer.body;
   }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+import { packageVersion } from "../../../src/base/asset-paths.js";
 import { fixtureText } from "./fixtures.js";
 
 /** The built command, as a user runs it: `npm run build` first. */
@@ -20,6 +21,10 @@ function run(args: string, env: Record<string, string> = {}): { code: number | n
 }
 
 describe("ves-stark", () => {
+  it("says what it is", () => {
+    expect(run("--version")).toEqual({ code: 0, out: `${packageVersion}\n`, err: "" });
+  });
+
   it("gen-inputs, prove, verify, inspect", () => {
     expect(run(`gen-inputs -l 10000 -p aml.threshold -o ${file("in.json")}`).code).toBe(0);
     expect(run(`prove -a 5000 -l 10000 -i ${file("in.json")} -o ${file("proof.json")} --json`).code).toBe(0);
