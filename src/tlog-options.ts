@@ -1,6 +1,7 @@
 /** The options of the log's tree, checked together: a witness nobody can reach or a name no note can carry is refused at start. */
 import { isAbsolute, relative, resolve } from "node:path";
 import { migrationsPath } from "./base/asset-paths.js";
+import { toHex } from "./base/bytes.js";
 import { type Config, ConfigError } from "./config.js";
 import { isKeyName, NOTE_COSIGNATURE, parseNoteKey } from "./protocol/signed-note.js";
 import { checkpointOrigin } from "./protocol/tlog-checkpoint.js";
@@ -58,16 +59,23 @@ export function readTlogOptions(config: Config, folder: string, keys: ServiceKey
   };
 }
 
-function readWitnesses(text: string, problems: string[]): WitnessAddress[] {
-  const items = text.split(",").map((item) => item.trim());
+function readWitnesses(list: string, problems: string[]): WitnessAddress[] {
+  const items = list.split(",").map((item) => item.trim());
+  const signers = new Set<string>();
   return items
     .filter((item) => item !== "")
     .flatMap((item) => {
-      const [, key = "", url = ""] = WITNESS.exec(item) ?? [];
-      if (parseNoteKey(key)?.type === NOTE_COSIGNATURE && URL.canParse(url))
-        return [{ key, url: url.replace(/\/+$/, "") }];
-      problems.push(`TLOG_WITNESSES: "${item}" is not an Ed25519 cosignature key and a URL, joined by @`);
-      return [];
+      const [, text = "", url = ""] = WITNESS.exec(item) ?? [];
+      const key = parseNoteKey(text);
+      if (key?.type !== NOTE_COSIGNATURE || !URL.canParse(url)) {
+        problems.push(`TLOG_WITNESSES: "${item}" is not an Ed25519 cosignature key and a URL, joined by @`);
+        return [];
+      }
+      // Whoever holds one key is one witness, under any name and address: counted twice, it would be a quorum alone.
+      const signer = toHex(key.publicKey);
+      if (signers.has(signer)) problems.push(`TLOG_WITNESSES: "${item}" has the key of a witness before it`);
+      signers.add(signer);
+      return [{ key: text, url: url.replace(/\/+$/, "") }];
     });
 }
 

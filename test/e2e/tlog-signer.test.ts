@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { ServerProcess } from "../../src/cli/server-process.js";
+import { nobleEd25519 } from "../../src/protocol/ed25519.js";
+import { encodeNoteKey, NOTE_COSIGNATURE } from "../../src/protocol/signed-note.js";
 import { seededRandom, sendBatch, signBatch } from "../support/load.js";
 import { expectProblem } from "../support/problem.js";
 import { startService, type TestAgent, TestService } from "../support/service.js";
@@ -223,8 +225,13 @@ describe("the checkpoint signer", () => {
 
   it("refuses to start with options that protect nothing", async () => {
     const folder = temporary();
+    const publicKey = nobleEd25519.publicKey(new Uint8Array(32).fill(7));
+    const oneWitness = ["a", "b"].map((name) => {
+      return `${encodeNoteKey({ name, type: NOTE_COSIGNATURE, publicKey })}@https://${name}.example`;
+    });
     const bad = [
       { TLOG_GUARD_FILE: join(folder, "guard.db") },
+      { TLOG_WITNESSES: oneWitness.join(","), TLOG_WITNESS_QUORUM: "2" },
       { TLOG_WITNESS_QUORUM: "1" },
       { TLOG_WITNESSES: "somebody@https://witness.example" },
       { TLOG_ORIGIN: "two words" },
