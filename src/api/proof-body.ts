@@ -4,7 +4,6 @@
  */
 import { fromHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
-import { proofHash } from "../proofs/proof-statement.js";
 import type { Submission, SubmissionForm } from "../proofs/submission.js";
 import type { JsonCursor } from "../protocol/strict-json.js";
 import {
@@ -16,6 +15,7 @@ import {
   parseJson,
 } from "../stark/canonical-json.js";
 import { SAFE_INTEGER_MAX } from "../stark/policy.js";
+import { proofHash } from "../store/proof-hash.js";
 import { optional, readBody, required, text, uuid } from "./body.js";
 
 /** Decoded bytes of a proof. */

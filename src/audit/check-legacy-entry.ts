@@ -68,10 +68,7 @@ export class LegacyEntryChecker {
     const hash = receiptHashOf(event);
     const check = { signature: event.receiptSignature, message: hash, publicKey: sequencer.publicKey };
     this.#signatures?.add(entry, check, FORGED_RECEIPT);
-    if (storedCheck === null) {
-      expectFact(offset < this.#references.checkedFrom, "its checksum is gone");
-      return;
-    }
+    if (!this.#references.expectsChecksum(offset, storedCheck)) return;
     const { frame } = encodeEntry(offset, event, hash);
     expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
   }

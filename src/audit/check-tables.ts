@@ -4,24 +4,28 @@ import { parseUuid } from "../base/ids.js";
 import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { schemaDifferences } from "../store/sqlite/expected-schema.js";
+import { readCheckedFrom } from "../store/sqlite/log-identity.js";
+import { migrationFaults } from "../store/sqlite/migrate.js";
 import type { Finding } from "./audit-fault.js";
 import { checkCommitments } from "./check-commitments.js";
 import { checkLegacyCommitments } from "./check-legacy-commitments.js";
 import { checkPlaces } from "./check-places.js";
+import { checkProofs } from "./check-proofs.js";
 import type { OrderCheck } from "./order-check.js";
 import { hasLegacyTables } from "./references.js";
 
 export function checkTables(db: Connection, order: OrderCheck): Finding[] {
   const rows = [
     ...checkSchema(db),
-    ...checkLogRow(db),
+    ...checkLogRow(db, order),
+    ...checkReferences(db),
     ...checkStreams(db, order),
     ...checkEntities(db, order),
     ...checkCommands(db, order),
   ];
   const places = checkPlaces(db, order);
   // Commitments find their entries by number: nothing can be said of them where numbers lead elsewhere.
-  if (places.length === 0) rows.push(...checkCommitments(db), ...checkLegacyCommitments(db));
+  if (places.length === 0) rows.push(...checkCommitments(db), ...checkLegacyCommitments(db), ...checkProofs(db));
   return [...rows.map((message) => ({ offset: null, message })), ...places];
 }
 
@@ -31,17 +35,38 @@ export function checkIntegrity(db: Connection): string | null {
   return first?.integrity_check === "ok" ? null : `SQLite: ${first?.integrity_check ?? "integrity_check said nothing"}`;
 }
 
-function checkLogRow(db: Connection): string[] {
+/** Checksums are missed from `checked_from` on: beyond the last entry nobody would miss any. */
+function checkLogRow(db: Connection, order: OrderCheck): string[] {
   const rows = db.prepare("SELECT log_id, epoch FROM log").all() as { log_id: string; epoch: number }[];
   const row = rows[0];
   if (rows.length !== 1 || row === undefined) return [`the log has ${rows.length} identities`];
+  const checkedFrom = readCheckedFrom(db);
+  if (Number.isFinite(checkedFrom) && checkedFrom > order.nextOffset)
+    return [`the log says its checksums begin at offset ${checkedFrom}, it ends before ${order.nextOffset}`];
   return parseUuid(row.log_id) === row.log_id ? [] : [`the log's id ${row.log_id} is no UUID`];
 }
 
-/** The guards of the log are triggers; and a column under another name is a service that does not start. */
+/** Entries point at what their own check has read. */
+function* checkReferences(db: Connection): Iterable<string> {
+  const stored = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
+  for (const table of STREAM_TABLES) {
+    if (stored.get(table) === undefined) continue;
+    const [row] = db.pragma(`foreign_key_check(${table})`) as { rowid: number; parent: string }[];
+    if (row !== undefined) yield `row ${row.rowid} of ${table} points at a row of ${row.parent} that is not stored`;
+  }
+}
+
+const STREAM_TABLES = [
+  ...["entities", "ves_commitments", "legacy_commitments"],
+  ...["ves_compliance_proofs", "ves_validity_proofs"],
+];
+
+/** The guards of the log are triggers; and a column or a migration under another name is a service that does not start. */
 function checkSchema(db: Connection): string[] {
-  const names = schemaDifferences(db, migrationsPath("sqlite"));
-  return names.map((name) => `${name} is not what the migrations make it`);
+  const folder = migrationsPath("sqlite");
+  const faults = migrationFaults(db, folder);
+  if (faults.length > 0) return faults;
+  return schemaDifferences(db, folder).map((name) => `${name} is not what the migrations make it`);
 }
 
 function* checkStreams(db: Connection, order: OrderCheck): Iterable<string> {

@@ -1,6 +1,6 @@
 /**
  * The rows that entries point at, read with the audit's own statements, each with the bytes it has in an envelope, a frame
- * or a preimage. Streams, event types, sequencers and keys are kept (keys up to a bound); commands are asked for each time.
+ * or a preimage. Streams, event types, sequencers and keys are kept, up to a bound; commands are asked for each time.
  */
 import { type Uuid, uuidFromBytes } from "../base/ids.js";
 import { ByteWriter } from "../protocol/byte-writer.js";
@@ -37,11 +37,11 @@ export function hasLegacyTables(db: Connection): boolean {
   return table.get() !== undefined;
 }
 
-const KEYS_KEPT_MAX = 10_000;
+/** Rows of each kind that are kept, a few KiB each at most. */
+const KEPT_MAX = 10_000;
 
 export class References {
-  /** From this offset on every entry has a checksum. */
-  readonly checkedFrom: number;
+  readonly #checkedFrom: number;
   readonly #sql;
   readonly #streams = new Map<number, StreamRow>();
   readonly #eventTypes = new Map<number, EventTypeRow>();
@@ -49,7 +49,7 @@ export class References {
   readonly #keys = new Map<string, Uint8Array>();
 
   constructor(db: Connection) {
-    this.checkedFrom = readCheckedFrom(db);
+    this.#checkedFrom = readCheckedFrom(db);
     this.#sql = {
       stream: db.prepare("SELECT tenant_id, store_id FROM streams WHERE ref = ?"),
       eventType: db.prepare("SELECT event_type FROM event_types WHERE ref = ?").pluck(),
@@ -64,6 +64,18 @@ export class References {
         ? db.prepare("SELECT 1 FROM legacy_commands WHERE stream_ref = ? AND command_id = ?").pluck()
         : null,
     };
+  }
+
+  /** Whether an entry has a checksum to compare. Throws AuditFault where it has none and must, or has one and cannot. */
+  expectsChecksum(offset: number, stored: number | null): stored is number {
+    if (stored === null) expectFact(offset < this.#checkedFrom, "its checksum is gone");
+    // Of a log from before this was noted nothing is known.
+    else if (Number.isFinite(this.#checkedFrom))
+      expectFact(
+        offset >= this.#checkedFrom,
+        `it has a checksum; the log says they begin at offset ${this.#checkedFrom}`,
+      );
+    return stored !== null;
   }
 
   stream(ref: number): StreamRow {
@@ -83,7 +95,6 @@ export class References {
     const name = `${streamRef}/${agentId.toString("latin1")}/${keyId}`;
     const kept = this.#keys.get(name);
     if (kept !== undefined) return kept;
-    if (this.#keys.size >= KEYS_KEPT_MAX) this.#keys.clear();
     const tenantId = this.stream(streamRef).ids.subarray(0, 16);
     const key = this.#sql.key.get(tenantId, agentId, KEY_PURPOSE_SIGNING, keyId) as Buffer | undefined;
     return keep(this.#keys, name, key, "agent key");
@@ -129,6 +140,7 @@ export class References {
 
 function keep<K, V>(kept: Map<K, V>, key: K, value: V | undefined, what: string): V {
   expectFact(value !== undefined, `its ${what} is not stored`);
+  if (kept.size >= KEPT_MAX) kept.clear();
   kept.set(key, value);
   return value;
 }

@@ -9,8 +9,8 @@ import { EXIT_UNSOUND } from "./offline/checklist.js";
 
 const USAGE = `Usage: stateset-sequencer verify-log [--data-dir DIR | --db FILE] [options]
 
-Re-derives every hash, signature, receipt, number and commitment of a log from its stored bytes, and looks up every
-event id and number where the service finds them. Writes nothing.
+Re-derives every hash, signature, receipt, number and commitment of a log from its stored bytes, looks up every event id
+and number where the service finds them, and hashes every registered proof. Writes nothing.
 
   --data-dir DIR     The service's data folder [./data]
   --db FILE          A database file, for example a backup

@@ -1,5 +1,4 @@
 /** Which proofs are STARKs, what they must show, and what that means in words (findings F2 to F4, see `stark/README.md`). */
-import { createHash } from "node:crypto";
 import { toHex } from "../base/bytes.js";
 import { uuidToBytes } from "../base/ids.js";
 import { batchInputsOf, batchStatementOf } from "../stark/batch-file.js";
@@ -16,16 +15,6 @@ export const STARK_PROOF_VERSION = 2;
 /** Every other type is kept as opaque bytes. */
 export function isStark({ proofType }: Pick<ProofFacts, "proofType">): boolean {
   return proofType.toLowerCase().startsWith("stark");
-}
-
-const DOMAINS: Readonly<Record<ProofKind, string>> = {
-  compliance: "STATESET_VES_COMPLIANCE_PROOF_HASH_V1",
-  validity: "STATESET_VES_VALIDITY_PROOF_HASH_V1",
-};
-
-/** What identifies a proof's bytes, 32 bytes (ves-protocol §1). Native: it runs on the main thread, over up to 2 MiB. */
-export function proofHash(kind: ProofKind, proof: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(DOMAINS[kind]).update(proof).digest());
 }
 
 const MEANINGS: Readonly<Record<ProofKind, string>> = {

@@ -5,6 +5,8 @@ import { setImmediate } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditLog } from "../../src/audit/audit-log.js";
+import { policyHash } from "../../src/stark/policy.js";
+import { proofHash } from "../../src/store/proof-hash.js";
 import { signBatch } from "../support/load.js";
 import { makeEventTwice, makeLog } from "../support/log-maker.js";
 import { runMain } from "../support/run-main.js";
@@ -255,6 +257,52 @@ describe("verify-log", () => {
       null,
       /recent_places has offset 600, where there is no entry/,
     ],
+    [
+      "a log that claims to be from before there were checksums",
+      "UPDATE log SET checked_from = 300",
+      0,
+      /it has a checksum; the log says they begin at offset 300/,
+    ],
+    [
+      "a log whose checksums nobody would miss",
+      "UPDATE log SET checked_from = 601; UPDATE entries SET frame_crc32 = NULL",
+      null,
+      /checksums begin at offset 601, it ends before 600/,
+    ],
+    ["a migration gone", "DELETE FROM schema_migrations WHERE version = 4", null, /0004_frame_check.sql is not noted/],
+    [
+      "a migration changed",
+      "UPDATE schema_migrations SET sha256 = 'x' WHERE version = 1",
+      null,
+      /0001_core.sql is not/,
+    ],
+    [
+      "a log of a newer version",
+      "INSERT INTO schema_migrations VALUES (9999, '9999_later.sql', 'x', 0)",
+      null,
+      /migration 9999 was applied, which this build does not know/,
+    ],
+    [
+      "a commitment of no stream",
+      `INSERT INTO ves_commitments
+         (batch_id, stream_ref, sequence_start, sequence_end, merkle_root, prev_state_root, new_state_root, committed_at_ms)
+         VALUES (randomblob(16), 999, 1, 5, randomblob(32), zeroblob(32), randomblob(32), 5)`,
+      null,
+      /row 1 of ves_commitments points at a row of streams that is not stored/,
+    ],
+    ["a proof of no event", proofOf("randomblob(16)"), null, /compliance proof .*: its event is not in its stream/],
+    [
+      "a proof of an event of another stream",
+      proofOf("(SELECT event_id FROM entries WHERE stream_ref <> 1 LIMIT 1)"),
+      null,
+      /compliance proof .*: its event is not in its stream/,
+    ],
+    [
+      "a proof whose bytes changed",
+      proofOf("(SELECT event_id FROM entries WHERE stream_ref = 1 AND offset < 500 LIMIT 1)"),
+      null,
+      /compliance proof .*: its bytes do not match their hash/,
+    ],
     ["the log's id", "UPDATE log SET log_id = 'x'", null, /no UUID/],
   ];
 
@@ -269,6 +317,41 @@ describe("verify-log", () => {
     expect(first?.offset).toBe(offset);
   });
 });
+
+describe("a registered proof", () => {
+  const [bytes, params] = [Buffer.of(1, 2, 3), { cap: 5n }];
+  const eventOf = "SELECT event_id FROM entries WHERE stream_ref = 1 AND offset < 500 LIMIT 1";
+  const changes: [name: string, sql: string, message: RegExp | null][] = [
+    ["is sound as it came", "", null],
+    ["is named when its bytes changed", "SET proof = X'010204'", /its bytes do not match their hash/],
+    ["is named when its policy changed", "SET policy_params = '{\"cap\":6}'", /its policy does not match its hash/],
+    ["is named when its policy is no JSON", "SET policy_params = '{'", /its policy does not match its hash/],
+    ["is named in a form nobody knows", "SET at_rest = 7", /kept in form 7/],
+  ];
+  it.each(changes)("%s", async (_, change, message) => {
+    const folder = mkdtempSync(join(base, "proof-"));
+    cpSync(sound, folder, { recursive: true });
+    tamper(folder, proofOf(`(${eventOf})`));
+    const path = join(folder, "sequencer.db");
+    const db = new Database(path);
+    db.exec("DROP TRIGGER ves_compliance_proofs_are_never_changed");
+    db.prepare("UPDATE ves_compliance_proofs SET proof = ?, proof_hash = ?, policy_params = ?, policy_hash = ?").run(
+      ...[bytes, proofHash("compliance", bytes), '{"cap":5}', policyHash("p", params)],
+    );
+    if (change !== "") db.exec(`UPDATE ves_compliance_proofs ${change}`);
+    db.exec(schemaOf("ves_compliance_proofs_are_never_changed")).close();
+    const { findings } = await audit(folder);
+    if (message === null) expect(findings).toEqual([]);
+    else expect(findings).toEqual([{ offset: null, message: expect.stringMatching(message) }]);
+  });
+});
+
+function schemaOf(name: string): string {
+  const db = new Database(join(sound, "sequencer.db"), { readonly: true });
+  const sql = db.prepare("SELECT sql FROM sqlite_schema WHERE name = ?").pluck().get(name) as string;
+  db.close();
+  return sql;
+}
 
 describe("an event that was sequenced twice", () => {
   it("is named, though each of the two is as it must be", async () => {
@@ -315,6 +398,12 @@ describe("the log's guards", () => {
 function audit(folder: string, threads = 1) {
   const path = join(folder, "sequencer.db");
   return auditLog({ path, withSignatures: false, threads, headMin: 0, onProgress: none });
+}
+
+function proofOf(eventId: string): string {
+  return `INSERT INTO ves_compliance_proofs (proof_id, stream_ref, event_id, proof_type, proof_version, policy_id,
+      policy_params, policy_hash, public_inputs, proof_hash, submitted_at_ms, proof)
+    VALUES (randomblob(16), 1, ${eventId}, 'opaque', 1, 'p', '{}', randomblob(32), '{}', randomblob(32), 1, X'00')`;
 }
 
 function sqlReplace(from: string, to: string, offset: number): string {

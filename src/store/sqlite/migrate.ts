@@ -56,19 +56,39 @@ export function migrate(db: Connection, migrationsFolder: string, nowMs: number,
     "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at_ms INTEGER NOT NULL) STRICT",
   );
   const migrations = readMigrations(migrationsFolder);
-  const applied = new Map(
-    (db.prepare("SELECT version, sha256 FROM schema_migrations").all() as { version: number; sha256: string }[]).map(
-      (row) => [row.version, row.sha256],
-    ),
-  );
+  const applied = readApplied(db);
   refuseUnknown(applied, migrations);
   for (const migration of migrations) {
     const known = applied.get(migration.version);
     if (migration.version > (options.versionMax ?? Number.POSITIVE_INFINITY)) break;
     if (known === undefined) applyOrExplain(db, migration, nowMs, options);
-    else if (known !== migration.sha256 && known !== FORMER.get(migration.name))
-      throw new Error(`migration ${migration.name} was changed after it was applied`);
+    else if (!isOf(migration, known)) throw new Error(`migration ${migration.name} was changed after it was applied`);
   }
+}
+
+/** Why a service of this build would not start on the database, for what it says of its migrations. */
+export function migrationFaults(db: Connection, migrationsFolder: string): string[] {
+  const applied = readApplied(db);
+  const migrations = readMigrations(migrationsFolder);
+  const last = Math.max(...applied.keys());
+  const unknown = [...applied.keys()].filter((version) => !migrations.some((known) => known.version === version));
+  const wrong = migrations.filter((migration) => {
+    const sha256 = applied.get(migration.version);
+    return sha256 === undefined ? migration.version < last : !isOf(migration, sha256);
+  });
+  return [
+    ...unknown.map((version) => `migration ${version} was applied, which this build does not know`),
+    ...wrong.map(({ name }) => `migration ${name} is not noted as it was applied`),
+  ];
+}
+
+function readApplied(db: Connection): ReadonlyMap<number, string> {
+  const rows = db.prepare("SELECT version, sha256 FROM schema_migrations").raw();
+  return new Map(rows.all() as [version: number, sha256: string][]);
+}
+
+function isOf({ name, sha256 }: Migration, noted: string): boolean {
+  return noted === sha256 || noted === FORMER.get(name);
 }
 
 /** The first part of what comes after a version, where it has one: what a start that was cut short leaves in the schema. */
