@@ -46,7 +46,9 @@ export async function verifyReceipt(
   const list = new Checklist();
   const signed = checkEntry(list, entry, agentKey, ed25519);
   if (signed !== null) checkReceipt(list, entry, signed, signer, ed25519);
-  list.note("no signature covers offset, sequencedAt, sequencerId, key version, command_id and base_version");
+  list.note(
+    "no signature covers offset, sequencedAt, sequencerId, key version, command_id, base_version and unknown members",
+  );
   const { eventId, sequenceNumber } = entry.receipt;
   return list.conclude(`receipt of event ${eventId}, sequence number ${sequenceNumber}`, args.has("json"));
 }

@@ -303,6 +303,16 @@ describe("the offline commands", () => {
     expect((await run("verify-receipt", [twins, "--public-key", publicKey])).code).toBe(0);
   });
 
+  it("find a number in the event that is not its receipt's", async () => {
+    const stating = async (sequence_number: unknown) => {
+      const path = save("stating", { ...documents.entry, event: { ...documents.entry.event, sequence_number } });
+      return (await run("verify-receipt", [path, "--public-key", publicKey])).code;
+    };
+    const { sequenceNumber } = documents.entry.receipt;
+    expect([await stating(sequenceNumber), await stating(null)]).toEqual([0, 0]);
+    expect([await stating(sequenceNumber + 1), await stating(String(sequenceNumber))]).toEqual([6, 6]);
+  });
+
   it("name the kind of an entry that they do not check", async () => {
     const path = save("legacy", { ...documents.entry, kind: "event", event: {} });
     const { code, output } = await run("verify-receipt", [path, "--public-key", publicKey]);

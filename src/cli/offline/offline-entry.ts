@@ -112,6 +112,12 @@ export function checkEntry(
     const stated = `the entry says ${place.sequenceNumber}, its receipt ${receipt.sequenceNumber}`;
     list.add("entry's sequence number", unless(place.sequenceNumber === receipt.sequenceNumber, stated));
   }
+  const { sequence_number: own = null } = event as unknown as JsonObject;
+  if (own !== null) {
+    // No signature covers it, and a reader of the event alone would believe it.
+    const isSame = own === receipt.sequenceNumber;
+    list.add("event's sequence number", unless(isSame, "the event states another than its receipt"));
+  }
   if (agentKey === null) list.note("agent signature not checked: no --agent-key");
   else {
     const isAgents = ed25519.verify(signed.agentSignature, signed.signingHash, agentKey);
