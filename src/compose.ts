@@ -123,7 +123,7 @@ async function compose(
       keys: new KeyDirectory({ reader, keyEpoch: shared.keyEpoch, ...keyCacheBounds(config) }),
       lane,
       submissions,
-      onFailure: (error) => log.error({ err: error }, "verification failed"),
+      onFailure: (error) => log.error({ err: error }, "the verifier failed: INTERNAL_ERROR to what it held"),
       onTask: (result) => metrics.verified(result),
     }),
   );
@@ -161,7 +161,7 @@ function startTlog(config: Config, options: TlogSetup, head: LogHead, metrics: M
     worker: options.worker(head),
     questionsMax: config.TLOG_QUESTIONS_MAX,
     onCheckpoint: (lagMs) => metrics.treeSigned(lagMs),
-    onWarning: (text) => log.warn({ text }, "checkpoints"),
+    onWarning: (reason) => log.warn({ reason }, "a checkpoint failed or lacks a cosignature; it is tried again"),
     onRefused: (reason) => log.error({ reason }, "no checkpoints are signed; see TLOG_TAKE_OVER"),
     onFailure: (error) => log.error({ err: error }, "no checkpoints are signed until the next start"),
   });

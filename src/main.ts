@@ -104,8 +104,8 @@ function stopOnSignals(service: Service, log: Logger, deadlineSecs: number): voi
   process.on("SIGINT", onSignal);
 }
 
-async function cutShort({ starts }: Service, log: Logger, why: string): Promise<void> {
-  log.warn({ why }, "shutdown cut short: everything acknowledged is durable, open requests get no answer");
+async function cutShort({ starts }: Service, log: Logger, reason: string): Promise<void> {
+  log.warn({ reason }, "shutdown cut short: everything acknowledged is durable, open requests get no answer");
   await starts.settledForExit();
   process.exit(EXIT_CUT_SHORT);
 }

@@ -42,7 +42,7 @@ async function run(): Promise<void> {
     ),
     quorum: options.witnessQuorum,
     onServed: (checkpoint) => post({ kind: "checkpoint", checkpoint }),
-    onFailure: (name, reason) => post({ kind: "warning", text: `${name} does not cosign: ${reason}` }),
+    onFailure: (name, reason) => post({ kind: "warning", reason: `${name} does not cosign: ${reason}` }),
   });
   port.on("message", (message: ToTlog) => {
     if (message.kind === "stop") isStopping = true;
@@ -80,7 +80,7 @@ function signed(signer: TlogSigner, publisher: Publisher): boolean {
     return true;
   } catch (error) {
     if (!(error instanceof StorageFullError)) throw error;
-    post({ kind: "warning", text: "the disk is full: no checkpoint" });
+    post({ kind: "warning", reason: "the disk is full: no checkpoint" });
     return false;
   }
 }

@@ -70,4 +70,4 @@ export type FromTlog =
   /** This folder may not sign: nothing more comes. */
   | { readonly kind: "refused"; readonly reason: string }
   /** Something outside failed (a witness, a full disk); it is tried again. */
-  | { readonly kind: "warning"; readonly text: string };
+  | { readonly kind: "warning"; readonly reason: string };

@@ -16,7 +16,7 @@ export interface TlogOptions {
   readonly questionsMax: number;
   /** A checkpoint covers entries for the first time: the oldest of them became durable `lagMs` ago. */
   onCheckpoint(lagMs: number): void;
-  onWarning(text: string): void;
+  onWarning(reason: string): void;
   /** This folder may not sign, so no more checkpoints come until the next start: an operator must decide. */
   onRefused(reason: string): void;
   /** The thread ended by itself: no more checkpoints until the next start, which goes on from what it saved. */
@@ -121,7 +121,7 @@ export class Tlog implements AsyncDisposable {
         this.#waiters.delete(message.id);
         break;
       case "warning":
-        this.#options.onWarning(message.text);
+        this.#options.onWarning(message.reason);
         break;
       case "refused":
         this.#end(message.reason);

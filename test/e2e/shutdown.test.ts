@@ -168,7 +168,7 @@ describe("SIGTERM", () => {
     using _upload = await beginUpload(service);
     await beginShutdown(service);
     expect(await service.process.exited).toBe(1);
-    expect(service.process.lines.some((line) => line.includes('"why":"deadline"'))).toBe(true);
+    expect(service.process.lines.some((line) => line.includes('"reason":"deadline"'))).toBe(true);
   });
 });
 
