@@ -2,7 +2,7 @@
 import { workerData } from "node:worker_threads";
 import { assert } from "../src/base/assert.js";
 import { answerTasks, lowerThreadPriority, type TaskResult } from "../src/base/thread-tasks.js";
-import type { TreeJob, TreeNodes, TreeWorkerData } from "../src/commit/tree-builder.js";
+import type { BuiltNodes, TreeJob, TreeWorkerData } from "../src/commit/tree-builder.js";
 import { buildLegacyTree } from "../src/protocol/legacy-merkle.js";
 import { MerkleTreeBuilder } from "../src/protocol/merkle-tree.js";
 import { openReader, SCAN_CACHE_KIB } from "../src/store/sqlite/connection.js";
@@ -32,7 +32,7 @@ function build(job: TreeJob): TaskResult {
 }
 
 function moveNodes(nodes: Uint8Array<ArrayBuffer>, stateRoot: Uint8Array | null): TaskResult {
-  return { value: { nodes, stateRoot } satisfies TreeNodes, transfer: [nodes.buffer] };
+  return { value: { nodes, stateRoot } satisfies BuiltNodes, transfer: [nodes.buffer] };
 }
 
 lowerThreadPriority(NICE_INCREMENT);

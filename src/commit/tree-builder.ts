@@ -21,7 +21,8 @@ export interface TreeJob extends EventRange {
   readonly withStateRoot: boolean;
 }
 
-export interface TreeNodes {
+/** What crosses back. */
+export interface BuiltNodes {
   readonly nodes: Uint8Array<ArrayBuffer>;
   readonly stateRoot: Uint8Array | null;
 }
@@ -82,7 +83,7 @@ export class TreeBuilder implements AsyncDisposable {
   }
 
   async #run(job: TreeJob): Promise<BuiltTree> {
-    const { nodes, stateRoot } = (await this.#threads.run(job)) as TreeNodes;
+    const { nodes, stateRoot } = (await this.#threads.run(job)) as BuiltNodes;
     const Tree = job.series === "legacy" ? LegacyTree : MerkleTree;
     return { tree: new Tree(job.sequenceEnd - job.sequenceStart + 1, nodes), stateRoot };
   }
