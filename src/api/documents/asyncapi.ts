@@ -1,9 +1,8 @@
 /** The WebSocket surface as AsyncAPI 3.0, served at /asyncapi.json. */
 import { packageVersion } from "../../base/asset-paths.js";
 import { REPLAY_PARAMETERS } from "./openapi.js";
+import type { Json } from "./operation.js";
 import { SCHEMAS } from "./schemas.js";
-
-type Json = Record<string, unknown>;
 
 const queryProperties = Object.fromEntries(
   REPLAY_PARAMETERS.map(({ name, schema, description }) => [name, { ...(schema as Json), description }]),
