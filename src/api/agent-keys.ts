@@ -67,7 +67,7 @@ async function register(options: AgentKeyRoutesOptions, { body }: HttpRequest, s
   const registration: KeyRegistration = { ...named, purpose: purposeOf(keyAlgorithm) };
   const proof: KeyProof = { proofOfPossession, signingKeyId };
   const key = await proveRegistration(registration, proof, { ...options, mayOmitProof: scope.canAdmin });
-  const stored = await options.lane.command<AgentKey>({ kind: "register_agent_key", key });
+  const stored = await options.lane.command<AgentKey>({ kind: "register_agent_key", key }, { flow: flowOf(scope) });
   return jsonReply({
     success: true,
     tenantId: stored.tenantId,
@@ -130,7 +130,7 @@ async function revoke(
   reason: string | null,
 ): Promise<HttpReply> {
   authorizeKeyChange(scope, ref.tenantId, ref.agentId);
-  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason });
+  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason }, { flow: flowOf(scope) });
   onRevoked(key);
   return jsonReply({
     success: true,
@@ -140,6 +140,11 @@ async function revoke(
     revokedAt: new Date(key.revokedAtMs!).toISOString(),
     message: "Agent key revoked successfully",
   });
+}
+
+/** Key changes of one tenant share the queue in front of the lane with its events and with other tenants: see `ingest.ts`. */
+function flowOf({ tenantId }: Scope): string {
+  return `${tenantId ?? ""}/keys`;
 }
 
 /** Admins of the tenant, and an agent for itself with a credential bound to it. */

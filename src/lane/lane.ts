@@ -115,9 +115,15 @@ export class Lane implements AsyncDisposable {
     this.#post({ kind: "ingest", form, packed }, [packed.buffer]);
   }
 
-  /** Orders a command that carries `bytes` of data. Rejects with the CodedError of its refusal, or OVERLOADED. */
-  async command<R extends CommandResult>(body: LaneCommandBody, bytes = 0): Promise<R> {
-    const { requestId, answer } = this.#options.submissions.open<R>(bytes, null);
+  /**
+   * Orders a command that carries `bytes` of data. Rejects with the CodedError of its refusal, or OVERLOADED. `flow`: whose
+   * share of the queue it takes, null = the service's own, or of work that is bounded before it comes here.
+   */
+  async command<R extends CommandResult>(
+    body: LaneCommandBody,
+    { bytes = 0, flow = null }: { readonly bytes?: number; readonly flow?: string | null } = {},
+  ): Promise<R> {
+    const { requestId, answer } = this.#options.submissions.open<R>(bytes, flow);
     this.#queuedEvents += 1;
     this.#post({ kind: "command", command: { ...body, requestId } as LaneCommand }, []);
     return answer;

@@ -101,7 +101,7 @@ export class ProofRegistry implements AsyncDisposable {
     const kind = `submit_${subject.kind}_proof` as const;
     const stored = await this.#turns.run(() => {
       place.checkDeadline();
-      return lane.command<StoredProof>({ kind, facts, proof }, proof.length);
+      return lane.command<StoredProof>({ kind, facts, proof }, { bytes: proof.length });
     });
     if (stored.proofId === facts.proofId) onSubmitted(subject.kind, securityBits !== null);
     return stored;

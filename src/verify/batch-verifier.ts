@@ -67,23 +67,28 @@ export class BatchVerifier {
     return { verified, verifiedEvents, legacy: legacy?.take() ?? null, legacyEvents, refused, missing, workMs };
   }
 
-  /** Keys of another epoch than the one read here are as good as unknown. */
+  /**
+   * Keys of another epoch than the one read here are as good as unknown, but for those a request was sent back for: whoever
+   * has keys revoked without end would keep everybody else's requests from ever being judged. What is judged with them bears
+   * their epoch, and the lane looks again.
+   */
   #contextOf(given: readonly KeyRecord[]): JudgeContext {
     const now = Atomics.load(this.#epoch, 0);
+    let keyEpoch = now;
     // Kept beside the cache, which may hold fewer keys than one request needs and never holds absent ones.
     const answered = new Map<string, AgentKey | null>();
     for (const { ref, key, epoch } of given) {
-      if (epoch !== now) continue;
       const name = agentKeyKey(ref);
       answered.set(name, key);
-      if (key !== null) this.#knownKeys.set(name, { ref, key, epoch });
+      if (epoch !== now) keyEpoch = epoch;
+      else if (key !== null) this.#knownKeys.set(name, { ref, key, epoch });
     }
     const { limits, rules } = this.#worker;
     return {
       limits,
       rules,
       nowMs: this.#clock.nowMs(),
-      keyEpoch: now,
+      keyEpoch,
       findKey: (ref) => {
         const name = agentKeyKey(ref);
         const answer = answered.get(name);

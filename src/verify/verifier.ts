@@ -4,6 +4,7 @@
  * only for work that is worth it. Flows take turns.
  * Bounds: submissions in flight (Submissions), tasks = threads, and no task starts while the lane's queue is full.
  */
+import { assert } from "../base/assert.js";
 import { CodedError } from "../base/errors.js";
 import { FairQueue } from "../base/fair-queue.js";
 import type { Submissions } from "../base/submissions.js";
@@ -23,12 +24,8 @@ const TASK_BYTES_MIN = 16 * 1024;
 /** Body bytes a flow may send in its turn: what others wait for it, 2 to 4 ms of signatures. */
 const TURN_BYTES = 64 * 1024;
 
-/** Times a request may come back for keys before it is given up: each time needs a revocation in between. */
-const KEY_ROUNDS_MAX = 8;
-
 interface PendingRequest extends IngestRequest {
   readonly keys: readonly KeyRecord[];
-  readonly keyRounds: number;
   readonly flow: string;
 }
 
@@ -79,7 +76,7 @@ export class Verifier implements AsyncDisposable {
   verify(request: IngestRequest, flow: string): void {
     const { form, requestId, batchId, scope, body } = request;
     // Member by member: a spread takes the engine's slow path here, 1.5 KB of garbage and 2 µs per request (measured).
-    const pending = { form, requestId, batchId, scope, body, keys: NO_KEYS, keyRounds: 0, flow };
+    const pending = { form, requestId, batchId, scope, body, keys: NO_KEYS, flow };
     this.#pending.push(flow, pending, body.length);
     this.pump();
   }
@@ -149,9 +146,9 @@ export class Verifier implements AsyncDisposable {
   async #retryWithKeys(request: PendingRequest, refs: readonly AgentKeyRef[]): Promise<void> {
     const { keys, submissions, onFailure } = this.#options;
     try {
-      if (request.keyRounds === KEY_ROUNDS_MAX) throw new CodedError("SERVICE_UNAVAILABLE", "agent keys keep changing");
+      assert(request.keys.length === 0, "keys that were asked for are used, whatever was revoked meanwhile");
       const found = await Promise.all(refs.map((ref) => keys.find(ref)));
-      this.#pending.unshift(request.flow, { ...request, keys: found, keyRounds: request.keyRounds + 1 });
+      this.#pending.unshift(request.flow, { ...request, keys: found });
       this.pump();
     } catch (error) {
       if (!(error instanceof CodedError)) onFailure(error);

@@ -18,7 +18,7 @@ export interface JudgeContext {
   readonly limits: IngestLimits;
   readonly rules: EventRules;
   readonly nowMs: number;
-  /** Revocation epoch that `findKey` answers for. */
+  /** Revocation epoch that `findKey` answers for, or one before it. */
   readonly keyEpoch: number;
   /** Null = there is no such key. Undefined = this worker does not know. */
   findKey(ref: AgentKeyRef): AgentKey | null | undefined;
