@@ -50,6 +50,8 @@ export default function read(task: ReadTask): unknown {
       return reader.agentKeys(...task.args);
     case "apiKey":
       return reader.apiKey(...task.args);
+    case "apiKeyByPrefix":
+      return reader.apiKeyByPrefix(...task.args);
     case "apiKeys":
       return reader.apiKeys(...task.args);
     case "proof":

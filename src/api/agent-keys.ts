@@ -17,7 +17,7 @@ import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
 import { authorizeAdmin, authorizeRead, coversTenant, type Scope } from "../verify/scope.js";
 import { authenticated } from "./access.js";
 import { optional, readBody, required, text, time, uuid } from "./body.js";
-import { cappedInteger, requiredUuid } from "./query.js";
+import { cappedInteger, KEYS_LIMIT, optionalText, requiredUuid } from "./query.js";
 import { jsonReply } from "./reply.js";
 
 export interface AgentKeyRoutesOptions {
@@ -78,6 +78,7 @@ async function register(options: AgentKeyRoutesOptions, { body }: HttpRequest, s
   });
 }
 
+/** `?tenant_id&agent_id&limit&after`: signing keys first, each kind by its ids. */
 async function list(
   { reader, clock }: AgentKeyRoutesOptions,
   { query }: HttpRequest,
@@ -86,8 +87,20 @@ async function list(
   const tenantId = requiredUuid(query, "tenant_id");
   const agentId = requiredUuid(query, "agent_id");
   authorizeRead(scope, tenantId, null);
-  const keys = await reader.agentKeys(tenantId, agentId);
-  return jsonReply({ keys: keys.map((key) => agentKeyView(key, clock.nowMs())), count: keys.length });
+  const limit = cappedInteger(query, "limit", KEYS_LIMIT);
+  const { keys, hasMore } = await reader.agentKeys({ tenantId, agentId, after: readAfter(query), limit });
+  const last = keys.at(-1);
+  const next = hasMore && last !== undefined ? `${last.purpose}.${last.keyId}` : null;
+  return jsonReply({ keys: keys.map((key) => agentKeyView(key, clock.nowMs())), count: keys.length, next });
+}
+
+/** `next` of the page before: a key's algorithm and id. */
+function readAfter(query: URLSearchParams): { purpose: KeyPurpose; keyId: number } | null {
+  const text = optionalText(query, "after");
+  if (text === null) return null;
+  const parts = /^([12])\.(\d{1,10})$/.exec(text);
+  if (parts === null) throw new CodedError("INVALID_FIELD_VALUE", "query parameter after must be `next` of a page");
+  return { purpose: Number(parts[1]) as KeyPurpose, keyId: Number(parts[2]) };
 }
 
 const REVOCATION = {

@@ -10,7 +10,7 @@ import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
 import { authorizeAdmin, type Scope } from "../verify/scope.js";
 import { authenticated } from "./access.js";
 import { optional, readBody, required, text, uuid, uuids } from "./body.js";
-import { optionalUuid } from "./query.js";
+import { cappedInteger, KEYS_LIMIT, optionalText, optionalUuid } from "./query.js";
 import { jsonReply } from "./reply.js";
 
 export interface ApiKeyRoutesOptions {
@@ -103,25 +103,33 @@ function checkNotWider(scope: Scope, asked: Omit<Scope, "tenantId">): void {
   }
 }
 
+/** `?tenant_id&limit&after`, by their hash: `after` is the prefix of one, as `next` of the page before. */
 async function list({ reader }: ApiKeyRoutesOptions, { query }: HttpRequest, scope: Scope): Promise<HttpReply> {
   const tenantId = optionalUuid(query, "tenant_id") ?? scope.tenantId;
   authorizeAdmin(scope, tenantId);
-  const keys = await reader.apiKeys(tenantId);
-  return jsonReply({ keys: keys.map(apiKeyView), count: keys.length });
+  const after = optionalText(query, "after");
+  if (after !== null) checkPrefix(after);
+  const limit = cappedInteger(query, "limit", KEYS_LIMIT);
+  const { keys, hasMore } = await reader.apiKeys({ tenantId, after, limit });
+  const next = hasMore ? (keys.at(-1)?.keyHash.slice(0, PREFIX_CHARACTERS) ?? null) : null;
+  return jsonReply({ keys: keys.map(apiKeyView), count: keys.length, next });
+}
+
+function checkPrefix(prefix: string): void {
+  if (/^[0-9a-f]{16,64}$/.test(prefix)) return;
+  throw new CodedError(
+    "INVALID_FIELD_VALUE",
+    `the key's hash prefix is ${PREFIX_CHARACTERS} to 64 lower-case hex digits`,
+  );
 }
 
 async function revoke(options: ApiKeyRoutesOptions, { params }: HttpRequest, scope: Scope): Promise<HttpReply> {
   const { reader, lane, authenticator, broadcaster } = options;
   const prefix = params.key_hash_prefix!;
   authorizeAdmin(scope, scope.tenantId);
-  if (!/^[0-9a-f]{16,64}$/.test(prefix)) {
-    throw new CodedError(
-      "INVALID_FIELD_VALUE",
-      `the key's hash prefix is ${PREFIX_CHARACTERS} to 64 lower-case hex digits`,
-    );
-  }
-  const found = (await reader.apiKeys(scope.tenantId)).find((key) => key.keyHash.startsWith(prefix));
-  if (found === undefined) throw new CodedError("RESOURCE_NOT_FOUND", "API key not found");
+  checkPrefix(prefix);
+  const found = await reader.apiKeyByPrefix(scope.tenantId, prefix);
+  if (found === null) throw new CodedError("RESOURCE_NOT_FOUND", "API key not found");
   const key = await lane.command<ApiKey>({ kind: "revoke_api_key", keyHash: found.keyHash });
   authenticator.forget(key.keyHash);
   broadcaster.endCredential(key.keyHash);

@@ -36,6 +36,9 @@ export function cappedInteger(
   return Math.min(value, bounds.max);
 }
 
+/** Keys of one answer; what follows is asked for with its `next`. */
+export const KEYS_LIMIT = { default: 1000, min: 1, max: 1000 };
+
 function invalid(name: string, problem: string): CodedError {
   return new CodedError("INVALID_FIELD_VALUE", `query parameter ${name} ${problem}`);
 }

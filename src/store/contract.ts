@@ -340,6 +340,27 @@ export interface HistoryPage {
 }
 
 /** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
+/** Keys of one agent, those after a key first. */
+export interface AgentKeyRange {
+  readonly tenantId: Uuid;
+  readonly agentId: Uuid;
+  readonly after: Pick<AgentKeyRef, "purpose" | "keyId"> | null;
+  readonly limit: number;
+}
+
+/** Keys of one tenant, or of all when null; `after`: the first digits of a hash. */
+export interface ApiKeyRange {
+  readonly tenantId: Uuid | null;
+  readonly after: string | null;
+  readonly limit: number;
+}
+
+/** Part of a list of keys; `hasMore`: others follow. */
+export interface KeyPage<K> {
+  readonly keys: readonly K[];
+  readonly hasMore: boolean;
+}
+
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
   /** Entries with offset >= `fromOffset` that match, in order. */
@@ -354,8 +375,11 @@ export interface LogReader extends AsyncDisposable {
   /** VES events only. */
   entryByEventId(eventId: Uuid): Promise<LogEntry | null>;
   agentKey(ref: AgentKeyRef): Promise<AgentKey | null>;
-  agentKeys(tenantId: Uuid, agentId: Uuid): Promise<readonly AgentKey[]>;
+  /** By purpose and key id. */
+  agentKeys(range: AgentKeyRange): Promise<KeyPage<AgentKey>>;
   apiKey(keyHash: string): Promise<ApiKey | null>;
-  /** Keys of one tenant, or of all when null. */
-  apiKeys(tenantId: Uuid | null): Promise<readonly ApiKey[]>;
+  /** One of the tenant's keys, or of anybody's when null, whose hash begins with these digits. */
+  apiKeyByPrefix(tenantId: Uuid | null, prefix: string): Promise<ApiKey | null>;
+  /** By their hash. A page may end before `limit`. */
+  apiKeys(range: ApiKeyRange): Promise<KeyPage<ApiKey>>;
 }

@@ -295,9 +295,10 @@ function simReader({ scheduler, folder, name, sizes }: SimServiceOptions): { rea
     legacyHistory: (...args) => read(() => sqlite.legacyHistory(...args)),
     entryByEventId: (eventId) => read(() => sqlite.entryByEventId(eventId)),
     agentKey: (ref) => read(() => sqlite.agentKey(ref)),
-    agentKeys: (...args) => read(() => sqlite.agentKeys(...args)),
+    agentKeys: (range) => read(() => sqlite.agentKeys(range)),
     apiKey: (keyHash) => read(() => sqlite.apiKey(keyHash)),
-    apiKeys: (tenantId) => read(() => sqlite.apiKeys(tenantId)),
+    apiKeyByPrefix: (...args) => read(() => sqlite.apiKeyByPrefix(...args)),
+    apiKeys: (range) => read(() => sqlite.apiKeys(range)),
     [Symbol.asyncDispose]: async () => {},
   };
   return { reader, close: () => db.close() };

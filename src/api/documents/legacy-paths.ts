@@ -38,6 +38,7 @@ const EVENTS = operation({
     query("limit", { type: "integer", minimum: 1, maximum: 1000, default: 100 }, "Length of the range; cut to 1000."),
   ],
   answer: list("LegacySequencedEvent", "events"),
+  refusals: ["BATCH_TOO_LARGE", "OVERLOADED"],
 });
 
 const HISTORY = operation({
@@ -56,6 +57,7 @@ const HISTORY = operation({
     total: index,
     has_more: { type: "boolean" },
   }),
+  refusals: ["BATCH_TOO_LARGE", "OVERLOADED"],
 });
 
 const VERIFY = operation({

@@ -29,6 +29,13 @@ const LIMIT = query(
   "Most entries; more is cut to 1000.",
 );
 
+/** Parts of a list of keys. */
+const KEY_PAGE: readonly Json[] = [
+  query("limit", { type: "integer", minimum: 1, maximum: 1000, default: 1000 }, "Most keys; more is cut to 1000."),
+  query("after", { type: "string" }, "`next` of the part before."),
+];
+const NEXT: Json = { type: ["string", "null"], description: "More keys follow: ask for those `after` it." };
+
 /** The filters of a replay, shared with the WebSocket. */
 export const REPLAY_PARAMETERS: readonly Json[] = [
   query("from_offset", { type: "integer", minimum: 0, default: 0 }, "First offset wanted, inclusive."),
@@ -84,8 +91,8 @@ const KEY_COLLECTION: Json = {
   }),
   get: operation({
     summary: "List an agent's keys.",
-    parameters: [TENANT, query("agent_id", uuid, "Agent.", true)],
-    answer: list("AgentKey", "keys"),
+    parameters: [TENANT, query("agent_id", uuid, "Agent.", true), ...KEY_PAGE],
+    answer: list("AgentKey", "keys", { next: NEXT }),
   }),
 };
 
@@ -268,8 +275,8 @@ export const openapi: Json = {
       post: NEW_API_KEY,
       get: operation({
         summary: "List API keys.",
-        parameters: [query("tenant_id", uuid, "Tenant; absent = all the credential covers.")],
-        answer: list("ApiKey", "keys"),
+        parameters: [query("tenant_id", uuid, "Tenant; absent = all the credential covers."), ...KEY_PAGE],
+        answer: list("ApiKey", "keys", { next: NEXT }),
       }),
     },
     "/api/v1/admin/api-keys/{key_hash_prefix}": {

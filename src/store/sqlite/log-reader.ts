@@ -8,13 +8,16 @@ import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
 import { receiptHashOfIds } from "../../protocol/receipt.js";
 import {
   type AgentKey,
+  type AgentKeyRange,
   type AgentKeyRef,
   type ApiKey,
+  type ApiKeyRange,
   ENTRY_KINDS,
   type EntityName,
   type EntryFilter,
   type EntryKind,
   type HistoryPage,
+  type KeyPage,
   type LegacyRange,
   type LogEntry,
   type LogHead,
@@ -26,11 +29,11 @@ import { type EntryFacts, entryBytesMax, frameCheck, writeEntry } from "../entry
 import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
+import { KeyReader } from "./key-reader.js";
 import { LegacyPositions } from "./legacy-positions.js";
 import { readCheckedFrom, readLogHead } from "./log-identity.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
-import { type AgentKeyRow, type ApiKeyRow, agentKeyFromRow, apiKeyFromRow } from "./rows.js";
 import { StoredSequencers } from "./stored-sequencers.js";
 
 /** Rows one page may look at when a filter matches few of them. */
@@ -96,12 +99,14 @@ export class SqliteLogReader {
   #checkedFrom: number | null = null;
   /** Several statements that see the same log: none of them begins a read of its own, which also costs less. */
   readonly #inOneSnapshot: <T>(read: () => T) => T;
+  readonly #keys: KeyReader;
   readonly #sql;
 
   constructor(db: Connection, bytesMax: number, places = new PlaceFinder(db)) {
     this.#db = db;
     this.#places = places;
     this.#legacyPositions = new LegacyPositions(db);
+    this.#keys = new KeyReader(db);
     this.#sequencers = new StoredSequencers(db);
     this.#bytesMax = bytesMax;
     this.#inOneSnapshot = db.transaction((read) => read()) as <T>(read: () => T) => T;
@@ -127,14 +132,6 @@ export class SqliteLogReader {
       entityRef: db
         .prepare("SELECT ref FROM entities WHERE stream_ref = ? AND entity_type = ? AND entity_id = ?")
         .pluck(),
-      agentKey: db.prepare(
-        "SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? AND purpose = ? AND key_id = ?",
-      ),
-      agentKeys: db.prepare("SELECT * FROM agent_keys WHERE tenant_id = ? AND agent_id = ? ORDER BY purpose, key_id"),
-      apiKey: db.prepare("SELECT * FROM api_keys WHERE key_hash = ?"),
-      apiKeys: db.prepare(
-        "SELECT * FROM api_keys WHERE :tenant IS NULL OR tenant_id = :tenant ORDER BY created_at_ms, key_hash",
-      ),
     };
   }
 
@@ -278,23 +275,23 @@ export class SqliteLogReader {
   }
 
   agentKey(ref: AgentKeyRef): AgentKey | null {
-    const row = this.#sql.agentKey.get(uuidToBytes(ref.tenantId), uuidToBytes(ref.agentId), ref.purpose, ref.keyId);
-    return row === undefined ? null : agentKeyFromRow(row as AgentKeyRow);
+    return this.#keys.agentKey(ref);
   }
 
-  agentKeys(tenantId: Uuid, agentId: Uuid): AgentKey[] {
-    const rows = this.#sql.agentKeys.all(uuidToBytes(tenantId), uuidToBytes(agentId)) as AgentKeyRow[];
-    return rows.map(agentKeyFromRow);
+  agentKeys(range: AgentKeyRange): KeyPage<AgentKey> {
+    return this.#keys.agentKeys(range);
   }
 
   apiKey(keyHash: string): ApiKey | null {
-    const row = this.#sql.apiKey.get(keyHash) as ApiKeyRow | undefined;
-    return row === undefined ? null : apiKeyFromRow(row);
+    return this.#keys.apiKey(keyHash);
   }
 
-  apiKeys(tenantId: Uuid | null): ApiKey[] {
-    const rows = this.#sql.apiKeys.all({ tenant: tenantId === null ? null : uuidToBytes(tenantId) }) as ApiKeyRow[];
-    return rows.map(apiKeyFromRow);
+  apiKeyByPrefix(tenantId: Uuid | null, prefix: string): ApiKey | null {
+    return this.#keys.apiKeyByPrefix(tenantId, prefix);
+  }
+
+  apiKeys(range: ApiKeyRange): KeyPage<ApiKey> {
+    return this.#keys.apiKeys(range);
   }
 
   #streamRow(tenantId: Uuid, storeId: Uuid): StreamHeads | undefined {

@@ -16,12 +16,15 @@ import type {
 } from "../commitment-contract.js";
 import type {
   AgentKey,
+  AgentKeyRange,
   AgentKeyRef,
   ApiKey,
+  ApiKeyRange,
   EntityName,
   EntryFilter,
   EntryKind,
   HistoryPage,
+  KeyPage,
   LegacyRange,
   LogEntry,
   LogHead,
@@ -119,16 +122,20 @@ export class SqliteReaderPool implements LogReader, ProofReader {
     return this.#run("agentKey", ref);
   }
 
-  agentKeys(tenantId: Uuid, agentId: Uuid): Promise<readonly AgentKey[]> {
-    return this.#run("agentKeys", tenantId, agentId);
+  agentKeys(range: AgentKeyRange): Promise<KeyPage<AgentKey>> {
+    return this.#run("agentKeys", range);
   }
 
   apiKey(keyHash: string): Promise<ApiKey | null> {
     return this.#run("apiKey", keyHash);
   }
 
-  apiKeys(tenantId: Uuid | null): Promise<readonly ApiKey[]> {
-    return this.#run("apiKeys", tenantId);
+  apiKeyByPrefix(tenantId: Uuid | null, prefix: string): Promise<ApiKey | null> {
+    return this.#run("apiKeyByPrefix", tenantId, prefix);
+  }
+
+  apiKeys(range: ApiKeyRange): Promise<KeyPage<ApiKey>> {
+    return this.#run("apiKeys", range);
   }
 
   proof(kind: ProofKind, proofId: Uuid): Promise<StoredProof | null> {
