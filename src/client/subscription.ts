@@ -27,7 +27,8 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   /** Aborted when the consumer is done with it. */
   readonly #ended = new AbortController();
   #consumedOffset: number;
-  #signer: Pick<SequencerIdentity, "publicKey"> | null = null;
+  /** Asked once, however many consumers wait for the answer. */
+  #signer: Promise<SequencerIdentity | null> | null = null;
   #turnStartedMs: number;
   /** While everything else in this thread runs. */
   #pause: Promise<void> | null = null;
@@ -142,10 +143,11 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   }
 
   /** False when the consumer was done before it could be told. */
-  async #verify(entry: LogEntry, verify: NonNullable<SubscribeOptions["verify"]>): Promise<boolean> {
-    this.#signer ??= typeof verify === "object" ? verify : await this.#askSigner();
-    if (this.#signer === null) return false;
-    const fault = entryFault(entry, this.#signer, { ed25519: this.#link.ed25519 });
+  async #verify(entry: LogEntry, verify: Exclude<SubscribeOptions["verify"], false | undefined>): Promise<boolean> {
+    if (verify === true) this.#signer ??= this.#askSigner();
+    const signer = verify === true ? await this.#signer : verify;
+    if (signer === null) return false;
+    const fault = entryFault(entry, signer, { ed25519: this.#link.ed25519 });
     if (fault === null) return true;
     throw new SequencerError({ code: "RECEIPT_INVALID", message: `entry ${entry.offset}: ${fault}` });
   }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { WebSocketConstructor } from "../../../src/client/entry-socket.js";
 import { type Bench, benchOf, entries, entry, HandSocket, LOG, PausableSocket, page, settle } from "./support.js";
 
@@ -227,6 +227,20 @@ describe("the iterator", () => {
       await end;
       expect(bench.subscription.position.nextOffset).toBe(0);
     }
+  });
+
+  test("the identity is asked for once and waited for once, by however many consumers", async () => {
+    const bench = benchOf({ verify: true });
+    const waiting = Array.from({ length: 20 }, () => bench.subscription.next());
+    const added = vi.spyOn(AbortSignal.prototype, "addEventListener");
+    await settle();
+    await bench.http.last.answer(page(0, 20));
+    const asked = bench.http.asked.filter(({ url }) => url.pathname.endsWith("/sequencer"));
+    expect(asked).toHaveLength(1);
+    expect(added.mock.calls.length).toBeLessThan(20);
+    added.mockRestore();
+    await bench.subscription.return();
+    for (const end of waiting) expect(await end).toMatchObject({ done: true });
   });
 
   test("a service that is away when its identity is asked for ends nothing", async () => {
