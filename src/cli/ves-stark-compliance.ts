@@ -1,7 +1,7 @@
 /** `ves-stark` commands on single compliance proofs: gen-inputs, prove, verify, inspect. */
 import type { Command } from "commander";
 import { encodeBase64 } from "../base/base64.js";
-import { bindInputs, makeAmountBinding, parseAmountBinding } from "../stark/amount-binding.js";
+import { type AmountBinding, bindInputs, makeAmountBinding, parseAmountBinding } from "../stark/amount-binding.js";
 import type { JsonObject } from "../stark/canonical-json.js";
 import { complianceBundleJson, proofMetadata } from "../stark/compliance-bundle.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
@@ -99,10 +99,7 @@ function verifyCommand(flags: VerifyFlags): void {
   if (inputs === null) throw new UsageError("--inputs is needed: this proof file does not carry its inputs");
   if (flags.inputs === undefined) warn("inputs are the artefact's own claims, not a trusted record");
   const policy = policyOfVerify(flags, inputs);
-  const amountBinding =
-    flags.amountBinding === undefined
-      ? artefact.amountBinding
-      : parseAmountBinding(parseObject(readText(flags.amountBinding)));
+  const amountBinding = bindingOfVerify(flags, artefact.amountBinding);
   const witnessCommitment =
     flags.witnessCommitmentHex ?? (inputs.witnessCommitment === null ? artefact.witnessCommitment : null);
   const acceptance = acceptanceOf(flags.acceptDefault);
@@ -116,6 +113,14 @@ function verifyCommand(flags: VerifyFlags): void {
     : `Proof INVALID (${verdict.code}: ${verdict.detail}; checked in ${elapsedMs.toFixed(3)}ms)`;
   answer(flags.json === true, json, [text]);
   process.exitCode = verdict.valid ? EXIT.done : EXIT.invalidProof;
+}
+
+/** The caller's binding, else the artefact's, which whoever made the proof can have made of any amount. */
+function bindingOfVerify(flags: VerifyFlags, own: AmountBinding | null): AmountBinding | null {
+  if (flags.amountBinding !== undefined) return parseAmountBinding(parseObject(readText(flags.amountBinding)));
+  if (own !== null)
+    warn(`that the payload's amount is ${own.amount} is the artefact's own claim: look into the payload`);
+  return own;
 }
 
 /** The caller's policy when --limit is given, checked exactly; null leaves the inputs' own. */

@@ -32,6 +32,14 @@ describe("ves-stark", () => {
     const verified = run(`verify -f ${file("proof.json")} -i ${file("in.json")} -l 10000 -p aml.threshold --json`);
     expect(verified.code).toBe(0);
     expect(JSON.parse(verified.out)).toMatchObject({ valid: true, securityBits: 119, amountLink: "payload-amount" });
+    // The bundle's maker may have bound any amount to the event: only the payload tells.
+    expect(verified.err).toContain("that the payload's amount is 5000 is the artefact's own claim");
+    const { amountBinding } = JSON.parse(readFileSync(file("proof.json"), "utf8")) as { amountBinding: unknown };
+    writeFileSync(file("binding.json"), JSON.stringify(amountBinding));
+    const bound = run(
+      `verify -f ${file("proof.json")} -i ${file("in.json")} -l 10000 --amount-binding ${file("binding.json")}`,
+    );
+    expect([bound.code, bound.err]).toEqual([0, ""]);
     const inspected = run(`inspect -f ${file("proof.json")} --json`);
     expect(JSON.parse(inspected.out)).toMatchObject({ statement: "compliance", profile: "secure", hidesAmount: false });
   });
