@@ -42,6 +42,8 @@ function readEntry(cursor: JsonCursor, entry: unknown): void {
   const { event } = entry;
   cursor.readObject((name) => {
     if (name !== "event") return;
+    // Of two members JSON.parse takes the last, and so must the text.
+    payloadTexts.delete(event);
     cursor.readObject((member) => {
       if (member === "payload") payloadTexts.set(event, cursor.readText());
     });

@@ -16,4 +16,17 @@ describe("the texts of legacy payloads", () => {
     const entries = [page.entries[0]!, readFrame(entry)[0]!, readFrame(`[${entry}]`)[0]!];
     for (const { event } of entries) expect(payloadTextOf(event as LegacyEnvelope)).toBe(payload);
   });
+
+  it("are of the event that JSON.parse takes, when one stands twice", () => {
+    const textOf = (events: string) => {
+      const [{ event } = { event: {} }] = readFrame(
+        `{"kind":"event","offset":0,"sequence_number":1,${events},"receipt":{}}`,
+      );
+      return payloadTextOf(event as LegacyEnvelope);
+    };
+    expect(textOf('"event":{"payload":1.0},"event":{"payload":2.0}')).toBe("2.0");
+    expect(textOf('"event":{"payload":1.0,"payload":2.0}')).toBe("2.0");
+    // No text at all: an entry whose payload nobody sees must not pass for one that was sent.
+    expect(textOf('"event":{"payload":1.0},"event":{}')).toBeUndefined();
+  });
 });
