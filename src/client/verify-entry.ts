@@ -1,7 +1,7 @@
 /**
  * Offline checks of what the service hands out. They trust the sequencer's public key and nothing else: pin it, or take it
  * once from `SequencerClient.sequencer()` over TLS. Not covered by any signature: offset, sequencedAt, sequencerId,
- * command_id, base_version.
+ * sequencerKeyVersion, receiptSignatureScheme, command_id, base_version, and of a legacy event envelope_version.
  */
 import { bytesEqual } from "../base/bytes.js";
 import { signingFieldsOf, verifyEvent } from "../protocol/agent-event.js";
@@ -41,6 +41,7 @@ export function verifyEntry(entry: LogEntry, sequencer: Signer, options: VerifyO
 
 /** What is wrong with an entry, or null. */
 export function entryFault(entry: LogEntry, sequencer: Signer, options: VerifyOptions = {}): string | null {
+  if (!isObject(entry) || !isObject(entry.event) || !isObject(entry.receipt)) return "the entry is malformed";
   const { event, receipt } = entry;
   if (entry.tenant_id !== event.tenant_id || entry.store_id !== event.store_id) return "the event is of another stream";
   if (entry.sequence_number !== receipt.sequenceNumber) return "the receipt is for another sequence number";
@@ -90,6 +91,11 @@ function receiptFault(
     if (error instanceof CanonicalJsonError || error instanceof TypeError) return "the entry is malformed";
     throw error;
   }
+}
+
+/** Whatever a file or a service holds may be given as an entry. */
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 const NO_KEY = new Uint8Array();

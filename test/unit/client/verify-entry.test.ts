@@ -92,6 +92,15 @@ test.each<[string, VesEntry]>([
   expect(verifyEntry(forged, sequencer)).toBe(false);
 });
 
+test.each([[null], ["entry"], [[]], [{}], [{ event: {}, receipt: null }], [{ event: null, receipt: {} }]])(
+  "%j, which is no entry, does not verify",
+  (value) => {
+    expect(verifyEntry(value as unknown as VesEntry, sequencer)).toBe(false);
+    const { event, receipt } = (value ?? {}) as unknown as VesEntry;
+    expect(verifyReceipt(event, receipt, sequencer)).toBe(false);
+  },
+);
+
 test("another sequencer's key or another agent's key does not verify", () => {
   expect(verifyEntry(entry, generateSigningKey())).toBe(false);
   expect(verifyEntry(entry, sequencer, { agentPublicKey: generateSigningKey().publicKey })).toBe(false);
