@@ -59,7 +59,7 @@ export interface SequencerClientOptions {
   /** `http:` or `https:`; a path is kept as a prefix. */
   readonly url: string;
   /** `ss_…`; leave out only for a service that runs without authentication. */
-  readonly apiKey?: string;
+  readonly apiKey?: string | undefined;
   /** Default: the platform's. */
   readonly fetch?: Fetch;
   /** Default: the platform's, else `ws`. One with `pause()` lets a slow consumer hold the service back. */

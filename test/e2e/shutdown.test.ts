@@ -1,4 +1,9 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { lockFolder } from "../../src/store/sqlite/folder-lock.js";
 import { agentsOnFourStreams, type Batch, Ledger, signBatch, signBatches } from "../support/load.js";
 import { checkAcknowledged, checkOrder } from "../support/log-check.js";
 import { RawConnection } from "../support/raw-connection.js";
@@ -9,6 +14,23 @@ import { readLog, Subscriber } from "../support/subscriber.js";
 const CLIENTS = 8;
 
 describe("SIGTERM", () => {
+  it("to `npm start` is the service's: nothing keeps the port and the folder", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sequencer-test-"));
+    // Without its build: other tests run what is built.
+    const npm = spawn("npm", ["start", "--ignore-scripts"], {
+      env: { ...process.env, HOST: "127.0.0.1", PORT: "0", DATA_DIR: folder, LOG_FORMAT: "json" },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let output = "";
+    for await (const chunk of npm.stderr) {
+      output += chunk;
+      if (output.includes('"listening"') && !npm.killed) npm.kill("SIGTERM");
+    }
+    expect(output).toContain('"stopped"');
+    lockFolder(folder)[Symbol.dispose]();
+    rmSync(folder, { recursive: true });
+  });
+
   it("under load: what was answered is durable, and what is durable was answered", async () => {
     await using service = await startService();
     const agents = await agentsOnFourStreams(service, CLIENTS);

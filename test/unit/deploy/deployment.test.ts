@@ -65,7 +65,7 @@ it("nothing runs as root, writes outside its volumes or gains privileges", () =>
 
 it("starts Node with the same arguments, however the service is started", () => {
   const flags = SERVICE_NODE_FLAGS.join(" ");
-  expect(read("package.json")).toContain(` && node ${flags} dist/src/main.js"`);
+  expect(read("package.json")).toContain(`"start": "exec node ${flags} dist/src/main.js"`);
   expect(read("src/main.ts")).toMatch(new RegExp(`^#!/usr/bin/env -S node ${flags}\n`));
   expect(dockerfile).toContain(`NODE_OPTIONS="${flags}"\n`);
   expect(fieldOf(unit, "ExecStart")).toContain(`"NODE_OPTIONS=${flags}" `);
