@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import cliProgress from "cli-progress";
 import { type AuditReport, auditLog } from "../audit/audit-log.js";
-import { databasePath } from "../store/sqlite/connection.js";
+import { databasePath, whyUnreadable } from "../store/sqlite/connection.js";
 import { CommandArgs } from "./command-args.js";
 import { EXIT_UNSOUND } from "./offline/checklist.js";
 
@@ -74,6 +74,10 @@ function readOptions(argv: readonly string[]): VerifyLogOptions {
   if (file !== undefined && folder !== undefined) throw args.refuse("--db and --data-dir exclude each other");
   const path = file ?? databasePath(folder ?? "./data");
   if (!isHelp && !(existsSync(path) && statSync(path).isFile())) throw args.refuse(`there is no file ${path}`);
+  const problem = isHelp ? null : whyUnreadable(path);
+  if (problem !== null) {
+    throw args.refuse(`${path} cannot be read here (${problem}): copy it, with its -wal file, to where you may write`);
+  }
   return {
     path,
     isHelp,

@@ -9,10 +9,15 @@ import { Ledger, sendBatch, signBatch } from "../support/load.js";
 import { checkAcknowledged, checkOrder } from "../support/log-check.js";
 import { runMain } from "../support/run-main.js";
 import { startService, TestService } from "../support/service.js";
+import { makeReadOnly, mountSmallDisk, unmountSmallDisk } from "../support/small-disk.js";
 import { readLog } from "../support/subscriber.js";
 
 const base = mkdtempSync(join(tmpdir(), "sequencer-folder-"));
-afterAll(() => rmSync(base, { recursive: true, force: true }));
+const mount = mountSmallDisk(join(base, "disk"), 8 << 20);
+afterAll(() => {
+  if (mount !== null) unmountSmallDisk(mount);
+  rmSync(base, { recursive: true, force: true });
+});
 
 /** Long enough that a test ends before the next look at the files. */
 const NEVER_LOOKS = { CHECKPOINT_INTERVAL_MS: "60000" };
@@ -102,15 +107,9 @@ describe("a file of the data folder, gone while the service is stopped", () => {
 });
 
 describe("what stands in a database's place", () => {
-  const folder = (name: string): string => {
-    const path = join(base, name);
-    mkdirSync(path, { mode: 0o755 });
-    return path;
-  };
-
   it("is refused by its name, and left as it is", async () => {
     const others: [name: string, make: (path: string) => void, message: RegExp][] = [
-      ["directory", (path) => mkdirSync(path), /sequencer\.db cannot be used: EISDIR/],
+      ["directory", (path) => mkdirSync(path), /sequencer\.db cannot be used: unable to open/],
       ["text", (path) => writeFileSync(path, "no database ".repeat(1000)), /sequencer\.db cannot be used: file is not/],
       ["tables", (path) => makeDatabase(path, "CREATE TABLE users (id INTEGER)"), /database of another program/],
       [
@@ -120,21 +119,27 @@ describe("what stands in a database's place", () => {
       ],
     ];
     for (const [name, make, message] of others) {
-      const path = join(folder(name), "sequencer.db");
+      mkdirSync(join(base, name));
+      const path = join(base, name, "sequencer.db");
       make(path);
       const before = contentOf(path);
       expect(await refusedStart(join(base, name))).toMatch(message);
       expect(contentOf(path)).toBe(before);
     }
   });
+});
 
-  it("is readable by its owner only", async () => {
-    const open = folder("open");
-    await using service = await ServerProcess.start({ folder: open });
-    for (const name of ["sequencer.db", "sequencer.db-wal", "lock.db"]) {
-      expect([name, statSync(join(open, name)).mode & 0o777]).toEqual([name, 0o600]);
-    }
+describe("a read-only disk", () => {
+  it.runIf(mount !== null)("is no damage: verify-log asks for a copy, and reads a backup", async () => {
+    const data = join(mount!, "data");
+    await using service = await ServerProcess.start({ folder: data });
+    const backup = join(mount!, "log.backup");
+    expect((await runMain(["backup", backup, "--data-dir", data])).code).toBe(0);
     expect(await service.stop()).toBe(0);
+    makeReadOnly(mount!);
+    const { code, stderr } = await runMain(["verify-log", "--data-dir", data]);
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("cannot be read here") });
+    expect((await runMain(["verify-log", "--db", backup])).code).toBe(0);
   });
 });
 

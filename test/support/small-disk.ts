@@ -14,6 +14,11 @@ export function mountSmallDisk(path: string, bytes: number): string | null {
   }
 }
 
+/** From here on nothing on it can be written, as on a snapshot that is mounted to look at it. */
+export function makeReadOnly(path: string): void {
+  execFileSync("mount", ["-o", "remount,ro", path]);
+}
+
 export function unmountSmallDisk(path: string): void {
   execFileSync("umount", [path]);
 }

@@ -2,7 +2,7 @@
  * SQLite connections, and the only place that opens them. One writer per data folder (the lane); every other connection
  * is read-only or, for checkpoints, writes nothing of its own.
  */
-import { closeSync, existsSync, openSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { assert } from "../../base/assert.js";
@@ -65,12 +65,10 @@ export function openWriter(folder: string): Connection {
   return db;
 }
 
-/** Opens or creates a database of this service's own, readable by its owner only. Throws before anything is written to another's. */
+/** Opens or creates a database of this service's own. Throws before anything is written to another's. */
 export function openOwn(path: string, timeout: number): Connection {
   let db: Connection | null = null;
   try {
-    // SQLite gives its files beside it the same mode. The umask may take more; an existing file keeps what it has.
-    closeSync(openSync(path, "a", 0o600));
     db = new Database(path, { timeout });
     refuseForeignDatabase(db);
     return db;
@@ -104,6 +102,27 @@ export function openReaderOf(path: string, cacheKib = QUERY_CACHE_KIB): Connecti
     throw error;
   }
 }
+
+/**
+ * Why this process may not read a database, whatever is in it; null = it may. In WAL mode reading takes files beside it, so that
+ * on a read-only disk there is no way, also where all of it is in one file.
+ */
+export function whyUnreadable(path: string): string | null {
+  try {
+    const db = openReaderOf(path);
+    try {
+      db.prepare("SELECT 1 FROM sqlite_schema").get();
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    if (code !== undefined && MAY_NOT.test(code)) return message;
+  }
+  return null;
+}
+
+const MAY_NOT = /^SQLITE_(READONLY|CANTOPEN|PERM)/;
 
 /** A connection for checkpoints only. */
 export function openCheckpointer(folder: string): Connection {
