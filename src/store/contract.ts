@@ -339,7 +339,6 @@ export interface HistoryPage {
   readonly total: number;
 }
 
-/** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
 /** Keys of one agent, those after a key first. */
 export interface AgentKeyRange {
   readonly tenantId: Uuid;
@@ -361,6 +360,7 @@ export interface KeyPage<K> {
   readonly hasMore: boolean;
 }
 
+/** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
   /** Entries with offset >= `fromOffset` that match, in order. */
