@@ -81,12 +81,21 @@ export function readRevoked(answer: unknown): AgentKeyRevoked {
   return { ...readRegistered(answer), revokedAt: textAt(objectOf(answer), "revokedAt") };
 }
 
-export function readAgentKeys(answer: unknown): AgentKey[] {
-  return listAt(objectOf(answer), "keys").map((value) => {
+/** Part of an agent's keys; `next`: where the next part starts, null = there is none. */
+export interface AgentKeyPart {
+  readonly keys: readonly AgentKey[];
+  readonly next: string | null;
+}
+
+export function readAgentKeys(answer: unknown): AgentKeyPart {
+  const body = objectOf(answer);
+  const keys = listAt(body, "keys").map((value) => {
     const key = objectOf(value);
     readRegistered(key);
     textAt(key, "publicKey");
     textAt(key, "status");
     return key as unknown as AgentKey;
   });
+  const isLast = keys.length === 0 || (body.next ?? null) === null;
+  return { keys, next: isLast ? null : textAt(body, "next") };
 }

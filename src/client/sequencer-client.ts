@@ -147,12 +147,19 @@ export class SequencerClient {
     return this.#post("/api/v1/agents/keys", registrationBody(registration), options, readRegistered);
   }
 
-  listAgentKeys(
+  /** All of them, with as many requests as the service needs: signing keys first, each kind by its ids. */
+  async listAgentKeys(
     agent: { readonly tenantId: string; readonly agentId: string },
     options: Abortable = {},
   ): Promise<AgentKey[]> {
-    const query = { tenant_id: agent.tenantId, agent_id: agent.agentId };
-    return this.#get("/api/v1/agents/keys", query, options, readAgentKeys);
+    const found: AgentKey[] = [];
+    for (let after: string | undefined; ; ) {
+      const query = { tenant_id: agent.tenantId, agent_id: agent.agentId, after };
+      const { keys, next } = await this.#get("/api/v1/agents/keys", query, options, readAgentKeys);
+      found.push(...keys);
+      if (next === null) return found;
+      after = next;
+    }
   }
 
   /** From its answer on, the service takes no event signed with this key. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Uuid } from "../../src/base/ids.js";
+import { SequencerClient } from "../../src/client/sequencer-client.js";
 import { expectProblem } from "../support/problem.js";
 import { type Answer, startService, type TestAgent, type TestService, uuid } from "../support/service.js";
 
@@ -56,6 +57,12 @@ it("an agent's keys: each once, in order, a thousand at a time", async () => {
   for (const after of ["", "1", "3.1", "1.x", "1.1.1", `1.${"9".repeat(11)}`]) {
     expectProblem(await service.get(`${path}&after=${after}`, admin), "INVALID_FIELD_VALUE");
   }
+});
+
+it("the client lists an agent's keys whole", async () => {
+  const client = new SequencerClient({ url: service.url, apiKey: admin });
+  const keys = await client.listAgentKeys({ tenantId, agentId: agent.agentId });
+  expect(keys.map(({ keyId }) => keyId)).toEqual(Array.from({ length: AGENT_KEYS }, (_, i) => i + 1));
 });
 
 it("API keys: each once; a part ends early where its keys name many stores; none of another tenant", async () => {
