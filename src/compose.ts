@@ -47,7 +47,7 @@ import { lockFolder } from "./store/sqlite/folder-lock.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
 import { Tlog } from "./tlog/tlog.js";
 import { readTlogOptions, type TlogSetup } from "./tlog-options.js";
-import { UpgradeWatch } from "./upgrade-watch.js";
+import { type UpgradeStop, UpgradeWatch } from "./upgrade-watch.js";
 import { selectEd25519 } from "./verify/ed25519-native.js";
 import { KeyDirectory } from "./verify/key-directory.js";
 import { Verifier } from "./verify/verifier.js";
@@ -71,12 +71,17 @@ export interface Service {
 /**
  * `onFatal`: the process must end now; what is in memory may be ahead of the disk. It is called when no thread is loading.
  */
-export async function startService(config: Config, log: Logger, onFatal: (error: Error) => void): Promise<Service> {
+export async function startService(
+  config: Config,
+  log: Logger,
+  onFatal: (error: Error) => void,
+  upgradeStop: UpgradeStop,
+): Promise<Service> {
   const disposals = new Disposals();
   const onDemand = onDemandThreads(log);
   const onFailure = (error: Error): void => void onDemand.starts.settledForExit().then(() => onFatal(error));
   try {
-    return await compose(config, log, onFailure, onDemand, disposals);
+    return await compose(config, log, { onFailure, upgradeStop }, onDemand, disposals);
   } catch (error) {
     await disposals[Symbol.asyncDispose]();
     throw error;
@@ -86,7 +91,7 @@ export async function startService(config: Config, log: Logger, onFatal: (error:
 async function compose(
   config: Config,
   log: Logger,
-  onFailure: (error: Error) => void,
+  { onFailure, upgradeStop }: { readonly upgradeStop: UpgradeStop; onFailure(error: Error): void },
   onDemand: OnDemand,
   disposals: Disposals,
 ): Promise<Service> {
@@ -101,7 +106,7 @@ async function compose(
   const shared = sharedCells();
   const submissions = new Submissions(submissionLimits(config));
 
-  const upgrade = new UpgradeWatch(config, log);
+  const upgrade = new UpgradeWatch(config, log, upgradeStop);
   const { lane, head } = await Lane.start({
     ...{ worker: laneWorker(config, folder, keys, shared, tlogOptions), submissions },
     ...{ queueEventsMax: config.SEQ_QUEUE_CAP, onFailure, onUpgrade: (step) => upgrade.note(step) },

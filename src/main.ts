@@ -64,49 +64,74 @@ async function serve(config: Config): Promise<void> {
   process.umask(OWNER_ONLY);
   for (const flag of ENGINE_FLAGS) setFlagsFromString(flag);
   const log = createLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT });
-  const service = await startService(config, log, (error) => {
+  const stop = stopOnSignals(log, config.SHUTDOWN_DEADLINE_SECS);
+  const onFatal = (error: Error): void => {
     log.fatal({ err: error }, "stopping: memory may be ahead of the disk; the next start recovers from it");
     process.exit(EXIT_FATAL);
-  });
+  };
+  const onStopped = (): void => {
+    log.info("stopped before the log was upgraded; the next start goes on");
+    process.exit(EXIT_OK);
+  };
+  const service = await startService(config, log, onFatal, { signal: stop.signal, onStopped });
   const { keys, head, address, port } = service;
   if (keys.generatedAdminKey !== null) {
     console.log(`Admin API key (shown once, kept in ${keys.adminKeyPath}): ${keys.generatedAdminKey}`);
   }
-  // Before anybody is told that it runs: a signal that comes at once is a clean end too.
-  stopOnSignals(service, log, config.SHUTDOWN_DEADLINE_SECS);
   const transport = hasNativeTransport ? "native" : "fallback";
   log.info(
     { address, port, transport, logId: head.logId, epoch: head.epoch, nextOffset: head.nextOffset },
     "listening",
   );
+  stop.runs(service);
 }
 
-/** The first SIGTERM or SIGINT stops cleanly; a second one, or the deadline, ends the process at once. */
-function stopOnSignals(service: Service, log: Logger, deadlineSecs: number): void {
-  let isStopping = false;
+interface Stop {
+  /** Aborted by the first signal. */
+  readonly signal: AbortSignal;
+  /** From now on there is something to stop; at once where the signal has come. */
+  runs(service: Service): void;
+}
+
+/**
+ * The first SIGTERM or SIGINT stops cleanly; a second one, or the deadline, ends the process at once. Heard before the service
+ * starts: the first process of a container is ended by no signal that it does not hear, and an upgrade may take long.
+ */
+function stopOnSignals(log: Logger, deadlineSecs: number): Stop {
+  const stopping = new AbortController();
+  let running: Service | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (isStopping) return void cutShort(service, log, `second ${signal}`);
-    isStopping = true;
+    if (stopping.signal.aborted) return void cutShort(running, log, `second ${signal}`);
     log.info({ signal }, "stopping");
-    setTimeout(() => void cutShort(service, log, "deadline"), deadlineSecs * 1000).unref();
-    service.stop().then(
-      () => {
-        log.info("stopped");
-        process.exit(EXIT_OK);
-      },
-      (error: unknown) => {
-        log.error({ err: error }, "stopped with failures");
-        process.exit(EXIT_CUT_SHORT);
-      },
-    );
+    setTimeout(() => void cutShort(running, log, "deadline"), deadlineSecs * 1000).unref();
+    stopping.abort();
+    if (running !== null) stop(running, log);
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  const runs = (service: Service): void => {
+    running = service;
+    if (stopping.signal.aborted) stop(service, log);
+  };
+  return { signal: stopping.signal, runs };
 }
 
-async function cutShort({ starts }: Service, log: Logger, reason: string): Promise<void> {
+function stop(service: Service, log: Logger): void {
+  service.stop().then(
+    () => {
+      log.info("stopped");
+      process.exit(EXIT_OK);
+    },
+    (error: unknown) => {
+      log.error({ err: error }, "stopped with failures");
+      process.exit(EXIT_CUT_SHORT);
+    },
+  );
+}
+
+async function cutShort(service: Service | null, log: Logger, reason: string): Promise<void> {
   log.warn({ reason }, "shutdown cut short: everything acknowledged is durable, open requests get no answer");
-  await starts.settledForExit();
+  await service?.starts.settledForExit();
   process.exit(EXIT_CUT_SHORT);
 }
 

@@ -11,16 +11,30 @@ import type { UpgradeStep } from "./store/sqlite/migrate.js";
 import { hasNativeTransport } from "./transport/native.js";
 import { type Server, startServer } from "./transport/server.js";
 
+/** How an upgrade is ended before its time: between two slices or in one, whose transaction then never was. */
+export interface UpgradeStop {
+  readonly signal: AbortSignal;
+  /**
+   * The process must end now, with the folder still locked: the lane's thread goes on until it does. Not called before that
+   * thread has loaded, see `ThreadStarts`, nor once the log is upgraded.
+   */
+  onStopped(): void;
+}
+
 export class UpgradeWatch {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #stop: UpgradeStop;
+  #isOver = false;
   #last: UpgradeStep | null = null;
   /** Null = it cannot listen, which is a reason to say so and not to leave the log half upgraded. */
   #standIn: Promise<Server | null> | null = null;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, stop: UpgradeStop) {
     this.#config = config;
     this.#log = log;
+    this.#stop = stop;
+    stop.signal.addEventListener("abort", () => this.#stopIfAsked());
   }
 
   note(step: UpgradeStep): void {
@@ -29,11 +43,17 @@ export class UpgradeWatch {
     this.#standIn ??= this.#answer();
     if (typeof done === "number") this.#log.info({ migration, entries, ms: Math.round(done) }, "applied a migration");
     else this.#log.info({ migration, entries, ...done }, "upgrading the log");
+    this.#stopIfAsked();
   }
 
   /** Leaves the address to the service. */
   async end(): Promise<void> {
+    this.#isOver = true;
     await (await this.#standIn)?.[Symbol.asyncDispose]();
+  }
+
+  #stopIfAsked(): void {
+    if (this.#stop.signal.aborted && this.#last !== null && !this.#isOver) this.#stop.onStopped();
   }
 
   #answer(): Promise<Server | null> {

@@ -2,14 +2,18 @@
  * The first start on a log of an older version, as an operator meets it: killed in the middle of its slices, on a disk that
  * fills up, and asked by probes meanwhile. Nothing is lost, it goes on, and the log ends as one that was written new.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { auditLog } from "../../src/audit/audit-log.js";
+import { packageRoot } from "../../src/base/asset-paths.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { databasePath, openReaderOf } from "../../src/store/sqlite/connection.js";
 import { makeLog } from "../support/log-maker.js";
@@ -193,6 +197,35 @@ describe("meanwhile", () => {
       ["0008_places.sql", ENTRIES],
       ["0009_checked_from.sql", ENTRIES],
     ]);
+  });
+
+  it("SIGTERM ends it with code 0, and the next start goes on", async () => {
+    const folder = oldFolder();
+    const port = await freePort();
+    const db = new Database(databasePath(folder));
+    db.pragma("journal_mode = WAL");
+    db.exec("BEGIN IMMEDIATE");
+    const env = { ...OPTIONS, DATA_DIR: folder, PORT: String(port), HOST: "127.0.0.1", LOG_FORMAT: "json" };
+    const main = join(packageRoot, "dist", "src", "main.js");
+    const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "ignore", "pipe"] });
+    const exited = once(child, "exit");
+    const lines = createInterface({ input: child.stderr });
+    const messages: string[] = [];
+    const stopping = new Promise<void>((resolve) => {
+      lines.on("line", (line) => {
+        messages.push(JSON.parse(line).msg);
+        if (messages.at(-1) === "stopping") resolve();
+      });
+    });
+    while (!((await fetch(`http://127.0.0.1:${port}/health`).catch(() => delay(10))) instanceof Response));
+    child.kill("SIGTERM");
+    await stopping;
+    db.exec("COMMIT");
+    db.close();
+    expect((await exited)[0]).toBe(0);
+    expect(messages.at(-1)).toBe("stopped before the log was upgraded; the next start goes on");
+    expect(await findings(databasePath(folder))).toEqual([]);
+    await expectUpgraded(folder);
   });
 
   it("a taken port is no reason to leave the log half upgraded", async () => {
