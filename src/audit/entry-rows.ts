@@ -27,9 +27,12 @@ export type EntryRow = readonly [
 /** Columns from the first on that must be integers. */
 const INTEGERS = 8;
 
-/** `own`: what only one kind of event has, its agent's signature or the hash of a legacy payload. */
-const columns = (own: string) => `e."offset", e.kind, e.stream_ref, e.sequence_number, e.entity_ref, e.event_type_ref,
-  e.sequenced_at_ms, e.sequencer_ref, e.frame_crc32, n.stream_ref,
+/** `own`: what only one kind of event has, its agent's signature or the hash of a legacy payload. `check`: of the frame. */
+const columns = (
+  own: string,
+  check: string,
+) => `e."offset", e.kind, e.stream_ref, e.sequence_number, e.entity_ref, e.event_type_ref,
+  e.sequenced_at_ms, e.sequencer_ref, ${check}, n.stream_ref,
   octet_length(e.event_id) + octet_length(e.signing_hash) + octet_length(${own})
     + octet_length(e.receipt_signature) + octet_length(e.envelope),
   octet_length(n.entity_type), octet_length(n.entity_id)`;
@@ -76,7 +79,10 @@ export class EntryRows {
 
   constructor(db: Connection) {
     const own = hasLegacyTables(db) ? "coalesce(e.agent_signature, e.payload_hash)" : "e.agent_signature";
-    this.#rows = db.prepare(`SELECT ${columns(own)} ${ROWS}`).raw();
+    // A log from before there were checksums.
+    const hasCheck = db.prepare("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'frame_crc32'").get();
+    const check = hasCheck === undefined ? "NULL" : "e.frame_crc32";
+    this.#rows = db.prepare(`SELECT ${columns(own, check)} ${ROWS}`).raw();
     // group_concat takes them in the order of the subquery: SQLite keeps it for aggregates that depend on it.
     this.#bytes = db
       .prepare(`SELECT CAST(group_concat(b, '') AS BLOB) FROM (SELECT ${bytesOf(own)} AS b ${ROWS})`)

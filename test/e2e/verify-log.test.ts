@@ -9,6 +9,7 @@ import { policyHash } from "../../src/stark/policy.js";
 import { proofHash } from "../../src/store/proof-hash.js";
 import { signBatch } from "../support/load.js";
 import { makeEventTwice, makeLog } from "../support/log-maker.js";
+import { setBackLog } from "../support/old-log.js";
 import { runMain } from "../support/run-main.js";
 import { startService } from "../support/service.js";
 
@@ -315,6 +316,19 @@ describe("verify-log", () => {
     const [first] = (await auditLog(options)).findings;
     expect(first?.message).toMatch(message);
     expect(first?.offset).toBe(offset);
+  });
+});
+
+describe("a log of an older version", () => {
+  it.each([1, 2, 4, 5, 6, 7, 8])("%d is sound before its upgrade and after it", async (version) => {
+    const folder = mkdtempSync(join(base, "older-"));
+    setBackLog(join(sound, "sequencer.db"), join(folder, "sequencer.db"), version);
+    for (const _ of ["before", "after"]) {
+      const path = join(folder, "sequencer.db");
+      const options = { path, withSignatures: true, threads: 1, headMin: EVENTS, onProgress: none };
+      expect(await auditLog(options)).toMatchObject({ findings: [], entries: EVENTS });
+      await makeLog(folder, 0);
+    }
   });
 });
 

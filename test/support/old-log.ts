@@ -6,10 +6,10 @@ import { migrate } from "../../src/store/sqlite/migrate.js";
 /** The last one that found entries by unique indexes of their own. */
 export const VERSION_BEFORE_PLACES = 7;
 
-/** The log at `source` as the version before would have left it. */
-export function setBackLog(source: string, target: string): void {
+/** The log at `source` as an older version would have left it. */
+export function setBackLog(source: string, target: string, version = VERSION_BEFORE_PLACES): void {
   const db = new Database(target);
-  migrate(db, migrationsPath("sqlite"), 0, { versionMax: VERSION_BEFORE_PLACES });
+  migrate(db, migrationsPath("sqlite"), 0, { versionMax: version });
   db.pragma("foreign_keys = OFF");
   const schema = (type: string) =>
     db.prepare("SELECT name, sql FROM main.sqlite_schema WHERE type = ? AND name NOT LIKE 'sqlite_%'").all(type) as {
