@@ -4,7 +4,10 @@ import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
 
 export type AuthenticatedHandler = (request: HttpRequest, principal: Principal) => HttpReply | Promise<HttpReply>;
 
-/** A route behind a credential. What the credential may do is the handler's question. */
+/**
+ * A route behind a credential: nobody without one has a body held for them. What the credential may do is the handler's
+ * question.
+ */
 export function authenticated(
   authenticator: Authenticator,
   route: Omit<Route, "handle">,
@@ -12,6 +15,7 @@ export function authenticated(
 ): Route {
   return {
     ...route,
+    admit: (request) => authenticator.authenticate(request),
     handle: (request) => {
       const principal = authenticator.authenticate(request);
       return principal instanceof Promise

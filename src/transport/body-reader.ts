@@ -40,8 +40,10 @@ export interface BodyContext {
   readonly bodyTimeouts: EqualTimeouts;
 }
 
-/** Exactly one of these runs, once, unless the reader is abandoned first. */
+/** Exactly one of the last two runs, once, unless the reader is abandoned first. */
 export interface BodyReceiver {
+  /** The body is not all there with its first part: that is the moment to refuse it. Before the others, at most once. */
+  begun(): void;
   complete(body: Uint8Array): void;
   /**
    * PAYLOAD_TOO_LARGE, OVERLOADED or TIMEOUT, while the rest of the body is still on its way: the connection must be
@@ -71,6 +73,7 @@ export class BodyReader extends Timeout {
   private heldBytes = 0;
   private length = 0;
   private lengthAtCheck = 0;
+  private hasBegun = false;
   private isOver = false;
 
   constructor(
@@ -94,6 +97,10 @@ export class BodyReader extends Timeout {
   }
 
   receive(chunk: ArrayBuffer, isLast: boolean): void {
+    if (!this.hasBegun && !isLast) {
+      this.hasBegun = true;
+      this.receiver.begun();
+    }
     if (this.isOver) return;
     const end = this.length + chunk.byteLength;
     if (end > this.context.limits.bodyBytesMax) {

@@ -88,11 +88,26 @@ class PendingCall implements BodyReceiver {
     private readonly matched: Matched,
   ) {}
 
+  begun(): void {
+    const { route, params } = this.matched;
+    if (route.admit === undefined) return;
+    try {
+      const admitted = route.admit(new RequestView(this.exchange, params, EMPTY_BODY));
+      if (admitted instanceof Promise) admitted.catch((error: unknown) => this.refuse(error));
+    } catch (error) {
+      this.refuse(error);
+    }
+  }
+
   complete(body: Uint8Array): void {
     run(this.exchange, this.matched, this.matched.route.body === undefined ? EMPTY_BODY : body);
   }
 
   failed(error: CodedError): void {
+    this.refuse(error);
+  }
+
+  private refuse(error: unknown): void {
     this.exchange.refuse(error, { isBodyUnread: true });
   }
 }

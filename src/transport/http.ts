@@ -38,6 +38,11 @@ export interface Route {
   readonly path: string;
   /** "json": the request must say so in its content type, and the handler is called with the complete body. */
   readonly body?: "json";
+  /**
+   * Asked, without a body, when a body turns out to come in parts: what it throws refuses the request before the rest is read and
+   * held. The handler asks again, when the body is complete.
+   */
+  admit?(request: HttpRequest): unknown;
   handle(request: HttpRequest): HttpReply | Promise<HttpReply>;
 }
 

@@ -9,6 +9,7 @@ import { openWriter } from "../../src/store/sqlite/connection.js";
 import { openLogIdentity } from "../../src/store/sqlite/log-identity.js";
 import { migrate } from "../../src/store/sqlite/migrate.js";
 import { agentsOnFourStreams, type Batch, largePayload, sendBatch, signBatch } from "../support/load.js";
+import { RawConnection } from "../support/raw-connection.js";
 import { runMain } from "../support/run-main.js";
 import { type Answer, startService, type TestService, uuid } from "../support/service.js";
 import { readLog } from "../support/subscriber.js";
@@ -17,6 +18,25 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 
 describe("overload", () => {
+  it("holds no body in parts for somebody without a credential", async () => {
+    await using service = await startService();
+    for (const authorization of ["Basic Og==", `ApiKey ss_${"x".repeat(40)}`, "Bearer a.b.c"]) {
+      for (const path of ["/api/v1/ves/events/ingest", "/api/v1/admin/api-keys", "/api/v1/ves/compliance-proofs"]) {
+        using connection = await RawConnection.open(service);
+        const headers = { authorization, "content-type": "application/json", "content-length": String(MIB) };
+        connection.writeHead("POST", path, headers);
+        connection.write(" ".repeat(KIB));
+        let answer = "";
+        while (!answer.includes("numeric_code")) {
+          await connection.bytes(answer.length + 1);
+          answer = connection.received.toString("latin1");
+        }
+        expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+        expect(answer).toMatch(/AUTH_REQUIRED|INVALID_API_KEY|INVALID_TOKEN/);
+      }
+    }
+  });
+
   it("answers 429 above the bound on requests in flight, stores nothing of them, and recovers", async () => {
     await using service = await startService({ SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS: "3", VERIFY_THREADS: "1" });
     const [agent] = await agentsOnFourStreams(service, 1);

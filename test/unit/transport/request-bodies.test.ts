@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CodedError } from "../../../src/base/errors.js";
 import type { Route } from "../../../src/transport/http.js";
 import {
   delay,
@@ -23,6 +24,21 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
     SYNC_ROUTE,
     { method: "POST", path: "/things", body: "json", handle: describeRequest },
     { method: "POST", path: "/actions", handle: describeRequest },
+    ...(["at once", "later"] as const).map(
+      (when, at): Route => ({
+        method: "POST",
+        path: `/members/${at}`,
+        body: "json",
+        admit: (request) => {
+          const isMember = request.header("x-member") === "yes";
+          const refusal = new CodedError("AUTH_REQUIRED", "members only");
+          if (when === "later") return isMember ? Promise.resolve() : Promise.reject(refusal);
+          if (!isMember) throw refusal;
+          return undefined;
+        },
+        handle: ({ body }) => ({ status: 200, body: String(body.byteLength) }),
+      }),
+    ),
     {
       method: "POST",
       path: "/size",
@@ -265,5 +281,36 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
     await eventually(() => running.server.openRequests() === bodies.length);
     gated.open();
     expect(await Promise.all(sent.map(async (response) => (await response).text()))).toEqual(bodies);
+  });
+
+  test.each(["/members/0", "/members/1"])("%s: a body in parts is read for whom the route admits", async (path) => {
+    const sized = { ...JSON_TYPE, "content-length": "600000" };
+    using stranger = running.open();
+    stranger.write(head("POST", path, sized) + " ".repeat(1000));
+    const received = await stranger.until((text) => text.includes("AUTH_REQUIRED"));
+    expect(received).toMatch(/^HTTP\/1\.1 401 /);
+    expect(received.toLowerCase()).toContain("connection: close");
+    using member = running.open();
+    member.write(head("POST", path, { ...sized, "x-member": "yes" }) + " ".repeat(1000));
+    await delay(50);
+    member.write(" ".repeat(599_000));
+    expect(await member.until((text) => text.endsWith("600000"))).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("refused bodies in parts leave room for others'", async () => {
+    await using small = await startTestServer(transport, routes, [], {
+      bodyBytesMax: 100_000,
+      bodyBytesInFlightMax: 100_000,
+    });
+    const strangers = Array.from({ length: 30 }, () => {
+      const stranger = small.open();
+      stranger.write(head("POST", "/members/0", { ...JSON_TYPE, "content-length": "90000" }) + " ".repeat(50_000));
+      return stranger;
+    });
+    for (const stranger of strangers) await stranger.until((text) => text.includes("AUTH_REQUIRED"));
+    const headers = { ...JSON_TYPE, "x-member": "yes" };
+    const answer = await fetch(`${small.url}/members/0`, { method: "POST", headers, body: " ".repeat(90_000) });
+    expect([answer.status, await answer.text()]).toEqual([200, "90000"]);
+    for (const stranger of strangers) stranger[Symbol.dispose]();
   });
 });
