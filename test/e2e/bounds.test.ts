@@ -185,7 +185,8 @@ describe("store", () => {
     );
     const { code, stderr } = await runMain([], { DATA_DIR: folder });
     expect(code).toBe(70);
-    expect(stderr.trimEnd().split("\n")).toEqual(["stateset-sequencer: the lane thread failed with SQLITE_NOTADB"]);
+    const problem = `${join(folder, "sequencer.db")} cannot be used: file is not a database`;
+    expect(stderr.trimEnd().split("\n")).toEqual([`stateset-sequencer: ${problem}`]);
     rmSync(folder, { recursive: true });
   });
 
