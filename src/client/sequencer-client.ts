@@ -93,7 +93,10 @@ export class SequencerClient {
   readonly #clock: ClientClock;
   readonly #ed25519: Ed25519;
   readonly #subscription: (options: SubscribeOptions) => Subscription;
-  #sequencer: Promise<SequencerIdentity> | null = null;
+  /** The first answer. */
+  #sequencer: SequencerIdentity | null = null;
+  /** The question that everybody waits for who has no signal. */
+  #asking: Promise<SequencerIdentity> | null = null;
   /** Proofs of compliance and validity: their inputs, submission and checks. */
   readonly proofs: Proofs;
 
@@ -123,17 +126,24 @@ export class SequencerClient {
       clock,
       random,
       ed25519,
-      sequencer: () => this.sequencer(),
+      sequencer: (signal: AbortSignal) => this.sequencer({ signal }),
     };
     this.#subscription = (subscribe) => new Subscription(subscribe, link);
   }
 
-  /** Who signs receipts, and for which log. Asked once and kept: a changed key or log is never taken up silently. */
-  sequencer(): Promise<SequencerIdentity> {
-    this.#sequencer ??= this.#get("/api/v1/sequencer", {}, {}, readIdentity).catch((error: unknown) => {
-      this.#sequencer = null;
-      throw error;
+  /** Who signs receipts, and for which log. The first answer is kept: a changed key or log is never taken up silently. */
+  async sequencer(options: Abortable = {}): Promise<SequencerIdentity> {
+    if (this.#sequencer !== null) return this.#sequencer;
+    if (options.signal !== undefined) return this.#askSequencer(options);
+    this.#asking ??= this.#askSequencer(options).finally(() => {
+      this.#asking = null;
     });
+    return this.#asking;
+  }
+
+  async #askSequencer(options: Abortable): Promise<SequencerIdentity> {
+    const answered = await this.#get("/api/v1/sequencer", {}, options, readIdentity);
+    this.#sequencer ??= answered;
     return this.#sequencer;
   }
 

@@ -37,5 +37,5 @@ export interface SubscriptionLink {
   readonly clock: ClientClock;
   readonly random: () => number;
   readonly ed25519: Ed25519;
-  sequencer(): Promise<SequencerIdentity>;
+  sequencer(signal: AbortSignal): Promise<SequencerIdentity>;
 }

@@ -156,13 +156,11 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   async #askSigner(): Promise<SequencerIdentity | null> {
     const { clock, random } = this.#link;
     const { signal } = this.#ended;
-    const ended = new Promise<null>((resolve) => {
-      signal.addEventListener("abort", () => resolve(null), { once: true });
-    });
     for (let failures = 1; !signal.aborted; failures++) {
       try {
-        return await Promise.race([this.#link.sequencer(), ended]);
+        return await this.#link.sequencer(signal);
       } catch (error) {
+        if (signal.aborted) break;
         if (!(error instanceof SequencerError) || !error.isTransient) throw error;
         const delayMs = backoffMs(failures, error.retryAfterSeconds, random, BACKOFF);
         await sleep(clock, delayMs, signal).catch(() => {});

@@ -226,6 +226,7 @@ describe("the iterator", () => {
       else await bench.subscription.return();
       await end;
       expect(bench.subscription.position.nextOffset).toBe(0);
+      expect([bench.http.last.init.signal!.aborted, bench.clock.waits]).toEqual([true, []]);
     }
   });
 
