@@ -163,7 +163,12 @@ export const OPTIONS = {
   VES_COMMIT_INTERVAL_MS: integer(1000, 10, 3_600_000, "How often streams are looked at for automatic commitments."),
   VES_COMMIT_EVENTS_MAX: integer(65_536, 1, 1_048_576, "Most events in one commitment."),
   VES_COMMIT_BUILDS_MAX: integer(256, 1, 65_536, "Merkle trees in the making or waiting; more get 429."),
-  CACHE_VES_TREE_BYTES_MAX: integer(64 * MIB, 0, 4096 * MIB, "Merkle trees kept for proofs, bytes; 64 per event."),
+  CACHE_VES_TREE_BYTES_MAX: integer(
+    64 * MIB,
+    0,
+    4096 * MIB,
+    "Merkle trees kept for proofs, bytes, of VES and of legacy events each; 64 per event.",
+  ),
   CACHE_VES_COMMITMENT_MAX: integer(1000, 1, 10_000_000, "Commitments kept in memory.", ["CACHE_COMMITMENT_MAX"]),
   CACHE_VES_COMMITMENT_TTL_SECS: integer(300, 1, MAX, "How long a commitment stays cached.", [
     "CACHE_COMMITMENT_TTL_SECS",
