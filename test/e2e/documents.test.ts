@@ -199,7 +199,9 @@ describe("documents", () => {
   });
 
   it("describe the tree and what operators ask", async () => {
-    await expect.poll(async () => (await service.get("/api/v1/log/checkpoint")).json.size).toBeGreaterThan(1);
+    await expect
+      .poll(async () => (await service.get("/api/v1/log/checkpoint")).json.size, { timeout: 20_000 })
+      .toBeGreaterThan(1);
     for (const path of ["checkpoint", "tile/entries/000.p/1", "tile/9/000", "tile/x/y"])
       await service.get(`/tlog/${path}`);
     for (const query of ["inclusion?offset=0", "inclusion?offset=999999", "inclusion?offset=x", "inclusion"])
