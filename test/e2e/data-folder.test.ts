@@ -13,11 +13,7 @@ import { makeReadOnly, mountSmallDisk, unmountSmallDisk } from "../support/small
 import { readLog } from "../support/subscriber.js";
 
 const base = mkdtempSync(join(tmpdir(), "sequencer-folder-"));
-const mount = mountSmallDisk(join(base, "disk"), 8 << 20);
-afterAll(() => {
-  if (mount !== null) unmountSmallDisk(mount);
-  rmSync(base, { recursive: true, force: true });
-});
+afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 /** Long enough that a test ends before the next look at the files. */
 const NEVER_LOOKS = { CHECKPOINT_INTERVAL_MS: "60000" };
@@ -130,13 +126,16 @@ describe("what stands in a database's place", () => {
 });
 
 describe("a read-only disk", () => {
-  it.runIf(mount !== null)("is no damage: verify-log asks for a copy, and reads a backup", async () => {
-    const data = join(mount!, "data");
+  it("is no damage: verify-log asks for a copy, and reads a backup", async ({ skip, onTestFinished }) => {
+    const mount = mountSmallDisk(join(base, "disk"), 8 << 20);
+    if (mount === null) return skip();
+    onTestFinished(() => unmountSmallDisk(mount));
+    const data = join(mount, "data");
     await using service = await ServerProcess.start({ folder: data });
-    const backup = join(mount!, "log.backup");
+    const backup = join(mount, "log.backup");
     expect((await runMain(["backup", backup, "--data-dir", data])).code).toBe(0);
     expect(await service.stop()).toBe(0);
-    makeReadOnly(mount!);
+    makeReadOnly(mount);
     const { code, stderr } = await runMain(["verify-log", "--data-dir", data]);
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("cannot be read here") });
     expect((await runMain(["verify-log", "--db", backup])).code).toBe(0);
