@@ -107,8 +107,9 @@ export const OPTIONS = {
     1_000_000,
     "Unanswered submissions above which new ones get 429.",
   ),
+  // Under a second of batches on two cores: who is not refused does not wait for seconds (design rule 5).
   MAX_INFLIGHT_BYTES: integer(
-    64 * MIB,
+    16 * MIB,
     MIB,
     16 * 1024 * MIB,
     "Body bytes of unanswered submissions above which new ones get 429.",
