@@ -124,7 +124,12 @@ export const OPTIONS = {
   VERIFY_THREADS: integer(0, 0, 256, "Signature threads; 0 = one per processor."),
   READ_THREADS: integer(1, 1, 64, "Threads that read the store for replays and queries."),
 
-  SEQ_WS_MAX_SUBSCRIBERS: integer(64, 1, 1_000_000, "Subscribers above which the handshake gets 429."),
+  SEQ_WS_MAX_SUBSCRIBERS: integer(
+    64,
+    1,
+    1_000_000,
+    "Subscribers above which the handshake gets 429, or takes a place of the tenant with most.",
+  ),
   SEQ_WS_MAX_CATCHUP_EVENTS: integer(50_000, 0, MAX, "Entries a subscription may start behind the head; 0 = no limit."),
   SEQ_BROADCASTER_PAGE_SIZE: integer(256, 1, 4096, "Entries a subscriber reads at a time."),
   PAGE_BYTES_MAX: integer(256 * KIB, KIB, 64 * MIB, "Bytes after which a page of entries ends."),

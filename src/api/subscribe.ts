@@ -32,16 +32,18 @@ export function subscribeRoutes(options: SubscribeOptions): SocketRoute[] {
 async function accept(options: SubscribeOptions, request: UpgradeRequest): Promise<SocketHandler> {
   const { authenticator, broadcaster, source, entriesPerPageMax, catchUpMax, onFrames, onError } = options;
   if (options.shutdown.aborted) throw new CodedError("SHUTTING_DOWN", "the service is shutting down");
-  const principal = await authenticator.authenticate(request);
-  broadcaster.checkRoom();
-  const filter = readEntryFilter(request.query, principal.scope);
+  const { scope, credential, expiresAtMs } = await authenticator.authenticate(request);
+  const { tenantId } = scope;
+  broadcaster.checkRoom(tenantId);
+  const filter = readEntryFilter(request.query, scope);
   const isBatched = readBatch(request.query);
   const { head } = source;
   const fromOffset = readCursor(request.query, head);
   limitCatchUp(fromOffset, head, catchUpMax);
   const query = entryQuery(filter, entriesPerPageMax);
   const protocol = request.protocols.includes(ENTRIES_PROTOCOL) ? ENTRIES_PROTOCOL : null;
-  return broadcaster.add({ source, query, fromOffset, isBatched, protocol, onFrames, onError }, principal);
+  const subscription = { source, query, fromOffset, isBatched, protocol, onFrames, onError };
+  return broadcaster.add(subscription, { credential, expiresAtMs, tenantId });
 }
 
 function readBatch(query: URLSearchParams): boolean {

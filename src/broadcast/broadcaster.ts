@@ -1,10 +1,11 @@
 /**
  * All live subscriptions. It holds no queue: a committed chunk only wakes the cursors. Bound: `subscribersMax`, counted
- * from the moment a subscription is accepted, before its socket opens.
+ * from the moment a subscription is accepted, before its socket opens. Tenants have equal shares of it when they need them.
  */
 import { setImmediate as nextEventLoopTurn, setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
+import type { Uuid } from "../base/ids.js";
 import { Subscription, type SubscriptionOptions } from "./subscription.js";
 
 /** What a caller says of a new subscription; the rest is the broadcaster's. */
@@ -16,6 +17,8 @@ export interface SubscriptionHolder {
   readonly credential: string | null;
   /** When the token that opened it expires; null = never. */
   readonly expiresAtMs: number | null;
+  /** Whose share of the places it takes; null = a credential for all tenants, which counts as one more. */
+  readonly tenantId: Uuid | null;
 }
 
 /** Longest delay of a timer. */
@@ -30,7 +33,8 @@ const WRITES_PER_TURN = 128;
 export class Broadcaster {
   readonly #subscribersMax: number;
   readonly #nextTurn: () => Promise<unknown>;
-  readonly #subscriptions = new Map<Subscription, string | null>();
+  /** In the order they were accepted. */
+  readonly #subscriptions = new Map<Subscription, SubscriptionHolder>();
   #hasNews = false;
   #isWaking = false;
 
@@ -45,27 +49,51 @@ export class Broadcaster {
   }
 
   /** Throws TOO_MANY_SUBSCRIBERS. Callers ask before they judge anything else of a request. */
-  checkRoom(): void {
-    if (this.#subscriptions.size < this.#subscribersMax) return;
-    throw new CodedError("TOO_MANY_SUBSCRIBERS", `the limit of ${this.#subscribersMax} subscribers is reached`, {
-      retryAfterSeconds: 5,
-    });
+  checkRoom(tenantId: Uuid | null): void {
+    this.#placeFor(tenantId);
   }
 
-  add(options: NewSubscription, { credential, expiresAtMs }: SubscriptionHolder): Subscription {
-    this.checkRoom();
+  /** When all places are taken, the tenant with most of them gives up its newest (1013). Throws as `checkRoom` does. */
+  add(options: NewSubscription, holder: SubscriptionHolder): Subscription {
+    const displaced = this.#placeFor(holder.tenantId);
+    if (displaced !== null) {
+      // Not when its socket is gone: a peer that does not read can put that off.
+      this.#subscriptions.delete(displaced);
+      displaced.end(1013, "TOO_MANY_SUBSCRIBERS");
+    }
     const expiry = new AbortController();
     const onClosed = (closed: Subscription): void => {
       this.#subscriptions.delete(closed);
       expiry.abort();
     };
     const subscription = new Subscription({ ...options, nextTurn: this.#nextTurn, onClosed });
-    this.#subscriptions.set(subscription, credential);
-    if (expiresAtMs !== null) {
+    this.#subscriptions.set(subscription, holder);
+    if (holder.expiresAtMs !== null) {
       const end = (): void => subscription.end(1008, "TOKEN_EXPIRED");
-      sleepUntil(expiresAtMs, expiry.signal).then(end, () => {});
+      sleepUntil(holder.expiresAtMs, expiry.signal).then(end, () => {});
     }
     return subscription;
+  }
+
+  /**
+   * Who must make room for one more subscription of the tenant, null = nobody. Only a tenant that keeps at least as many
+   * afterwards as the new one then has: so two tenants never take a place from each other in turn.
+   */
+  #placeFor(tenantId: Uuid | null): Subscription | null {
+    if (this.#subscriptions.size < this.#subscribersMax) return null;
+    const held = new Map<Uuid | null, Subscription[]>();
+    for (const [subscription, holder] of this.#subscriptions) {
+      const own = held.get(holder.tenantId);
+      if (own === undefined) held.set(holder.tenantId, [subscription]);
+      else own.push(subscription);
+    }
+    const own = held.get(tenantId)?.length ?? 0;
+    let most: readonly Subscription[] = [];
+    for (const subscriptions of held.values()) if (subscriptions.length > most.length) most = subscriptions;
+    if (most.length > own + 1) return most.at(-1)!;
+    throw new CodedError("TOO_MANY_SUBSCRIBERS", `the limit of ${this.#subscribersMax} subscribers is reached`, {
+      retryAfterSeconds: 5,
+    });
   }
 
   /** There are new entries. Whoever is answered in this turn is answered first. */
@@ -100,8 +128,8 @@ export class Broadcaster {
 
   /** Ends every subscription of a revoked credential (1008). */
   endCredential(credential: string): void {
-    for (const [subscription, name] of this.#subscriptions) {
-      if (name === credential) subscription.end(1008, "INVALID_API_KEY");
+    for (const [subscription, holder] of this.#subscriptions) {
+      if (holder.credential === credential) subscription.end(1008, "INVALID_API_KEY");
     }
   }
 

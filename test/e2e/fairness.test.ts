@@ -187,7 +187,9 @@ describe("single events are answered while another client", () => {
     }
     const payload = largePayload(500_000);
     for (let i = 0; i < 8; i++) await bad.agent.ingest([bad.agent.sign({ payload })], bad.key);
+    await using reader = await Subscriber.open(service, "", { key: good.key });
     expect(await singles(service, good)).toEqual({ 200: SINGLES });
+    await reader.until(SINGLES);
     for (const subscriber of silent) await subscriber[Symbol.asyncDispose]();
   });
 });

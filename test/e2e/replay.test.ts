@@ -230,6 +230,32 @@ describe("subscribers of all kinds", () => {
     await using _third = await Subscriber.open(service);
   });
 
+  it("tenants share the places: who has most gives one up for who has two fewer, and gets none back", async () => {
+    await using service = await startService({ SEQ_WS_MAX_SUBSCRIBERS: "4" });
+    const tenantKey = async (): Promise<string> => {
+      const { tenantId, storeId } = await service.agent();
+      return service.apiKey({ tenantId, storeIds: [storeId], agentId: null, permissions: "read" });
+    };
+    const [first, second, third] = [await tenantKey(), await tenantKey(), await tenantKey()];
+    const open = (key: string): Promise<Subscriber> => Subscriber.open(service, "", { key });
+    const isRefused = async (key: string): Promise<boolean> =>
+      (await refusedSubscription(service, "", { key })).json.code === "TOO_MANY_SUBSCRIBERS";
+    const displaced = { code: 1013, reason: "TOO_MANY_SUBSCRIBERS" };
+
+    const ofFirst = [await open(first), await open(first), await open(first), await open(first)];
+    expect(await isRefused(first)).toBe(true);
+    await using _a = await open(second);
+    expect(await ofFirst[3]!.closed).toEqual(displaced);
+    await using _b = await open(second);
+    expect(await ofFirst[2]!.closed).toEqual(displaced);
+    expect([await isRefused(first), await isRefused(second)]).toEqual([true, true]);
+    await using _c = await open(third);
+    expect(await ofFirst[1]!.closed).toEqual(displaced);
+    expect([await isRefused(first), await isRefused(second), await isRefused(third)]).toEqual([true, true, true]);
+    await subscribersToBe(service, 4);
+    for (const subscriber of ofFirst) await subscriber[Symbol.asyncDispose]();
+  });
+
   it("a dead one is closed; one that reads slowly, and one that is idle but answers pings, are not", async () => {
     await using service = await startService({ WS_PING_INTERVAL_SECS: "8", TAIL_BYTES_MAX: "0" });
     const agent = await service.agent();

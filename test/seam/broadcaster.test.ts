@@ -87,7 +87,7 @@ async function passOver(folder: string, random: Random, totals: Totals): Promise
       const peer = new Peer({ from, isBatched, whole, random, source, totals, peers });
       const onError = (error: unknown): void => expect.fail(String(error));
       const options = { source, query, fromOffset: from, isBatched, protocol: null, onError, onFrames: () => {} };
-      peer.open(broadcaster.add(options, { credential: null, expiresAtMs: null }));
+      peer.open(broadcaster.add(options, { credential: null, expiresAtMs: null, tenantId: null }));
     }
     for (const peer of peers) peer.act(tail.nextOffset === LOG_ENTRIES);
     await new Promise((resolve) => setImmediate(resolve));

@@ -44,7 +44,7 @@ function audience() {
     const client = new Client();
     const place = { source, query: entryQuery({}, 100), fromOffset: 0, isBatched: false, protocol: null };
     const options = { ...place, onFrames() {}, onError: (error: unknown) => expect.fail(String(error)) };
-    broadcaster.add(options, { credential: null, expiresAtMs: null }).opened(client);
+    broadcaster.add(options, { credential: null, expiresAtMs: null, tenantId: null }).opened(client);
     return client;
   });
   return {
