@@ -26,7 +26,8 @@ function commit(agent: TestAgent): Promise<Answer> {
 
 describe("the first use of a thread that is started on demand", () => {
   it("answers 503 and says so in the log when it cannot start, disturbs nobody, and works when it can", async () => {
-    await using service = await startService(OFF);
+    // The checkpointer would end a service whose database is not where it was.
+    await using service = await startService({ ...OFF, CHECKPOINT_INTERVAL_MS: "60000" });
     const agent = await agentWithEvents(service);
     const database = join(service.folder, "sequencer.db");
     renameSync(database, `${database}.away`);
