@@ -4,7 +4,7 @@
  * What it stores looks like the load's events, but their agent signatures are not real.
  */
 import { randomBytes, randomUUID } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { migrationsPath } from "../../src/base/asset-paths.js";
 import { type Uuid, uuidFromBytes } from "../../src/base/ids.js";
 import { commitChunk } from "../../src/lane/commit-chunk.js";
@@ -12,6 +12,7 @@ import type { LaneItem } from "../../src/lane/lane-item.js";
 import { OPTIONS } from "../../src/options-table.js";
 import type { LaneStore } from "../../src/store/contract.js";
 import { startCheckpointer } from "../../src/store/sqlite/checkpointer.js";
+import { lockFolder } from "../../src/store/sqlite/folder-lock.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
 import { WriterPause } from "../../src/store/sqlite/writer-pause.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
@@ -60,6 +61,7 @@ const AGENTS = 16;
 const ed25519 = selectEd25519();
 
 class Log implements AsyncDisposable {
+  readonly #lock: Disposable;
   readonly #store: LaneStore;
   readonly #checkpointer: AsyncDisposable;
   readonly #seed = randomBytes(32);
@@ -68,7 +70,7 @@ class Log implements AsyncDisposable {
   #requests = 0;
 
   constructor(folder: string) {
-    mkdirSync(folder, { recursive: true });
+    this.#lock = lockFolder(folder);
     const writerPause = WriterPause.allocate();
     const { store } = openLaneStore({
       writerPause,
@@ -106,6 +108,7 @@ class Log implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#checkpointer[Symbol.asyncDispose]();
     await this.#store[Symbol.asyncDispose]();
+    this.#lock[Symbol.dispose]();
   }
 
   #request(): LaneItem {
