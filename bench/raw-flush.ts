@@ -3,7 +3,7 @@ import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /** One SQLite page: the least a commit can write. */
-export const FLUSH_BYTES = 4096;
+const FLUSH_BYTES = 4096;
 
 /** Milliseconds of each append + fdatasync. The file starts empty and is removed. */
 export function measureRawFlush(folder: string, count: number): Float64Array {

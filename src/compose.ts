@@ -11,7 +11,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { systemClock } from "./base/clock.js";
 import { Disposals } from "./base/disposal.js";
-import type { Logger } from "./base/log.js";
+import { type Logger, saidRarely } from "./base/log.js";
 import type { OnDemandThreadsOptions } from "./base/on-demand-threads.js";
 import { randomUuid } from "./base/random-uuid.js";
 import { Submissions } from "./base/submissions.js";
@@ -28,7 +28,6 @@ import { listen, type Parts } from "./listen.js";
 import { Metrics } from "./ops/metrics.js";
 import { shutDown } from "./ops/shutdown.js";
 import {
-  checkpointWorker,
   commitmentLimits,
   keyCacheBounds,
   laneWorker,
@@ -37,14 +36,15 @@ import {
   sharedCells,
   submissionLimits,
   verifyWorker,
+  walCheckpointWorker,
 } from "./part-options.js";
 import { ProofRegistry, type ProofRegistryOptions } from "./proofs/proof-registry.js";
 import { ProofWorkers, type StarkOutcome } from "./proofs/proof-workers.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead } from "./store/contract.js";
-import { startCheckpointer } from "./store/sqlite/checkpointer.js";
 import { lockFolder } from "./store/sqlite/folder-lock.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
+import { startWalCheckpointer } from "./store/sqlite/wal-checkpointer.js";
 import { Tlog } from "./tlog/tlog.js";
 import { readTlogOptions, type TlogSetup } from "./tlog-options.js";
 import { type UpgradeStop, UpgradeWatch } from "./upgrade-watch.js";
@@ -112,8 +112,8 @@ async function compose(
     ...{ queueEventsMax: config.SEQ_QUEUE_CAP, onFailure, onUpgrade: (step) => upgrade.note(step) },
   }).finally(() => upgrade.end());
   disposals.use(lane);
-  const checkpoints = checkpointWorker(config, folder, shared.writerPause);
-  disposals.use(startCheckpointer(checkpoints, (mode) => metrics.walCheckpoint(mode), onFailure));
+  const walCheckpoints = walCheckpointWorker(config, folder, shared.writerPause);
+  disposals.use(startWalCheckpointer(walCheckpoints, (mode) => metrics.walCheckpoint(mode), onFailure));
   const tlog = disposals.use(startTlog(config, tlogOptions, head, metrics, log));
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
@@ -166,7 +166,9 @@ function startTlog(config: Config, options: TlogSetup, head: LogHead, metrics: M
     worker: options.worker(head),
     questionsMax: config.TLOG_QUESTIONS_MAX,
     onCheckpoint: (lagMs) => metrics.treeSigned(lagMs),
-    onWarning: (reason) => log.warn({ reason }, "a checkpoint failed or lacks a cosignature; it is tried again"),
+    onWarning: saidRarely(systemClock, (reason) =>
+      log.warn({ reason }, "a checkpoint failed or lacks a cosignature; it is tried again"),
+    ),
     onRefused: (reason) => log.error({ reason }, "no checkpoints are signed; see TLOG_TAKE_OVER"),
     onFailure: (error) => log.error({ err: error }, "no checkpoints are signed until the next start"),
   });
@@ -203,6 +205,9 @@ function startCommitments(
   metrics: Metrics,
   log: Logger,
 ): Chains {
+  const onFailure = saidRarely<unknown>(systemClock, (_, error) =>
+    log.warn({ err: error }, "automatic commitment failed; it is tried again"),
+  );
   const builder = disposals.use(new TreeBuilder({ ...onDemand, folder, buildsMax: config.VES_COMMIT_BUILDS_MAX }));
   const [commitments, legacyCommitments] = (["ves", "legacy"] as const).map((series) =>
     disposals.use(
@@ -211,7 +216,7 @@ function startCommitments(
         ...{ shutdown, series, builder, limits: commitmentLimits(config), clock: systemClock, newBatchId: randomUuid },
         reader: reader.commitments[series],
         onCommitted: (treeDepth, trigger, durationMs) => metrics.committed(trigger, treeDepth, durationMs),
-        onFailure: (error) => log.warn({ err: error }, "automatic commitment failed; it is tried again"),
+        onFailure: (error) => onFailure(String(error), error),
       }),
     ),
   );

@@ -144,6 +144,8 @@ function parse(name: string, option: Option, text: string, problems: string[]): 
       return value;
     }
     case "text":
+      // Nothing where something must stand would mean the current folder, any host, tokens of anyone.
+      if (text === "" && option.default !== "") problems.push(`${name} must not be empty`);
       return text;
   }
 }

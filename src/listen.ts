@@ -18,7 +18,7 @@ import { validityProofRoutes } from "./api/validity-proofs.js";
 import { Authenticator } from "./auth/authenticator.js";
 import { systemClock } from "./base/clock.js";
 import { CodedError } from "./base/errors.js";
-import type { Logger } from "./base/log.js";
+import { type Logger, saidRarely } from "./base/log.js";
 import { randomUuid } from "./base/random-uuid.js";
 import type { Submissions } from "./base/submissions.js";
 import type { Broadcaster } from "./broadcast/broadcaster.js";
@@ -31,7 +31,7 @@ import type { ProofRegistry } from "./proofs/proof-registry.js";
 import { encodeNoteKey, NOTE_ED25519 } from "./protocol/signed-note.js";
 import type { ServiceKeys } from "./service-keys.js";
 import type { CommitmentReader, CommitmentSeries } from "./store/commitment-contract.js";
-import type { LogHead, LogReader, SequencerIdentity } from "./store/contract.js";
+import type { LogHead, LogReader, ReceiptSigner } from "./store/contract.js";
 import type { Tlog } from "./tlog/tlog.js";
 import { hasNativeTransport } from "./transport/native.js";
 import { type Server, startServer } from "./transport/server.js";
@@ -43,7 +43,7 @@ export interface Parts {
   readonly config: Config;
   readonly log: Logger;
   readonly keys: ServiceKeys;
-  readonly sequencer: SequencerIdentity;
+  readonly sequencer: ReceiptSigner;
   readonly head: LogHead;
   readonly metrics: Metrics;
   readonly shutdown: AbortSignal;
@@ -59,7 +59,7 @@ export interface Parts {
   readonly proofs: ProofRegistry;
 }
 
-export function listen(parts: Parts): Promise<Server> {
+export async function listen(parts: Parts): Promise<Server> {
   const { config, log, keys, metrics } = parts;
   const authenticator = new Authenticator({
     reader: parts.reader,
@@ -72,6 +72,8 @@ export function listen(parts: Parts): Promise<Server> {
   });
   const publicKey = selectEd25519().publicKey(keys.checkpointSeed);
   const logError = (error: unknown, requestId?: string): void => log.error({ err: error, requestId }, "request failed");
+  const refusedFor = saidRarely(systemClock, (reason) => log.error({ reason }, "writes are refused until that ends"));
+  const formerSequencers = await parts.reader.formerSequencers(parts.sequencer);
   const shared = { ...parts, authenticator, clock: systemClock };
   return startServer({
     host: config.HOST,
@@ -97,7 +99,7 @@ export function listen(parts: Parts): Promise<Server> {
       ...validityProofRoutes({ ...shared, reader: parts.reader.commitments.ves }),
       ...tlogRoutes({ ...shared, noteKey: encodeNoteKey({ name: parts.tlog.origin, type: NOTE_ED25519, publicKey }) }),
       ...documentRoutes(),
-      ...operationsRoutes({ ...shared, log: parts.head, isNativeTransport: hasNativeTransport }),
+      ...operationsRoutes({ ...shared, log: parts.head, formerSequencers, isNativeTransport: hasNativeTransport }),
     ],
     socketRoutes: subscribeRoutes({
       ...shared,
@@ -109,7 +111,9 @@ export function listen(parts: Parts): Promise<Server> {
     limits: { bodyBytesMax: config.MAX_BODY_SIZE_BYTES, pingIntervalS: config.WS_PING_INTERVAL_SECS },
     requireNativeTransport: config.REQUIRE_NATIVE_TRANSPORT,
     renderProblem: (error, requestId) => {
-      metrics.refusal(error instanceof CodedError ? error.code : "INTERNAL_ERROR");
+      const code = error instanceof CodedError ? error.code : "INTERNAL_ERROR";
+      metrics.refusal(code);
+      if (code === "STORAGE_FULL") refusedFor("the disk is full");
       return problemReply(error, requestId);
     },
     onRequest: (record) => metrics.request(record),

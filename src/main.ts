@@ -4,12 +4,13 @@ import { setFlagsFromString } from "node:v8";
 import { packageVersion } from "./base/asset-paths.js";
 import { createLog, type Logger } from "./base/log.js";
 import { ENGINE_FLAGS } from "./base/worker-limits.js";
-import { health } from "./cli/health.js";
+import { healthCommand } from "./cli/health.js";
 import { UsageError } from "./cli/usage-error.js";
 import { type Service, startService } from "./compose.js";
 import { type Config, ConfigError, describeOptions, readConfig } from "./config.js";
 import { FolderLockedError } from "./store/sqlite/folder-lock.js";
 import { hasNativeTransport } from "./transport/native.js";
+import { sodiumEd25519 } from "./verify/ed25519-native.js";
 
 /** Exit codes by meaning (sysexits where one fits). */
 const EXIT_OK = 0;
@@ -37,13 +38,13 @@ type Command = (args: readonly string[], env: Env) => Promise<number>;
 
 /** Commands beside the service, loaded when called: a service needs none of their code. Each resolves to its exit code. */
 const OFFLINE: Readonly<Record<string, () => Promise<Command>>> = {
-  backup: async () => (await import("./cli/backup.js")).backup,
-  restore: async () => (await import("./cli/restore.js")).restore,
-  "verify-log": async () => (await import("./cli/verify-log.js")).verifyLog,
-  "verify-checkpoint": async () => (await import("./cli/verify-checkpoint.js")).verifyCheckpoint,
-  "verify-receipt": async () => (await import("./cli/verify-receipt.js")).verifyReceipt,
-  "verify-proof": async () => (await import("./cli/verify-proof.js")).verifyProof,
-  "verify-commitment": async () => (await import("./cli/verify-commitment.js")).verifyCommitment,
+  backup: async () => (await import("./cli/backup.js")).backupCommand,
+  restore: async () => (await import("./cli/restore.js")).restoreCommand,
+  "verify-log": async () => (await import("./cli/verify-log.js")).verifyLogCommand,
+  "verify-checkpoint": async () => (await import("./cli/verify-checkpoint.js")).verifyCheckpointCommand,
+  "verify-receipt": async () => (await import("./cli/verify-receipt.js")).verifyReceiptCommand,
+  "verify-proof": async () => (await import("./cli/verify-proof.js")).verifyProofCommand,
+  "verify-commitment": async () => (await import("./cli/verify-commitment.js")).verifyCommitmentCommand,
 };
 
 async function main(args: readonly string[]): Promise<void> {
@@ -52,7 +53,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (load !== undefined) process.exitCode = await (await load())(rest, process.env);
   else if (args.includes("--help")) console.log(HELP);
   else if (args.includes("--version")) console.log(packageVersion);
-  else if (command === "health") process.exitCode = await health(readConfig(rest, process.env));
+  else if (command === "health") process.exitCode = await healthCommand(readConfig(rest, process.env));
   else if (command !== "serve") throw new ConfigError([`unknown command ${command}; see --help`]);
   else await serve(readConfig(rest, process.env));
 }
@@ -76,14 +77,31 @@ async function serve(config: Config): Promise<void> {
   const service = await startService(config, log, onFatal, { signal: stop.signal, onStopped });
   const { keys, head, address, port } = service;
   if (keys.generatedAdminKey !== null) {
+    // The key is in its file too: a reader that has gone, or a full disk behind a redirect, ends nothing.
+    process.stdout.on("error", () => {});
     console.log(`Admin API key (shown once, kept in ${keys.adminKeyPath}): ${keys.generatedAdminKey}`);
   }
+  warnOfNewIdentity(service, log);
   const transport = hasNativeTransport ? "native" : "fallback";
-  log.info(
-    { address, port, transport, logId: head.logId, epoch: head.epoch, nextOffset: head.nextOffset },
-    "listening",
-  );
+  const { logId, epoch, nextOffset } = head;
+  const adminKeyFile = keys.adminKeyPath ?? undefined;
+  log.info({ address, port, transport, logId, epoch, nextOffset, adminKeyFile }, "listening");
+  const packages = [
+    ...(hasNativeTransport ? [] : ["uWebSockets.js"]),
+    ...(sodiumEd25519 === null ? ["sodium-native"] : []),
+  ];
+  if (packages.length > 0)
+    log.warn({ packages, node: process.version }, "serving slowly: machine code does not load here");
   stop.runs(service);
+}
+
+/** Whoever pinned the key before believes nothing that is signed from now on; the operator may only have lost a file. */
+function warnOfNewIdentity({ keys: { generatedFiles: files }, head: { nextOffset } }: Service, log: Logger): void {
+  if (files.length === 0 || nextOffset === 0) return;
+  log.warn(
+    { files, nextOffset },
+    "made anew, for a log with entries: receipts or checkpoints have another signer now. If the files exist, stop and put them back",
+  );
 }
 
 interface Stop {

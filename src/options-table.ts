@@ -107,7 +107,7 @@ export const OPTIONS = {
     1_000_000,
     "Unanswered submissions above which new ones get 429.",
   ),
-  // Under a second of batches on two cores: who is not refused does not wait for seconds (design rule 5).
+  // Under a second of batches on two cores: who is not refused does not wait for seconds.
   MAX_INFLIGHT_BYTES: integer(
     16 * MIB,
     MIB,
@@ -241,7 +241,12 @@ export const OPTIONS = {
     "Let a copied or restored data folder sign again: it begins a new epoch, old cursors and checkpoints end.",
   ),
   TLOG_WITNESSES: text("", "Comma list of witnesses that cosign checkpoints, each `<key>@<submission URL>`."),
-  TLOG_QUESTIONS_MAX: integer(256, 1, 65_536, "Unanswered requests for tiles and proofs above which new ones get 429."),
+  TLOG_QUESTIONS_MAX: integer(
+    256,
+    1,
+    65_536,
+    "Unanswered requests for tiles and proofs above which new ones get 429; half for bundles of entries.",
+  ),
   TLOG_WITNESS_QUORUM: integer(0, 0, 16, "Cosignatures a checkpoint must have before it is served."),
 
   SHUTDOWN_DEADLINE_SECS: integer(30, 1, 3600, "A clean shutdown that takes longer is cut short."),

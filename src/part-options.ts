@@ -10,7 +10,7 @@ import type { LaneWorkerData } from "./lane/lane-message.js";
 import type { ProofWorkersOptions } from "./proofs/proof-workers.js";
 import type { ServiceKeys } from "./service-keys.js";
 import { PageRing } from "./store/page-ring.js";
-import type { CheckpointWorkerData } from "./store/sqlite/checkpoint.js";
+import type { WalCheckpointWorkerData } from "./store/sqlite/wal-checkpoint.js";
 import { WriterPause } from "./store/sqlite/writer-pause.js";
 import type { TlogSetup } from "./tlog-options.js";
 import type { VerifyWorkerData } from "./verify/verify-task.js";
@@ -79,7 +79,11 @@ export function commitmentLimits(config: Config): CommitmentLimits {
   };
 }
 
-export function checkpointWorker(config: Config, folder: string, writerPause: SharedArrayBuffer): CheckpointWorkerData {
+export function walCheckpointWorker(
+  config: Config,
+  folder: string,
+  writerPause: SharedArrayBuffer,
+): WalCheckpointWorkerData {
   const { WAL_BYTES_TARGET: walBytesTarget, WAL_BYTES_MAX: walBytesMax, CHECKPOINT_INTERVAL_MS: intervalMs } = config;
   return { folder, policy: { walBytesTarget, walBytesMax, intervalMs }, writerPause };
 }

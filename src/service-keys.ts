@@ -20,7 +20,10 @@ export interface ServiceKeys {
   readonly bootstrapKeyHash: string;
   /** The admin key's text, only at the start that generated it: to be shown once. */
   readonly generatedAdminKey: string | null;
-  readonly adminKeyPath: string;
+  /** Null where an option gives the key. */
+  readonly adminKeyPath: string | null;
+  /** Files of the identity that were missing and made at this start: beside a log with entries that is a new identity. */
+  readonly generatedFiles: readonly string[];
   readonly sequencerId: Uuid;
   readonly signingSeed: Uint8Array;
   /** Signs checkpoints of the whole log. */
@@ -33,17 +36,19 @@ const SECRET_CHARACTERS_MIN = 32;
 /** Throws ConfigError for options that cannot serve as what they are named. */
 export function readServiceKeys(config: Config, folder: string): ServiceKeys {
   checkSecrets(config);
+  const given = config.BOOTSTRAP_ADMIN_API_KEY;
   const adminKeyPath = join(folder, "admin.key");
-  const admin = config.BOOTSTRAP_ADMIN_API_KEY || readOrCreate(adminKeyPath, () => newApiKey(NIL_UUID));
-  const adminKey = typeof admin === "string" ? { text: admin, isNew: false } : admin;
+  const adminKey = given === "" ? readOrCreate(adminKeyPath, () => newApiKey(NIL_UUID)) : { text: given, isNew: false };
   refuse(adminKeyProblems(adminKeyPath, adminKey.text));
+  const generatedFiles: string[] = [];
   return {
     bootstrapKeyHash: hashApiKey(adminKey.text),
     generatedAdminKey: adminKey.isNew ? adminKey.text : null,
-    adminKeyPath,
-    sequencerId: readSequencerId(config, folder),
-    signingSeed: readSeed(config, "VES_SEQUENCER_SIGNING_KEY", join(folder, "receipt-signing.key")),
-    checkpointSeed: readSeed(config, "TLOG_SIGNING_KEY", join(folder, "checkpoint-signing.key")),
+    adminKeyPath: given === "" ? adminKeyPath : null,
+    sequencerId: readSequencerId(config, folder, generatedFiles),
+    signingSeed: readSeed(config, "VES_SEQUENCER_SIGNING_KEY", folder, generatedFiles),
+    checkpointSeed: readSeed(config, "TLOG_SIGNING_KEY", folder, generatedFiles),
+    generatedFiles,
   };
 }
 
@@ -74,22 +79,36 @@ function refuse(problems: readonly string[]): void {
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-function readSequencerId(config: Config, folder: string): Uuid {
+function readSequencerId(config: Config, folder: string, generatedFiles: string[]): Uuid {
   const given = config.VES_SEQUENCER_ID;
   const path = join(folder, "sequencer.id");
-  const id = parseUuid(given || readOrCreate(path, randomUuid).text);
+  const id = parseUuid(given || readIdentity(path, randomUuid, generatedFiles));
   if (id === null) throw new ConfigError([`${given === "" ? path : "VES_SEQUENCER_ID"} must be a UUID`]);
   return id;
 }
 
-function readSeed(config: Config, option: "VES_SEQUENCER_SIGNING_KEY" | "TLOG_SIGNING_KEY", path: string): Uint8Array {
+const SEED_FILES = { VES_SEQUENCER_SIGNING_KEY: "receipt-signing.key", TLOG_SIGNING_KEY: "checkpoint-signing.key" };
+
+function readSeed(
+  config: Config,
+  option: keyof typeof SEED_FILES,
+  folder: string,
+  generatedFiles: string[],
+): Uint8Array {
   const given = config[option];
-  const text = given || readOrCreate(path, () => toHex(randomBytes(SEED_BYTES))).text;
+  const path = join(folder, SEED_FILES[option]);
+  const text = given || readIdentity(path, () => toHex(randomBytes(SEED_BYTES)), generatedFiles);
   const seed = fromHex(text, SEED_BYTES) ?? decodeBase64Any(text, SEED_BYTES);
   if (seed === null) {
     throw new ConfigError([`${given === "" ? path : option} must be ${SEED_BYTES} bytes of hex or base64`]);
   }
   return seed;
+}
+
+function readIdentity(path: string, create: () => string, generatedFiles: string[]): string {
+  const { text, isNew } = readOrCreate(path, create);
+  if (isNew) generatedFiles.push(path);
+  return text;
 }
 
 /** The folder's lock is held: nobody else creates the file in between. */

@@ -6,12 +6,12 @@ import { checkIntegrity } from "../src/audit/check-tables.js";
 import { openReaderOf } from "../src/store/sqlite/connection.js";
 import { tableEd25519 } from "../src/verify/ed25519-tables.js";
 
-const { path, withSignatures } = workerData as AuditWorkerData;
+const { path, withSignatures, withLeaves } = workerData as AuditWorkerData;
 const db = openReaderOf(path);
 let checker: RangeChecker | null = null;
 
 export default function audit(task: AuditTask): unknown {
   if (task === null) return checkIntegrity(db);
-  checker ??= new RangeChecker(db, withSignatures ? tableEd25519() : null);
+  checker ??= new RangeChecker(db, withSignatures ? tableEd25519() : null, withLeaves);
   return checker.check(task);
 }

@@ -1,13 +1,13 @@
 /** Checkpoint thread: looks at the WAL now and then until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type CheckpointWorkerData, checkpointIfDue, endWithout } from "../src/store/sqlite/checkpoint.js";
-import { openCheckpointer } from "../src/store/sqlite/connection.js";
+import { openWalCheckpointer } from "../src/store/sqlite/connection.js";
 import { OpenFiles } from "../src/store/sqlite/open-files.js";
+import { checkpointIfDue, endWithout, type WalCheckpointWorkerData } from "../src/store/sqlite/wal-checkpoint.js";
 import { WriterPause } from "../src/store/sqlite/writer-pause.js";
 
-const { folder, policy, writerPause } = workerData as CheckpointWorkerData;
+const { folder, policy, writerPause } = workerData as WalCheckpointWorkerData;
 const pause = new WriterPause(writerPause);
-const db = openCheckpointer(folder);
+const db = openWalCheckpointer(folder);
 const files = new OpenFiles(folder);
 let timer = setTimeout(look, policy.intervalMs);
 

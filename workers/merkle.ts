@@ -6,8 +6,8 @@ import type { BuiltNodes, TreeJob, TreeWorkerData } from "../src/commit/tree-bui
 import { buildLegacyTree } from "../src/protocol/legacy-merkle.js";
 import { MerkleTreeBuilder } from "../src/protocol/merkle-tree.js";
 import { openReader, SCAN_CACHE_KIB } from "../src/store/sqlite/connection.js";
-import { LeafReader } from "../src/store/sqlite/leaf-reader.js";
 import { LegacyLeafReader } from "../src/store/sqlite/legacy-leaf-reader.js";
+import { MerkleLeafReader } from "../src/store/sqlite/merkle-leaf-reader.js";
 import { PlaceFinder } from "../src/store/sqlite/place-finder.js";
 
 /** Signatures go first when processors are short. */
@@ -15,7 +15,7 @@ const NICE_INCREMENT = 5;
 
 const db = openReader((workerData as TreeWorkerData).folder, SCAN_CACHE_KIB);
 const places = new PlaceFinder(db);
-const reader = new LeafReader(db, places);
+const reader = new MerkleLeafReader(db, places);
 const legacyReader = new LegacyLeafReader(db, places);
 
 /** The tree's nodes; throws when an event of the range is missing, which callers have ruled out on rows. */

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { readSubmission } from "../src/api/proof-body.js";
 import { CodedError } from "../src/base/errors.js";
 import { answerTasks, lowerThreadPriority } from "../src/base/thread-tasks.js";
+import type { ReadOutcome, SubmissionForm } from "../src/proofs/proof-submission.js";
 import type { ProofTask, StarkOutcome } from "../src/proofs/proof-workers.js";
-import type { ReadOutcome, SubmissionForm } from "../src/proofs/submission.js";
 import { Kernels, kernelsUrl } from "../src/stark/kernels.js";
 import { verify } from "../src/stark/verify.js";
 

@@ -42,6 +42,8 @@ export default function read(task: ReadTask): unknown {
       return moveAnswer(reader.legacyHistory(...task.args));
     case "head":
       return reader.head();
+    case "formerSequencers":
+      return reader.formerSequencers(...task.args);
     case "streamHead":
       return reader.streamHead(...task.args);
     case "agentKey":

@@ -1,6 +1,7 @@
 /**
  * The tlog thread: takes durable entries into the tree as they come and signs it at intervals. It looks instead of being
- * told, in small slices, so that neither a missed wake nor a long backlog changes anything, and answers questions between slices.
+ * told, in small slices, so that neither a missed wake nor a long backlog changes anything, and answers questions between
+ * slices, never for longer than it then looks at the log.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
@@ -13,6 +14,7 @@ import { TlogEntries } from "../src/store/sqlite/tlog-entries.js";
 import { openTlogSigning } from "../src/store/sqlite/tlog-signing.js";
 import { SignerConflictError } from "../src/store/tlog-contract.js";
 import { Publisher } from "../src/tlog/publisher.js";
+import { QuestionQueue } from "../src/tlog/question-queue.js";
 import type { FromTlog, TlogWorkerData, ToTlog } from "../src/tlog/tlog-message.js";
 import { TlogSigner } from "../src/tlog/tlog-signer.js";
 import { WitnessClient } from "../src/tlog/witness-client.js";
@@ -23,6 +25,7 @@ const SLICE_ENTRIES = 512;
 /** How often the log is looked at; far below the shortest interval that matters. */
 const LOOK_MS = 25;
 const WITNESS_RETRY_MS = 10_000;
+const WITNESS_TIMEOUT_MS = 5_000;
 
 const port = parentPort!;
 const options = workerData as TlogWorkerData;
@@ -38,34 +41,45 @@ async function run(): Promise<void> {
   const publisher = new Publisher({
     cosigners: options.witnesses.map(
       ({ url, key }) =>
-        new WitnessClient({ url, key: parseNoteKey(key)!, ed25519, proof: (a, b) => signer.consistency(a, b) }),
+        new WitnessClient({
+          ...{ url, ed25519, timeoutMs: WITNESS_TIMEOUT_MS },
+          key: parseNoteKey(key)!,
+          proof: (a, b) => signer.consistency(a, b),
+        }),
     ),
     quorum: options.witnessQuorum,
     onServed: (checkpoint) => post({ kind: "checkpoint", checkpoint }),
     onFailure: (name, reason) => post({ kind: "warning", reason: `${name} does not cosign: ${reason}` }),
   });
+  const questions = new QuestionQueue(({ id, question }) => {
+    post({ kind: "answer", id, answer: signer.answer(question) });
+  });
   port.on("message", (message: ToTlog) => {
     if (message.kind === "stop") isStopping = true;
-    else post({ kind: "answer", id: message.id, answer: signer.answer(message.question) });
+    else questions.add(message);
   });
   const retry = setInterval(() => publisher.retry(), WITNESS_RETRY_MS);
-  // What the last run saved is signed again: the same head gives the same bytes.
-  publisher.add(signer.sign());
-  await follow(signer, publisher);
+  await follow(signer, publisher, questions);
   clearInterval(retry);
 }
 
-async function follow(signer: TlogSigner, publisher: Publisher): Promise<void> {
+async function follow(signer: TlogSigner, publisher: Publisher, questions: QuestionQueue): Promise<void> {
   let signedMs = performance.now();
+  // What the last run saved is signed again: the same head gives the same bytes. And the guard comes after the head was saved:
+  // without room there it stays without its signature until there is some.
+  let isOwed = !signed(signer, publisher);
   for (let isLast = false; !isLast; ) {
     // Once more after the word to stop: what was acknowledged by then is in the last checkpoint.
     isLast = isStopping;
     for (let grown = SLICE_ENTRIES; grown > 0; ) {
-      grown = signer.grow(SLICE_ENTRIES);
+      const turnEndsMs = performance.now() + questions.lastTurnMs;
+      do grown = signer.grow(SLICE_ENTRIES);
+      while (grown > 0 && performance.now() < turnEndsMs);
       const isDue = performance.now() - signedMs >= options.intervalMs || (isLast && grown === 0);
-      if (signer.size > signer.signedSize && isDue) {
+      if ((isOwed || signer.size > signer.signedSize) && isDue) {
         signedMs = performance.now();
-        if (!signed(signer, publisher)) break;
+        isOwed = !signed(signer, publisher);
+        if (isOwed) break;
       }
       await nextTurn();
     }
@@ -80,7 +94,7 @@ function signed(signer: TlogSigner, publisher: Publisher): boolean {
     return true;
   } catch (error) {
     if (!(error instanceof StorageFullError)) throw error;
-    post({ kind: "warning", reason: "the disk is full: no checkpoint" });
+    post({ kind: "warning", reason: `${error.message}: no checkpoint` });
     return false;
   }
 }

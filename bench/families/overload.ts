@@ -178,6 +178,10 @@ function linesOf(rounds: readonly OverloadRound[], floods: readonly FloodRound[]
   const rows = SHAPES.map(({ name }) => {
     const own = rounds.filter(({ shape }) => shape === name);
     const of = (pick: (round: OverloadRound) => number): number => median(own.map(pick));
+    // Without those where nothing was refused: a peak that was measured too low is no overload at twice that.
+    const refusing = own.filter(({ refused }) => refused > 0);
+    const refusal = (of: (values: readonly number[]) => number, pick: (round: OverloadRound) => number): string =>
+      refusing.length === 0 ? "-" : ms(of(refusing.map(pick)));
     return [
       name,
       whole(of((round) => round.peakPerSecond)),
@@ -188,9 +192,12 @@ function linesOf(rounds: readonly OverloadRound[], floods: readonly FloodRound[]
       ms(of((round) => round.ackP50Ms)),
       ms(of((round) => round.ackP99Ms)),
       whole(of((round) => round.refused)),
-      ms(of((round) => round.refusalP50Ms)),
-      ms(of((round) => round.refusalP99Ms)),
-      ms(Math.max(...own.map((round) => round.refusalMaxMs))),
+      refusal(median, (round) => round.refusalP50Ms),
+      refusal(median, (round) => round.refusalP99Ms),
+      refusal(
+        (values) => Math.max(...values),
+        (round) => round.refusalMaxMs,
+      ),
       ms(of((round) => round.clientLateP99Ms)),
       `${whole(Math.max(...own.map((round) => round.rssMaxMib)))} MiB`,
     ];

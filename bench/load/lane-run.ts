@@ -11,9 +11,9 @@ import { commitChunk } from "../../src/lane/commit-chunk.js";
 import type { LaneItem } from "../../src/lane/lane-item.js";
 import { OPTIONS } from "../../src/options-table.js";
 import type { LaneStore } from "../../src/store/contract.js";
-import { startCheckpointer } from "../../src/store/sqlite/checkpointer.js";
 import { lockFolder } from "../../src/store/sqlite/folder-lock.js";
 import { openLaneStore } from "../../src/store/sqlite/open-lane-store.js";
+import { startWalCheckpointer } from "../../src/store/sqlite/wal-checkpointer.js";
 import { WriterPause } from "../../src/store/sqlite/writer-pause.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
 import type { VerifiedEvent } from "../../src/verify/verified-request.js";
@@ -86,7 +86,7 @@ class Log implements AsyncDisposable {
     const fail = (error: Error): never => {
       throw error;
     };
-    this.#checkpointer = startCheckpointer({ folder, policy, writerPause }, () => {}, fail);
+    this.#checkpointer = startWalCheckpointer({ folder, policy, writerPause }, () => {}, fail);
   }
 
   async append(entries: number): Promise<number> {

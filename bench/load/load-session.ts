@@ -7,7 +7,7 @@ import { signingFieldsOf } from "../../src/protocol/agent-event.js";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
 import { eventSigningHash } from "../../src/protocol/event-signing.js";
 import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
-import { type Receipt, verifyReceipt } from "../../src/protocol/receipt.js";
+import { type Receipt, verifyReceiptSignature } from "../../src/protocol/receipt.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
 import { LOAD_MS_MAX, type Load } from "../plan.js";
 import { call, type Target } from "./call.js";
@@ -140,7 +140,7 @@ export class LoadSession {
       const receipt = byEvent.get(event.event_id);
       const fields = signingFieldsOf(event)!;
       const claim = { ...fields, eventSigningHash: eventSigningHash(fields) };
-      return receipt !== undefined && verifyReceipt(receipt, claim, publicKey, ed25519);
+      return receipt !== undefined && verifyReceiptSignature(receipt, claim, publicKey, ed25519);
     });
     return isSigned ? null : "a receipt does not verify";
   }
@@ -155,7 +155,7 @@ interface IngestAnswer {
 export async function register(target: Target, agent: BenchAgent): Promise<Client> {
   const { tenantId, agentId, keyId, storeId } = agent;
   const publicKey = toHex(agent.publicKey);
-  const proofOfPossession = toHex(signProofOfPossession(agent.seed, ed25519));
+  const proofOfPossession = toHex(signProofOfPossession(agent.publicKey, agent.seed, ed25519));
   const key = { tenantId, agentId, keyId, publicKey, proofOfPossession };
   await call(target, "POST", "/api/v1/agents/keys", JSON.stringify(key));
   const access = JSON.stringify({ tenantId, storeIds: [storeId], agentId, permissions: "read_write" });

@@ -3,8 +3,8 @@
  * submission under each proof type, so the service verifies and stores every one of them.
  */
 import { readFileSync } from "node:fs";
-import { isJsonObject, type JsonObject, parseJson } from "../../src/stark/canonical-json.js";
 import { complianceStatement, parseComplianceInputs } from "../../src/stark/compliance-inputs.js";
+import { type ExactJsonObject, isExactJsonObject, parseExactJson } from "../../src/stark/exact-json.js";
 import { Kernels, kernelsUrl } from "../../src/stark/kernels.js";
 import { proveCompliance } from "../../src/stark/prove.js";
 import { commitAmount, commitmentToHex } from "../../src/stark/witness-commitment.js";
@@ -62,8 +62,8 @@ async function proveEvent(kernels: Kernels, target: Target, agent: BenchAgent): 
   await call(target, "POST", INGEST_PATH, JSON.stringify({ agentId: agent.agentId, events: [event] }));
   const base = `/api/v1/ves/compliance/${event.event_id}`;
   const answer = (await call(target, "POST", `${base}/inputs`, JSON.stringify(POLICY))) as { public_inputs: unknown };
-  const publicInputs = parseJson(JSON.stringify(answer.public_inputs));
-  if (!isJsonObject(publicInputs)) throw new Error("the service answered no public inputs");
+  const publicInputs = parseExactJson(JSON.stringify(answer.public_inputs));
+  if (!isExactJsonObject(publicInputs)) throw new Error("the service answered no public inputs");
   const witnessCommitment = commitmentToHex(commitAmount(kernels, AMOUNT));
   const { proof } = proveCompliance(kernels, AMOUNT, statementOf(publicInputs, witnessCommitment), "secure");
   const proofB64 = Buffer.from(proof).toString("base64");
@@ -71,6 +71,6 @@ async function proveEvent(kernels: Kernels, target: Target, agent: BenchAgent): 
   return { path: `${base}/proofs`, tail: Buffer.from(`,${JSON.stringify(members).slice(1)}`) };
 }
 
-function statementOf(publicInputs: JsonObject, witnessCommitment: string) {
+function statementOf(publicInputs: ExactJsonObject, witnessCommitment: string) {
   return complianceStatement(parseComplianceInputs(publicInputs), witnessCommitment);
 }

@@ -1,6 +1,6 @@
 /** What a process holds while it runs, sampled: memory, open files, the write-ahead log beside it. */
 import { readdirSync } from "node:fs";
-import { walSize } from "../../src/store/sqlite/checkpoint.js";
+import { walSize } from "../../src/store/sqlite/wal-checkpoint.js";
 import { processRssMib } from "../cpu.js";
 
 export interface HoldSample {

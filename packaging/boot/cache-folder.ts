@@ -54,7 +54,7 @@ export function openCacheFolder(manifest: Manifest, env: Env, warn: (line: strin
 }
 
 /** In order of preference. A place given by the operator is the only one: a typo must not end elsewhere in silence. */
-export function places(env: Env): string[] {
+function places(env: Env): string[] {
   const given = env[FOLDER_VARIABLE];
   if (given !== undefined && given !== "") return [given];
   const shared = env.XDG_CACHE_HOME ?? "";

@@ -1,6 +1,7 @@
 import type { Authenticator } from "../auth/authenticator.js";
 import type { Principal } from "../auth/principal.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
+import type { Scope } from "../verify/scope.js";
 
 export type AuthenticatedHandler = (request: HttpRequest, principal: Principal) => HttpReply | Promise<HttpReply>;
 
@@ -15,7 +16,10 @@ export function authenticated(
 ): Route {
   return {
     ...route,
-    admit: (request) => authenticator.authenticate(request),
+    admit: (request) => {
+      const principal = authenticator.authenticate(request);
+      return principal instanceof Promise ? principal.then(flowOf) : flowOf(principal);
+    },
     handle: (request) => {
       const principal = authenticator.authenticate(request);
       return principal instanceof Promise
@@ -23,6 +27,19 @@ export function authenticated(
         : handle(request, principal);
     },
   };
+}
+
+/** Bodies in parts are their tenant's. */
+function flowOf({ scope }: Principal): string {
+  return scope.tenantId ?? "";
+}
+
+/**
+ * Changes of agents' keys and of API keys of one tenant share the queue in front of the lane with its events and with other
+ * tenants: see `ingest.ts`.
+ */
+export function keyChangeFlow({ tenantId }: Scope): string {
+  return `${tenantId ?? ""}/keys`;
 }
 
 export type RouteMaker = (path: string, handle: AuthenticatedHandler) => Route;

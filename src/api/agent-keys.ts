@@ -4,7 +4,12 @@ import type { Clock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
 import { agentKeyView } from "../keys/agent-key-view.js";
-import { type KeyProof, type KeyRegistration, proveRegistration, type RegistrationPolicy } from "../keys/register.js";
+import {
+  type KeyProof,
+  type KeyRegistration,
+  proveRegistration,
+  type RegistrationPolicy,
+} from "../keys/prove-registration.js";
 import type { Lane } from "../lane/lane.js";
 import {
   type AgentKey,
@@ -14,8 +19,8 @@ import {
   type LogReader,
 } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
-import { authorizeAdmin, authorizeRead, coversTenant, type Scope } from "../verify/scope.js";
-import { authenticated } from "./access.js";
+import { authorizeAdmin, authorizeAgent, authorizeRead, coversTenant, type Scope } from "../verify/scope.js";
+import { authenticated, keyChangeFlow } from "./access.js";
 import { optional, readBody, required, text, time, uuid } from "./body.js";
 import { cappedInteger, KEYS_LIMIT, optionalText, requiredUuid } from "./query.js";
 import { jsonReply } from "./reply.js";
@@ -67,7 +72,10 @@ async function register(options: AgentKeyRoutesOptions, { body }: HttpRequest, s
   const registration: KeyRegistration = { ...named, purpose: purposeOf(keyAlgorithm) };
   const proof: KeyProof = { proofOfPossession, signingKeyId };
   const key = await proveRegistration(registration, proof, { ...options, mayOmitProof: scope.canAdmin });
-  const stored = await options.lane.command<AgentKey>({ kind: "register_agent_key", key }, { flow: flowOf(scope) });
+  const stored = await options.lane.command<AgentKey>(
+    { kind: "register_agent_key", key },
+    { flow: keyChangeFlow(scope) },
+  );
   return jsonReply({
     success: true,
     tenantId: stored.tenantId,
@@ -143,7 +151,7 @@ async function revoke(
   reason: string | null,
 ): Promise<HttpReply> {
   authorizeKeyChange(scope, ref.tenantId, ref.agentId);
-  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason }, { flow: flowOf(scope) });
+  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason }, { flow: keyChangeFlow(scope) });
   onRevoked(key);
   return jsonReply({
     success: true,
@@ -155,15 +163,11 @@ async function revoke(
   });
 }
 
-/** Key changes of one tenant share the queue in front of the lane with its events and with other tenants: see `ingest.ts`. */
-function flowOf({ tenantId }: Scope): string {
-  return `${tenantId ?? ""}/keys`;
-}
-
-/** Admins of the tenant, and an agent for itself with a credential bound to it. */
+/** Admins of the tenant, and an agent for itself with a credential bound to it. A bound credential changes no other agent's keys. */
 function authorizeKeyChange(scope: Scope, tenantId: Uuid, agentId: Uuid): void {
   const isSelf = scope.agentId === agentId && scope.canWrite && coversTenant(scope, tenantId);
   if (!isSelf) authorizeAdmin(scope, tenantId);
+  authorizeAgent(scope, agentId);
 }
 
 /** Key algorithm codes (ves-protocol §10): 0 and 1 Ed25519, 2 X25519; the post-quantum ones are not taken. */

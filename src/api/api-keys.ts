@@ -7,8 +7,8 @@ import type { Broadcaster } from "../broadcast/broadcaster.js";
 import type { Lane } from "../lane/lane.js";
 import type { ApiKey, LogReader } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
-import { authorizeAdmin, type Scope } from "../verify/scope.js";
-import { authenticated } from "./access.js";
+import { authorizeAdmin, coversAgent, type Scope } from "../verify/scope.js";
+import { authenticated, keyChangeFlow } from "./access.js";
 import { optional, readBody, required, text, uuid, uuids } from "./body.js";
 import { cappedInteger, KEYS_LIMIT, optionalText, optionalUuid } from "./query.js";
 import { jsonReply } from "./reply.js";
@@ -73,34 +73,36 @@ async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope
   const permission = PERMISSIONS[permissions ?? "read_write"];
   checkNotWider(scope, { storeIds: storeIds ?? [], agentId, ...permission });
   const apiKey = newApiKey(tenantId);
-  const key = await options.lane.command<ApiKey>({
-    kind: "create_api_key",
-    key: {
-      keyHash: hashApiKey(apiKey),
-      tenantId,
-      storeIds: storeIds ?? [],
-      agentId,
-      ...permission,
-      label,
-    },
-  });
+  const facts = { keyHash: hashApiKey(apiKey), tenantId, storeIds: storeIds ?? [], agentId, ...permission, label };
+  const flow = keyChangeFlow(scope);
+  const key = await options.lane.command<ApiKey>({ kind: "create_api_key", key: facts }, { flow });
   return jsonReply({ success: true, apiKey, ...apiKeyView(key), message: "Keep this key: it is not shown again" });
 }
 
 /** A key never opens more than the one that made it. */
 function checkNotWider(scope: Scope, asked: Omit<Scope, "tenantId">): void {
-  const { storeIds, agentId } = asked;
   // A token may hold `admin` alone (wire-api B.3).
   if ((asked.canRead && !scope.canRead) || (asked.canWrite && !scope.canWrite)) {
     throw new CodedError("INSUFFICIENT_PERMISSIONS", "Cannot mint a key with broader permissions");
   }
-  const isWithinStores =
-    scope.storeIds.length === 0 || (storeIds.length > 0 && storeIds.every((id) => scope.storeIds.includes(id)));
-  if (!isWithinStores)
+  if (!isWithinStores(scope, asked))
     throw new CodedError("INSUFFICIENT_PERMISSIONS", "Cannot widen store scope beyond the authenticating key");
-  if (scope.agentId !== null && scope.agentId !== agentId) {
+  if (!coversAgent(scope, asked.agentId))
     throw new CodedError("INSUFFICIENT_PERMISSIONS", "Cannot widen agent scope beyond the authenticating key");
-  }
+}
+
+type Place = Pick<Scope, "storeIds" | "agentId">;
+
+function isWithinStores({ storeIds }: Scope, key: Place): boolean {
+  return storeIds.length === 0 || (key.storeIds.length > 0 && key.storeIds.every((id) => storeIds.includes(id)));
+}
+
+/**
+ * A key that reaches beyond the stores or the agent of whoever asks does not exist for them: the admin of one store sees
+ * and revokes that store's keys, not those of the tenant.
+ */
+function mayManage(scope: Scope, key: Place): boolean {
+  return isWithinStores(scope, key) && coversAgent(scope, key.agentId);
 }
 
 /** `?tenant_id&limit&after`, by their hash: `after` is the prefix of one, as `next` of the page before. */
@@ -112,7 +114,8 @@ async function list({ reader }: ApiKeyRoutesOptions, { query }: HttpRequest, sco
   const limit = cappedInteger(query, "limit", KEYS_LIMIT);
   const { keys, hasMore } = await reader.apiKeys({ tenantId, after, limit });
   const next = hasMore ? (keys.at(-1)?.keyHash.slice(0, PREFIX_CHARACTERS) ?? null) : null;
-  return jsonReply({ keys: keys.map(apiKeyView), count: keys.length, next });
+  const shown = keys.filter((key) => mayManage(scope, key));
+  return jsonReply({ keys: shown.map(apiKeyView), count: shown.length, next });
 }
 
 function checkPrefix(prefix: string): void {
@@ -129,8 +132,9 @@ async function revoke(options: ApiKeyRoutesOptions, { params }: HttpRequest, sco
   authorizeAdmin(scope, scope.tenantId);
   checkPrefix(prefix);
   const found = await reader.apiKeyByPrefix(scope.tenantId, prefix);
-  if (found === null) throw new CodedError("RESOURCE_NOT_FOUND", "API key not found");
-  const key = await lane.command<ApiKey>({ kind: "revoke_api_key", keyHash: found.keyHash });
+  if (found === null || !mayManage(scope, found)) throw new CodedError("RESOURCE_NOT_FOUND", "API key not found");
+  const { keyHash } = found;
+  const key = await lane.command<ApiKey>({ kind: "revoke_api_key", keyHash }, { flow: keyChangeFlow(scope) });
   authenticator.forget(key.keyHash);
   broadcaster.endCredential(key.keyHash);
   return jsonReply({ success: true, ...apiKeyView(key), message: "API key revoked successfully" });

@@ -1,7 +1,7 @@
 /** Compliance proof routes (PRF-02..09; bodies of wire-api A.9): proofs of one event under one policy. */
 import { CodedError } from "../base/errors.js";
 import { compliancePublicInputs } from "../proofs/public-inputs.js";
-import { type JsonObject, parseJson } from "../stark/canonical-json.js";
+import { type ExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import type { LogEntry, LogReader } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
 import { coversStore, coversTenant, requireRead, type Scope } from "../verify/scope.js";
@@ -57,7 +57,7 @@ function eventSubjects(reader: LogReader): ProofSubjects<FoundEvent> {
     },
     canonicalInputs({ entry }, stored) {
       const { policyId, policyParams } = stored.policy!;
-      return compliancePublicInputs(entry, policyId, parseJson(policyParams) as JsonObject);
+      return compliancePublicInputs(entry, policyId, parseExactJson(policyParams) as ExactJsonObject);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { CodedError } from "../base/errors.js";
-import { ENTRY_KINDS, type EntryFilter, type EntryKind } from "../store/contract.js";
+import { ENTRY_KINDS, type EntryKind } from "../protocol/entry-kind.js";
+import type { EntryFilter } from "../store/contract.js";
 import type { FilterSubject } from "../store/entry-filter.js";
 import { authorizeRead, coversStore, coversTenant, requireRead, type Scope } from "../verify/scope.js";
 import { optionalText, optionalUuid } from "./query.js";

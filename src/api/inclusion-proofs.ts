@@ -4,8 +4,8 @@ import { CodedError } from "../base/errors.js";
 import { commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
 import type { InclusionProofView } from "../commit/inclusion-proofs.js";
-import { readHash } from "../protocol/merkle.js";
-import { verifyInclusion, verifyPath } from "../protocol/merkle-proof.js";
+import { readHash } from "../protocol/hash.js";
+import { verifyMerkleInclusion, verifyMerklePath } from "../protocol/merkle-proof.js";
 import type { LogReader } from "../store/contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
 import { authorizeRead, requireRead, type Scope } from "../verify/scope.js";
@@ -113,7 +113,9 @@ export function checkProof(
 /** With `leaf_count` the tree's exact depth is demanded; without it only what the path itself bounds. No `0x` (§1.2). */
 function verifyProof({ body }: HttpRequest, scope: Scope): HttpReply {
   return checkProof(body, scope, "merkle_root", ({ root: merkleRoot, leafCount, ...proof }) =>
-    leafCount === null ? verifyPath({ ...proof, merkleRoot }) : verifyInclusion({ ...proof, merkleRoot, leafCount }),
+    leafCount === null
+      ? verifyMerklePath({ ...proof, merkleRoot })
+      : verifyMerkleInclusion({ ...proof, merkleRoot, leafCount }),
   );
 }
 

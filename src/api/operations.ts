@@ -6,7 +6,7 @@ import type { Clock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import type { Metrics } from "../ops/metrics.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
-import type { LogIdentity, LogReader, SequencerIdentity } from "../store/contract.js";
+import type { LogIdentity, LogReader, ReceiptSigner } from "../store/contract.js";
 import type { Route } from "../transport/http.js";
 import { authorizeAdmin } from "../verify/scope.js";
 import { authenticated } from "./access.js";
@@ -18,7 +18,9 @@ export interface OperationsOptions {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: LogIdentity;
-  readonly sequencer: SequencerIdentity;
+  readonly sequencer: ReceiptSigner;
+  /** Newest first. */
+  readonly formerSequencers: readonly ReceiptSigner[];
   readonly isNativeTransport: boolean;
   /** Aborted when the service goes away. */
   readonly shutdown: AbortSignal;
@@ -72,18 +74,21 @@ function metricsRoute({ authenticator, metrics }: OperationsOptions): Route {
   });
 }
 
-/** `GET /api/v1/sequencer`: what a receipt is checked against. Public: it is what makes receipts verifiable by anyone. */
-function sequencerRoute({ log, sequencer }: OperationsOptions): Route {
-  return {
-    method: "GET",
-    path: "/api/v1/sequencer",
-    handle: () =>
-      jsonReply({
-        sequencer_id: sequencer.sequencerId,
-        public_key: toHex(sequencer.publicKey),
-        algorithm: "ed25519",
-        log_id: log.logId,
-        epoch: log.epoch,
-      }),
+/**
+ * `GET /api/v1/sequencer`: what a receipt is checked against, those of before the key or the id changed too. Public: it is
+ * what makes receipts verifiable by anyone.
+ */
+function sequencerRoute({ log, sequencer, formerSequencers }: OperationsOptions): Route {
+  const answer = {
+    ...signerFacts(sequencer),
+    algorithm: "ed25519",
+    log_id: log.logId,
+    epoch: log.epoch,
+    former: formerSequencers.map(signerFacts),
   };
+  return { method: "GET", path: "/api/v1/sequencer", handle: () => jsonReply(answer) };
+}
+
+function signerFacts({ sequencerId, publicKey }: ReceiptSigner) {
+  return { sequencer_id: sequencerId, public_key: toHex(publicKey) };
 }

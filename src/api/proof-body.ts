@@ -4,16 +4,16 @@
  */
 import { fromHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
-import type { Submission, SubmissionForm } from "../proofs/submission.js";
+import type { ProofSubmission, SubmissionForm } from "../proofs/proof-submission.js";
 import type { JsonCursor } from "../protocol/strict-json.js";
 import {
-  canonicalJson,
-  isJsonObject,
-  type JsonObject,
-  JsonSyntaxError,
-  type JsonValue,
-  parseJson,
-} from "../stark/canonical-json.js";
+  canonicalExactJson,
+  type ExactJson,
+  ExactJsonError,
+  type ExactJsonObject,
+  isExactJsonObject,
+  parseExactJson,
+} from "../stark/exact-json.js";
 import { SAFE_INTEGER_MAX } from "../stark/policy.js";
 import { proofHash } from "../store/proof-hash.js";
 import { optional, readBody, required, text, uuid } from "./body.js";
@@ -34,7 +34,7 @@ const PROOF_MEMBERS = {
   proofType: required(text(TEXT_CHARACTERS_MAX), "proofType", "proof_type"),
   proofVersion: optional(readU32, "proofVersion", "proof_version"),
   proofB64: required(readString, "proofB64", "proof_b64"),
-  publicInputs: optional(losslessJson, "publicInputs", "public_inputs"),
+  publicInputs: optional(exactJson, "publicInputs", "public_inputs"),
 };
 
 export const POLICY_MEMBERS = {
@@ -45,23 +45,23 @@ export const POLICY_MEMBERS = {
 const COMPLIANCE = {
   ...PROOF_MEMBERS,
   ...POLICY_MEMBERS,
-  witnessCommitment: optional(losslessJson, "witnessCommitment", "witness_commitment"),
+  witnessCommitment: optional(exactJson, "witnessCommitment", "witness_commitment"),
 };
 const COMPLIANCE_OF_EVENT = { ...COMPLIANCE, eventId: required(uuid, "eventId", "event_id") };
 
 /** `batchPublicInputs`: of a STARK, the public inputs of its batch file; a commitment does not determine them. */
 const VALIDITY = {
   ...PROOF_MEMBERS,
-  batchPublicInputs: optional(losslessObject, "batchPublicInputs", "batch_public_inputs"),
+  batchPublicInputs: optional(exactJsonObject, "batchPublicInputs", "batch_public_inputs"),
 };
 const VALIDITY_OF_BATCH = { ...VALIDITY, batchId: required(uuid, "batchId", "batch_id") };
 
 /** Throws INVALID_REQUEST_BODY, UNPROCESSABLE_BODY or INVALID_FIELD_VALUE. */
-export function readSubmission({ kind, namesSubject }: SubmissionForm, body: Uint8Array): Submission {
+export function readSubmission({ kind, namesSubject }: SubmissionForm, body: Uint8Array): ProofSubmission {
   return kind === "compliance" ? readCompliance(namesSubject, body) : readValidity(namesSubject, body);
 }
 
-function readCompliance(namesSubject: boolean, body: Uint8Array): Submission {
+function readCompliance(namesSubject: boolean, body: Uint8Array): ProofSubmission {
   const given = namesSubject ? readBody(body, COMPLIANCE_OF_EVENT) : { ...readBody(body, COMPLIANCE), eventId: null };
   return {
     ...commonOf("compliance", given),
@@ -72,7 +72,7 @@ function readCompliance(namesSubject: boolean, body: Uint8Array): Submission {
   };
 }
 
-function readValidity(namesSubject: boolean, body: Uint8Array): Submission {
+function readValidity(namesSubject: boolean, body: Uint8Array): ProofSubmission {
   const given = namesSubject ? readBody(body, VALIDITY_OF_BATCH) : { ...readBody(body, VALIDITY), batchId: null };
   return {
     ...commonOf("validity", given),
@@ -100,27 +100,27 @@ export function policyOf({ policyId, policyParams }: ReturnType<typeof readBody<
 }
 
 /** Any value, integers exact. */
-function losslessJson(cursor: JsonCursor): JsonValue {
+function exactJson(cursor: JsonCursor): ExactJson {
   try {
-    return parseJson(cursor.readText());
+    return parseExactJson(cursor.readText());
   } catch (error) {
-    if (error instanceof JsonSyntaxError) cursor.fail(error.message);
+    if (error instanceof ExactJsonError) cursor.fail(error.message);
     throw error;
   }
 }
 
-function losslessObject(cursor: JsonCursor): JsonObject {
-  const value = losslessJson(cursor);
-  return isJsonObject(value) ? value : cursor.fail("expected an object");
+function exactJsonObject(cursor: JsonCursor): ExactJsonObject {
+  const value = exactJson(cursor);
+  return isExactJsonObject(value) ? value : cursor.fail("expected an object");
 }
 
 /** An object as its canonical text reads, no integer beyond 2^53-1: above it the two originals hash differently. */
-function safeObject(cursor: JsonCursor): JsonObject {
-  const value = parseJson(canonicalJson(losslessObject(cursor))) as JsonObject;
+function safeObject(cursor: JsonCursor): ExactJsonObject {
+  const value = parseExactJson(canonicalExactJson(exactJsonObject(cursor))) as ExactJsonObject;
   return isSafe(value) ? value : cursor.fail("expected integers up to 2^53-1");
 }
 
-function isSafe(value: JsonValue): boolean {
+function isSafe(value: ExactJson): boolean {
   if (typeof value === "bigint") return value <= SAFE_INTEGER_MAX && value >= -SAFE_INTEGER_MAX;
   if (typeof value !== "object" || value === null) return true;
   return Object.values(value).every(isSafe);
@@ -130,12 +130,12 @@ export function checkPolicyId(given: string): string {
   return checkName("policyId", given, POLICY_ID_CHARACTERS_MAX);
 }
 
-export function parsePolicyParams(given: string): JsonObject {
+export function parsePolicyParams(given: string): ExactJsonObject {
   try {
-    const value = parseJson(canonicalJson(parseJson(given)));
-    if (isJsonObject(value) && isSafe(value)) return value;
+    const value = parseExactJson(canonicalExactJson(parseExactJson(given)));
+    if (isExactJsonObject(value) && isSafe(value)) return value;
   } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
+    if (!(error instanceof ExactJsonError)) throw error;
   }
   throw invalid("policyParams must be a JSON object with integers up to 2^53-1");
 }
@@ -174,7 +174,7 @@ function decodeProof(given: string): Uint8Array {
 }
 
 /** 64 lower-case hex digits, optional `0x`, or four u64. 32 bytes: the limbs big-endian. */
-function checkWitnessCommitment(given: JsonValue | null): Uint8Array | null {
+function checkWitnessCommitment(given: ExactJson | null): Uint8Array | null {
   if (given === null) return null;
   if (Array.isArray(given)) return limbBytes(given);
   if (typeof given !== "string") throw invalid(WITNESS_FORM);
@@ -186,7 +186,7 @@ function checkWitnessCommitment(given: JsonValue | null): Uint8Array | null {
 
 const WITNESS_FORM = "witnessCommitment must be 64 lowercase hex characters (32 bytes)";
 
-function limbBytes(limbs: readonly JsonValue[]): Uint8Array {
+function limbBytes(limbs: readonly ExactJson[]): Uint8Array {
   const bytes = new Uint8Array(32);
   const view = new DataView(bytes.buffer);
   const areU64 = limbs.every((limb) => typeof limb === "bigint" && limb >= 0n && limb <= U64_MAX);

@@ -6,15 +6,15 @@ import type { Authenticator } from "../auth/authenticator.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
 import { type ProofRegistry, publicInputsHash, type Subject } from "../proofs/proof-registry.js";
+import type { ProofSubmission, SubmissionForm } from "../proofs/proof-submission.js";
 import { checkView, proofView } from "../proofs/proof-view.js";
-import type { Submission, SubmissionForm } from "../proofs/submission.js";
-import type { JsonObject } from "../stark/canonical-json.js";
+import type { ExactJsonObject } from "../stark/exact-json.js";
 import type { ProofKind, StoredProof } from "../store/proof-contract.js";
 import type { HttpReply, HttpRequest, Route } from "../transport/http.js";
 import { coversStore, coversTenant, requireRead, type Scope } from "../verify/scope.js";
 import { jsonRoutes } from "./access.js";
 import { pathId } from "./path-id.js";
-import { losslessReply } from "./reply.js";
+import { exactJsonReply } from "./reply.js";
 
 /** What proofs are of: `S` is an event or a commitment as the store knows it. */
 export interface ProofSubjects<S> {
@@ -25,9 +25,9 @@ export interface ProofSubjects<S> {
   find(id: Uuid, scope: Scope): Promise<S>;
   /** Throws INSUFFICIENT_PERMISSIONS. */
   authorizeSubmit(scope: Scope): void;
-  subjectOf(found: S, submission: Submission): Subject;
+  subjectOf(found: S, submission: ProofSubmission): Subject;
   /** What a stored proof must be of, from rows alone. */
-  canonicalInputs(found: S, stored: StoredProof): JsonObject;
+  canonicalInputs(found: S, stored: StoredProof): ExactJsonObject;
 }
 
 export interface ProofRoutesOptions {
@@ -48,19 +48,19 @@ export function proofRoutes<S>({ authenticator, proofs }: ProofRoutesOptions, su
     post(`/api/v1/ves/${kind}-proofs`, submit(true)),
     get(`${base}/proofs/{proof_id}`, async ({ params }, { scope }) => {
       const stored = await readableProof(proofs, kind, params, scope);
-      return losslessReply(proofView(stored, await proofs.reader.proofBytes(kind, stored.proofId)));
+      return exactJsonReply(proofView(stored, await proofs.reader.proofBytes(kind, stored.proofId)));
     }),
     get(`${base}/proofs/{proof_id}/verify`, async ({ params }, { scope }) => {
       const stored = await readableProof(proofs, kind, params, scope);
       const inputs = subjects.canonicalInputs(await subjects.find(stored.subjectId, scope), stored);
-      return losslessReply(checkView(stored, await proofs.check(stored, inputs)));
+      return exactJsonReply(checkView(stored, await proofs.check(stored, inputs)));
     }),
   ];
 }
 
 /** The answer of an `inputs` route. */
-export function inputsReply(idName: string, id: Uuid, publicInputs: JsonObject): HttpReply {
-  return losslessReply({
+export function inputsReply(idName: string, id: Uuid, publicInputs: ExactJsonObject): HttpReply {
+  return exactJsonReply({
     [idName]: id,
     public_inputs: publicInputs,
     public_inputs_hash: publicInputsHash(publicInputs),
@@ -81,7 +81,7 @@ async function submitProof<S>(
     const found = ofPath ?? (await subjects.find(submission.subjectId!, scope));
     return subjects.subjectOf(found, submission);
   });
-  return losslessReply(proofView(stored));
+  return exactJsonReply(proofView(stored));
 }
 
 /** Oldest first. */
@@ -96,7 +96,7 @@ async function listProofs<S>(
   await find(id, scope);
   const found = await reader.proofs(kind, id);
   const views = found.map((stored) => proofView(stored));
-  return losslessReply({ [idName]: id, proofs: views, count: BigInt(found.length) });
+  return exactJsonReply({ [idName]: id, proofs: views, count: BigInt(found.length) });
 }
 
 async function readableProof(

@@ -1,14 +1,14 @@
-import { compactJson, type JsonObject } from "../stark/canonical-json.js";
+import { compactExactJson, type ExactJsonObject } from "../stark/exact-json.js";
 import type { EntryFrame } from "../store/contract.js";
 import type { HttpReply } from "../transport/http.js";
 
-export function jsonReply(value: unknown, status = 200): HttpReply {
-  return { status, body: JSON.stringify(value) };
+export function jsonReply(value: unknown): HttpReply {
+  return { status: 200, body: JSON.stringify(value) };
 }
 
 /** With integers beyond 2^53 printed exactly. */
-export function losslessReply(value: JsonObject): HttpReply {
-  return { status: 200, body: compactJson(value) };
+export function exactJsonReply(value: ExactJsonObject): HttpReply {
+  return { status: 200, body: compactExactJson(value) };
 }
 
 /** `{…members, "<name>":[frame,…]}` with the entries' frames copied as they are: an entry is never encoded twice. */

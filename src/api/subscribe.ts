@@ -8,7 +8,7 @@ import type { SocketHandler, SocketRoute, UpgradeRequest } from "../transport/ht
 import { readEntryFilter } from "./entry-filter.js";
 import { optionalText } from "./query.js";
 
-export interface SubscribeOptions {
+export interface SubscribeRouteOptions {
   readonly authenticator: Authenticator;
   readonly broadcaster: Broadcaster;
   readonly source: EntrySource;
@@ -25,11 +25,11 @@ export interface SubscribeOptions {
  * `GET /subscribe?from_offset=N` (alias `/ws/subscribe`): one JSON text frame per entry, or with `batch=1` one array per
  * page. Everything that can be refused is refused before the upgrade, with the same codes as HTTP.
  */
-export function subscribeRoutes(options: SubscribeOptions): SocketRoute[] {
+export function subscribeRoutes(options: SubscribeRouteOptions): SocketRoute[] {
   return ["/subscribe", "/ws/subscribe"].map((path) => ({ path, accept: (request) => accept(options, request) }));
 }
 
-async function accept(options: SubscribeOptions, request: UpgradeRequest): Promise<SocketHandler> {
+async function accept(options: SubscribeRouteOptions, request: UpgradeRequest): Promise<SocketHandler> {
   const { authenticator, broadcaster, source, entriesPerPageMax, catchUpMax, onFrames, onError } = options;
   if (options.shutdown.aborted) throw new CodedError("SHUTTING_DOWN", "the service is shutting down");
   const { scope, credential, expiresAtMs } = await authenticator.authenticate(request);

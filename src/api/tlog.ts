@@ -5,6 +5,7 @@
  */
 import { toHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
+import { sha256Text } from "../protocol/sha256.js";
 import { decodeTilePath, ENTRIES } from "../protocol/tlog-tile.js";
 import { leafHash } from "../protocol/tlog-tree.js";
 import type { Tlog } from "../tlog/tlog.js";
@@ -23,7 +24,8 @@ const TILES = "/tlog/tile/";
 /** Path elements of the largest tile index, and one for the width of a partial tile. */
 const TILE_PATH_ELEMENTS_MAX = 7;
 
-const IMMUTABLE = "public, max-age=31536000, immutable";
+const NOT_MODIFIED = 304;
+const ETAG_DIGITS = 16;
 
 export function tlogRoutes(options: TlogRoutesOptions): Route[] {
   return [
@@ -42,10 +44,21 @@ function noteRoute({ tlog }: TlogRoutesOptions): Route {
   return { method: "GET", path: "/tlog/checkpoint", handle };
 }
 
-/** `GET /tlog/tile/<L>/<N>[.p/<W>]` and `GET /tlog/tile/entries/<N>[.p/<W>]`. What is served once never changes. */
+/**
+ * `GET /tlog/tile/<L>/<N>[.p/<W>]` and `GET /tlog/tile/entries/<N>[.p/<W>]`. What is served once never changes as long as the
+ * origin is the same: a log that was restored or taken over has other entries, and tiles, under the same paths. So a cache
+ * may keep a tile and asks each time whether it is of this origin, which is answered without a look at the tree.
+ */
 function tileRoutes({ tlog }: TlogRoutesOptions): Route[] {
-  const headers = { "content-type": "application/octet-stream", "cache-control": IMMUTABLE };
-  const handle = async ({ path }: HttpRequest): Promise<HttpReply> => {
+  const etag = `"${toHex(sha256Text(tlog.origin)).slice(0, ETAG_DIGITS)}"`;
+  const headers = { "content-type": "application/octet-stream", "cache-control": "public, no-cache", etag };
+  const handle = async (request: HttpRequest): Promise<HttpReply> => {
+    const { path } = request;
+    if (isNamed(etag, request.header("if-none-match"))) {
+      // Throws where no tile is served either.
+      tlog.checkpoint();
+      return { status: NOT_MODIFIED, headers, body: "" };
+    }
     const tile = decodeTilePath(path.slice(TILES.length));
     if (tile === null) throw new CodedError("RESOURCE_NOT_FOUND", "no such tile");
     const { level, index, width } = tile;
@@ -59,6 +72,11 @@ function tileRoutes({ tlog }: TlogRoutesOptions): Route[] {
     const more = Array.from({ length: count }, (_, at) => `/{part${at + 1}}`).join("");
     return { method: "GET", path: `${TILES}{level}/{index}${more}`, handle };
   });
+}
+
+/** Whether the tag is among those of an If-None-Match, which caches that recode a body make weak. */
+function isNamed(etag: string, given: string | undefined): boolean {
+  return given?.split(",").some((text) => text.trim().replace(/^W\//, "") === etag) ?? false;
 }
 
 /** `GET /api/v1/log/checkpoint`: the same checkpoint taken apart, with the key to check it with. */

@@ -4,6 +4,8 @@ import type { CheckedRange, Range } from "./check-range.js";
 export interface AuditWorkerData {
   readonly path: string;
   readonly withSignatures: boolean;
+  /** Leaves of the log's tree come with each range. */
+  readonly withLeaves: boolean;
 }
 
 /** Null = SQLite's integrity check. */

@@ -6,19 +6,19 @@ import { bytesEqual } from "../base/bytes.js";
 import { GENESIS_STATE_ROOT, verifyCommitmentChain } from "../protocol/commitment.js";
 import type { Commitment } from "../store/commitment-contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
-import { LeafReader } from "../store/sqlite/leaf-reader.js";
+import { MerkleLeafReader } from "../store/sqlite/merkle-leaf-reader.js";
 import { checkChains } from "./committed-streams.js";
 
 const NAME = "commitment";
 
 export function checkCommitments(db: Connection): Iterable<string> {
   return checkChains(db, "ves", NAME, () => {
-    const leaves = new LeafReader(db);
+    const leaves = new MerkleLeafReader(db);
     return (commitments) => chainFault(commitments, leaves);
   });
 }
 
-function chainFault(commitments: readonly Commitment[], leaves: LeafReader): string | null {
+function chainFault(commitments: readonly Commitment[], leaves: MerkleLeafReader): string | null {
   let previous: Commitment | null = null;
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;

@@ -19,11 +19,13 @@ import { EnvelopeCursor } from "./envelope-cursor.js";
 import { frameBytes } from "./frame-bytes.js";
 import type { EventTypeRow, References, StreamRow } from "./references.js";
 
-/** What an entry says that only other rows can confirm. */
+/** What an entry says that only other rows can confirm, and its receipt's hash. */
 export interface EntryClaims {
   /** -1 = the event did not ask for one. */
   readonly baseVersion: number;
   readonly hasCommand: boolean;
+  /** 32 bytes, valid until the next entry is checked. */
+  readonly receiptHash: Uint8Array;
 }
 
 const HEAD = literal(`{"ves_version":${VES_VERSION},"event_id":"`);
@@ -97,9 +99,9 @@ export class EntryChecker {
     this.#read(entry, stream, eventType);
     this.#checkPayload(entry, stream, eventType);
     this.#checkSigningHash(entry, stream, eventType);
-    this.#checkReceipt(entry, stream);
+    const receiptHash = this.#checkReceipt(entry, stream);
     const { baseVersion, hasCommand } = this.#reading;
-    return { baseVersion, hasCommand };
+    return { baseVersion, hasCommand, receiptHash };
   }
 
   /** The envelope, byte by byte: what stands in columns and tables too is compared, the rest is noted. */
@@ -217,8 +219,8 @@ export class EntryChecker {
     this.#signatures.add(entry, { signature, message, publicKey }, FORGED_EVENT);
   }
 
-  /** The receipt as clients get it (ves-protocol §7), and the frame it travels in. */
-  #checkReceipt(entry: Entry, stream: StreamRow): void {
+  /** The receipt as clients get it (ves-protocol §7), and the frame it travels in. Returns the receipt's hash. */
+  #checkReceipt(entry: Entry, stream: StreamRow): Uint8Array {
     const { row, bytes, start, envelope } = entry;
     const [, , , sequenceNumber, , , , sequencerRef, storedCheck] = row;
     const sequencer = this.#references.sequencer(sequencerRef);
@@ -233,9 +235,11 @@ export class EntryChecker {
       const message = new Uint8Array(receiptHash);
       this.#signatures.add(entry, { signature, message, publicKey: sequencer.publicKey }, FORGED_RECEIPT);
     }
-    if (!this.#references.expectsChecksum(row[0], storedCheck)) return;
-    const frame = frameBytes(entry, stream, sequencer, receiptHash);
-    expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
+    if (this.#references.expectsChecksum(row[0], storedCheck)) {
+      const frame = frameBytes(entry, stream, sequencer, receiptHash);
+      expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
+    }
+    return receiptHash;
   }
 
   /** As text, for what is rare. */

@@ -32,8 +32,12 @@ export class LegacyEntryChecker {
     expectFact(toHex(legacyPayloadHash(payloadText)) === payloadHash, "the payload does not match its hash");
     const stored = bytes.toString("hex", start + PAYLOAD_HASH_AT, start + LEGACY_RECEIPT_SIGNATURE_AT);
     expectFact(stored === payloadHash, "payload_hash is not the envelope's");
-    this.#checkReceipt(entry, envelope, stream);
-    return { baseVersion: baseVersion === null ? -1 : Number(baseVersion), hasCommand: commandId !== null };
+    const receiptHash = this.#checkReceipt(entry, envelope, stream);
+    return {
+      baseVersion: baseVersion === null ? -1 : Number(baseVersion),
+      hasCommand: commandId !== null,
+      receiptHash,
+    };
   }
 
   #checkPlace({ row, bytes, ...at }: Entry, envelope: StoredLegacyEnvelope, stream: StreamRow): void {
@@ -51,8 +55,8 @@ export class LegacyEntryChecker {
     expectFact(isStored, "its command id is not stored");
   }
 
-  /** What the receipt covers, the receipt, and the frame it travels in. */
-  #checkReceipt(entry: Entry, envelope: StoredLegacyEnvelope, { tenantId, storeId }: StreamRow): void {
+  /** What the receipt covers, the receipt, and the frame it travels in. Returns the receipt's hash. */
+  #checkReceipt(entry: Entry, envelope: StoredLegacyEnvelope, { tenantId, storeId }: StreamRow): Uint8Array {
     const { row, bytes, start } = entry;
     const [offset, , , sequenceNumber, , , sequencedAtMs, sequencerRef, storedCheck] = row;
     const signingHash = legacyEventHash({ ...envelope, payloadHash: fromHex(envelope.payloadHash, 32)! });
@@ -68,8 +72,10 @@ export class LegacyEntryChecker {
     const hash = receiptHashOf(event);
     const check = { signature: event.receiptSignature, message: hash, publicKey: sequencer.publicKey };
     this.#signatures?.add(entry, check, FORGED_RECEIPT);
-    if (!this.#references.expectsChecksum(offset, storedCheck)) return;
-    const { frame } = encodeEntry(offset, event, hash);
-    expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
+    if (this.#references.expectsChecksum(offset, storedCheck)) {
+      const { frame } = encodeEntry(offset, event, hash);
+      expectFact(frameCheck(frame) === storedCheck, "the frame does not match its checksum");
+    }
+    return hash;
   }
 }

@@ -4,13 +4,14 @@
  */
 import { bytesEqual } from "../base/bytes.js";
 import { uuidFromBytes } from "../base/ids.js";
-import { type JsonObject, parseJson } from "../stark/canonical-json.js";
+import { type ExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import { policyHash } from "../stark/policy.js";
 import type { ProofKind } from "../store/proof-contract.js";
 import { proofHash } from "../store/proof-hash.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { hasPlaceTables } from "../store/sqlite/place-rows.js";
 import { AT_REST_PLAIN, PROOF_TABLE } from "../store/sqlite/proof-rows.js";
+import { hasTable } from "../store/sqlite/schema-questions.js";
 
 type ProofRow = readonly [
   proofId: Buffer,
@@ -25,10 +26,9 @@ type ProofRow = readonly [
 
 /** Call when every entry and commitment was found sound. Names every bad proof. */
 export function* checkProofs(db: Connection): Iterable<string> {
-  const tables = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   for (const kind of ["compliance", "validity"] as const) {
     // A backup may be older than the tables.
-    if (tables.get(PROOF_TABLE[kind]) === undefined) continue;
+    if (!hasTable(db, PROOF_TABLE[kind])) continue;
     for (const row of db.prepare(selectProofs(db, kind)).raw().iterate() as Iterable<ProofRow>) {
       const fault = proofFault(kind, row);
       if (fault !== null) yield `${kind} proof ${uuidFromBytes(row[0])}: ${fault}`;
@@ -48,24 +48,22 @@ function proofFault(kind: ProofKind, row: ProofRow): string | null {
 /** Of text that is no JSON any more nothing can be hashed. */
 function isPolicy(policyId: string, policyParams: string, hash: Uint8Array): boolean {
   try {
-    return bytesEqual(policyHash(policyId, parseJson(policyParams) as JsonObject), hash);
+    return bytesEqual(policyHash(policyId, parseExactJson(policyParams) as ExactJsonObject), hash);
   } catch {
     return false;
   }
 }
 
 function selectProofs(db: Connection, kind: ProofKind): string {
-  const found = hasPlaceTables(db) ? `places_by_id l JOIN entries e ON e."offset" = l."offset"` : "entries e";
-  const at = hasPlaceTables(db) ? "l.event_id = p.event_id AND e.event_id = p.event_id" : "e.event_id = p.event_id";
-  const [policy, subject] = {
-    compliance: [
-      "p.policy_id, p.policy_params, p.policy_hash",
-      `FROM ${found} WHERE ${at} AND e.stream_ref = p.stream_ref AND e.kind = 0`,
-    ],
-    validity: [
-      "NULL, NULL, NULL",
-      "FROM ves_commitments c WHERE c.batch_id = p.batch_id AND c.stream_ref = p.stream_ref",
-    ],
-  }[kind] as [string, string];
-  return `SELECT p.proof_id, p.at_rest, p.proof, p.proof_hash, ${policy}, EXISTS (SELECT 1 ${subject}) FROM ${PROOF_TABLE[kind]} p`;
+  const [policy, subject] =
+    kind === "compliance"
+      ? ["p.policy_id, p.policy_params, p.policy_hash", eventOfProof(db)]
+      : ["NULL, NULL, NULL", "ves_commitments c WHERE c.batch_id = p.batch_id AND c.stream_ref = p.stream_ref"];
+  return `SELECT p.proof_id, p.at_rest, p.proof, p.proof_hash, ${policy}, EXISTS (SELECT 1 FROM ${subject}) FROM ${PROOF_TABLE[kind]} p`;
+}
+
+function eventOfProof(db: Connection): string {
+  const isEvent = "e.event_id = p.event_id AND e.stream_ref = p.stream_ref AND e.kind = 0";
+  if (!hasPlaceTables(db)) return `entries e WHERE ${isEvent}`;
+  return `places_by_id l JOIN entries e ON e."offset" = l."offset" WHERE l.event_id = p.event_id AND ${isEvent}`;
 }

@@ -4,13 +4,14 @@
  * Signatures of entries that were read together are checked together.
  */
 import type { Ed25519 } from "../protocol/ed25519.js";
-import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
+import { ENTRY_KINDS, type EntryKind } from "../protocol/entry-kind.js";
 import type { Place } from "../store/recent-places.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { AuditFault, expectFact, type Finding } from "./audit-fault.js";
 import { EntryChecker, type EntryClaims } from "./check-entry.js";
 import { LegacyEntryChecker } from "./check-legacy-entry.js";
 import { PlaceChecker } from "./check-places.js";
+import { entryLeaf } from "./entry-leaf.js";
 import { type Entry, type EntryRow, EntryRows, SIGNING_HASH_AT } from "./entry-rows.js";
 import { EntrySignatures } from "./entry-signatures.js";
 import { References } from "./references.js";
@@ -37,24 +38,30 @@ export interface CheckedRange extends Range {
   readonly commands: readonly number[];
   /** Entries of the range below it are found by their ids and numbers in the tables of places; the rest is recent. */
   readonly placedTo: number;
+  /** 32 bytes per entry, its leaf in the log's tree; none when they were not asked for. */
+  readonly leaves: Uint8Array;
 }
 
 export class RangeChecker {
   readonly #rows: EntryRows;
   readonly #places: PlaceChecker;
   readonly #signatures: EntrySignatures | null;
+  readonly #references: References;
   readonly #checkers: Readonly<Record<EntryKind, Pick<EntryChecker, "check">>>;
+  readonly #withLeaves: boolean;
 
-  /** `ed25519` null = signatures are not checked. */
-  constructor(db: Connection, ed25519: Ed25519 | null) {
+  /** `ed25519` null = signatures are not checked. `withLeaves`: see `CheckedRange`. */
+  constructor(db: Connection, ed25519: Ed25519 | null, withLeaves = false) {
     this.#rows = new EntryRows(db);
     this.#places = new PlaceChecker(db);
     const references = new References(db);
+    this.#references = references;
     this.#signatures = ed25519 === null ? null : new EntrySignatures(ed25519);
     this.#checkers = {
       ves_event: new EntryChecker(references, this.#signatures),
       event: new LegacyEntryChecker(references, this.#signatures),
     };
+    this.#withLeaves = withLeaves;
   }
 
   check(range: Range): CheckedRange {
@@ -96,7 +103,9 @@ export class RangeChecker {
     const kind = ENTRY_KINDS[number];
     if (kind === undefined) throw new AuditFault(`the entry is of kind ${number}, which this build does not know`);
     const claims = this.#checkers[kind].check(entry);
-    return { row, claims, isPlaced: this.#places.check(placeOf(entry)) };
+    const isPlaced = this.#places.check(placeOf(entry));
+    const leaf = this.#withLeaves ? entryLeaf(entry, claims.receiptHash, this.#references.sequencer(row[7])) : null;
+    return { row, claims, isPlaced, leaf };
   }
 }
 
@@ -105,6 +114,8 @@ interface CheckedEntry {
   readonly claims: EntryClaims;
   /** See `PlaceChecker.check`. */
   readonly isPlaced: boolean;
+  /** Null = not asked for. */
+  readonly leaf: Uint8Array | null;
 }
 
 function placeOf({ row, bytes, start }: Entry): Place {
@@ -119,6 +130,7 @@ class RangeColumns {
   readonly #entityRefs;
   readonly #sequencedAtMs;
   readonly #baseVersions;
+  readonly #leaves: Uint8Array[] = [];
   readonly #commands = ENTRY_KINDS.map(() => 0);
   #count = 0;
   #placedTo: number;
@@ -139,7 +151,7 @@ class RangeColumns {
     return this.range.from + this.#count;
   }
 
-  add({ row, claims, isPlaced }: CheckedEntry): void {
+  add({ row, claims, isPlaced, leaf }: CheckedEntry): void {
     if (isPlaced && this.#placedTo === this.next) this.#placedTo += 1;
     const at = this.#count++;
     this.#kinds[at] = row[1];
@@ -149,6 +161,7 @@ class RangeColumns {
     this.#sequencedAtMs[at] = row[6];
     this.#baseVersions[at] = claims.baseVersion;
     if (claims.hasCommand) this.#commands[row[1]]! += 1;
+    if (leaf !== null) this.#leaves.push(leaf);
   }
 
   end(finding: Finding | null): CheckedRange {
@@ -161,6 +174,7 @@ class RangeColumns {
       entityRefs: this.#entityRefs.subarray(0, count),
       sequencedAtMs: this.#sequencedAtMs.subarray(0, count),
       baseVersions: this.#baseVersions.subarray(0, count),
+      leaves: Buffer.concat(this.#leaves),
     };
   }
 }

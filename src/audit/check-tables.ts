@@ -1,11 +1,12 @@
 /** What the tables beside the entries must say, in one snapshot, after every entry of that snapshot went through the order. */
 import { migrationsPath } from "../base/asset-paths.js";
 import { parseUuid } from "../base/ids.js";
-import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
+import { ENTRY_KINDS, type EntryKind } from "../protocol/entry-kind.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { schemaDifferences } from "../store/sqlite/expected-schema.js";
 import { readCheckedFrom } from "../store/sqlite/log-identity.js";
 import { migrationFaults } from "../store/sqlite/migrate.js";
+import { hasTable } from "../store/sqlite/schema-questions.js";
 import type { Finding } from "./audit-fault.js";
 import { checkCommitments } from "./check-commitments.js";
 import { checkLegacyCommitments } from "./check-legacy-commitments.js";
@@ -48,9 +49,8 @@ function checkLogRow(db: Connection, order: OrderCheck): string[] {
 
 /** Entries point at what their own check has read. */
 function* checkReferences(db: Connection): Iterable<string> {
-  const stored = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   for (const table of STREAM_TABLES) {
-    if (stored.get(table) === undefined) continue;
+    if (!hasTable(db, table)) continue;
     const [row] = db.pragma(`foreign_key_check(${table})`) as { rowid: number; parent: string }[];
     if (row !== undefined) yield `row ${row.rowid} of ${table} points at a row of ${row.parent} that is not stored`;
   }

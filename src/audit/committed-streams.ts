@@ -7,6 +7,7 @@ import {
   SERIES_TABLES,
 } from "../store/sqlite/commitment-rows.js";
 import type { Connection } from "../store/sqlite/connection.js";
+import { hasTable } from "../store/sqlite/schema-questions.js";
 
 /** Judges one stream's chain, from number 1 on: names its first bad commitment, or null. */
 export type ChainJudge = (commitments: readonly Commitment[]) => string | null;
@@ -22,9 +23,8 @@ export function* checkChains(
   openJudge: () => ChainJudge,
 ): Iterable<string> {
   const { commitments: table, committed: committedColumn } = SERIES_TABLES[series];
-  const tables = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?");
   // A backup may be older than the table.
-  if (tables.get(table) === undefined) return;
+  if (!hasTable(db, table)) return;
   const judge = openJudge();
   const streams = db.prepare(`SELECT ref, ${committedColumn} FROM streams ORDER BY ref`).raw();
   const chain = db.prepare(

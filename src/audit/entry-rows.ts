@@ -2,8 +2,9 @@
  * Rows of the log in bulk. Integers come as rows; the bytes of many entries come as one value, because a Buffer per entry
  * costs as much as all hashing of it. Both statements read rows that never change, so they need no common snapshot.
  */
-import { ENTRY_KINDS } from "../store/contract.js";
+import { ENTRY_KINDS } from "../protocol/entry-kind.js";
 import type { Connection } from "../store/sqlite/connection.js";
+import { hasColumn } from "../store/sqlite/schema-questions.js";
 import { AuditFault, expectFact } from "./audit-fault.js";
 import { hasLegacyTables } from "./references.js";
 
@@ -47,12 +48,14 @@ const ROWS = `FROM entries e LEFT JOIN entities n ON n.ref = e.entity_ref
 export const SIGNING_HASH_AT = 16;
 export const AGENT_SIGNATURE_AT = SIGNING_HASH_AT + 32;
 export const RECEIPT_SIGNATURE_AT = AGENT_SIGNATURE_AT + 64;
-const ENVELOPE_AT = RECEIPT_SIGNATURE_AT + 64;
+/** It stands before the envelope, of either kind of event. */
+export const RECEIPT_SIGNATURE_BYTES = 64;
+const ENVELOPE_AT = RECEIPT_SIGNATURE_AT + RECEIPT_SIGNATURE_BYTES;
 
 /** The same of a legacy event. */
 export const PAYLOAD_HASH_AT = AGENT_SIGNATURE_AT;
 export const LEGACY_RECEIPT_SIGNATURE_AT = PAYLOAD_HASH_AT + 32;
-const LEGACY_ENVELOPE_AT = LEGACY_RECEIPT_SIGNATURE_AT + 64;
+const LEGACY_ENVELOPE_AT = LEGACY_RECEIPT_SIGNATURE_AT + RECEIPT_SIGNATURE_BYTES;
 
 /** Entries asked for at once. */
 const SLICE_ENTRIES_MAX = 128;
@@ -80,8 +83,7 @@ export class EntryRows {
   constructor(db: Connection) {
     const own = hasLegacyTables(db) ? "coalesce(e.agent_signature, e.payload_hash)" : "e.agent_signature";
     // A log from before there were checksums.
-    const hasCheck = db.prepare("SELECT 1 FROM pragma_table_info('entries') WHERE name = 'frame_crc32'").get();
-    const check = hasCheck === undefined ? "NULL" : "e.frame_crc32";
+    const check = hasColumn(db, "entries", "frame_crc32") ? "e.frame_crc32" : "NULL";
     this.#rows = db.prepare(`SELECT ${columns(own, check)} ${ROWS}`).raw();
     // group_concat takes them in the order of the subquery: SQLite keeps it for aggregates that depend on it.
     this.#bytes = db

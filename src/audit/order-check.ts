@@ -1,8 +1,8 @@
 /**
  * What must hold from one entry to the next: sequence numbers without a gap per stream and kind, versions that count an entity's
- * events, time that never runs back. Memory: 8 bytes per entity and per stream.
+ * events, time that never runs back. Memory: 8 bytes per entity, and per stream 8 for each kind and 8 more.
  */
-import { ENTRY_KINDS, type EntryKind } from "../store/contract.js";
+import { ENTRY_KINDS, type EntryKind } from "../protocol/entry-kind.js";
 import type { Finding } from "./audit-fault.js";
 import type { CheckedRange } from "./check-range.js";
 

@@ -7,6 +7,7 @@ import { ByteWriter } from "../protocol/byte-writer.js";
 import { KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
 import { readCheckedFrom } from "../store/sqlite/log-identity.js";
+import { hasTable } from "../store/sqlite/schema-questions.js";
 import { expectFact } from "./audit-fault.js";
 
 export interface StreamRow {
@@ -27,14 +28,15 @@ export interface EventTypeRow {
 
 export interface SequencerRow {
   readonly sequencerId: Uuid;
+  /** The same, 16 bytes. */
+  readonly id: Uint8Array;
   readonly publicKey: Uint8Array;
   readonly inFrame: Buffer;
 }
 
 /** False = a database from before there were legacy events, a backup for example. */
 export function hasLegacyTables(db: Connection): boolean {
-  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'legacy_commands'");
-  return table.get() !== undefined;
+  return hasTable(db, "legacy_commands");
 }
 
 /** Rows of each kind that are kept, a few KiB each at most. */
@@ -134,7 +136,7 @@ export class References {
     if (row === undefined) return undefined;
     const sequencerId = uuidFromBytes(row.sequencer_id);
     const inFrame = Buffer.from(`,"receipt":{"sequencerId":"${sequencerId}","eventId":"`);
-    return { sequencerId, publicKey: row.public_key, inFrame };
+    return { sequencerId, id: row.sequencer_id, publicKey: row.public_key, inFrame };
   }
 }
 

@@ -3,6 +3,12 @@
  * would leave a trail of dead tables in the old part of the heap (see `slots.ts`). Bound: what is busy, and as much again.
  */
 
+/**
+ * Where flows share what is bounded, one may hold this many times what is still free (dynamic thresholds, Choudhury and Hahne
+ * 1998): alone 3/4 of the whole, n flows 3/(1+3n) each, and 1/(1+3n) stays free for the one that comes next.
+ */
+export const FREE_SHARES_MAX = 3;
+
 /** Idle or not, so many are never looked through. */
 const KEPT_MIN = 1024;
 

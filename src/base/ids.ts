@@ -6,6 +6,12 @@ import { hexValue, toHex } from "./bytes.js";
  */
 export type Uuid = string & { readonly __brand: "Uuid" };
 
+/** Which stream: one store of one tenant. */
+export interface StreamName {
+  readonly tenantId: Uuid;
+  readonly storeId: Uuid;
+}
+
 export const NIL_UUID = "00000000-0000-0000-0000-000000000000" as Uuid;
 
 export const UUID_LENGTH = 36;

@@ -5,19 +5,13 @@
  */
 import { assert } from "./assert.js";
 import { CodedError } from "./errors.js";
-import { FlowTable } from "./flow-table.js";
+import { FlowTable, FREE_SHARES_MAX } from "./flow-table.js";
 import { Slots } from "./slots.js";
 
 export interface SubmissionLimits {
   readonly requestsMax: number;
   readonly bytesMax: number;
 }
-
-/**
- * A flow may hold this many times what is still free (dynamic thresholds, Choudhury and Hahne 1998): alone 3/4 of the
- * whole, n flows 3/(1+3n) each, and 1/(1+3n) stays free for the one that comes next.
- */
-const FREE_SHARES_MAX = 3;
 
 /** Made once: an overloaded service throws thousands a second, and to take down each one's stack costs more than to refuse. */
 const OVERLOADED = new CodedError("OVERLOADED", "too many submissions in flight");

@@ -2,7 +2,7 @@
  * All live subscriptions. It holds no queue: a committed chunk only wakes the cursors. Bound: `subscribersMax`, counted
  * from the moment a subscription is accepted, before its socket opens. Tenants have equal shares of it when they need them.
  */
-import { setImmediate as nextEventLoopTurn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextEventLoopTurn } from "node:timers/promises";
 import { systemClock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
@@ -21,8 +21,8 @@ export interface SubscriptionHolder {
   readonly tenantId: Uuid | null;
 }
 
-/** Longest delay of a timer. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+/** A timer that waits for hours does not notice a clock that is set or a machine that sleeps. */
+const EXPIRY_LOOK_MS = 30_000;
 
 /**
  * Writes, one for a subscriber that needs none, before everybody else gets a turn: about two thirds of a millisecond. Subscribers
@@ -61,16 +61,15 @@ export class Broadcaster {
       this.#subscriptions.delete(displaced);
       displaced.end(1013, "TOO_MANY_SUBSCRIBERS");
     }
-    const expiry = new AbortController();
+    let expiry: Disposable | null = null;
     const onClosed = (closed: Subscription): void => {
       this.#subscriptions.delete(closed);
-      expiry.abort();
+      expiry?.[Symbol.dispose]();
     };
     const subscription = new Subscription({ ...options, nextTurn: this.#nextTurn, onClosed });
     this.#subscriptions.set(subscription, holder);
     if (holder.expiresAtMs !== null) {
-      const end = (): void => subscription.end(1008, "TOKEN_EXPIRED");
-      sleepUntil(holder.expiresAtMs, expiry.signal).then(end, () => {});
+      expiry = callAt(holder.expiresAtMs, () => subscription.end(1008, "TOKEN_EXPIRED"));
     }
     return subscription;
   }
@@ -139,9 +138,13 @@ export class Broadcaster {
   }
 }
 
-/** Resolves at a time by the system's clock, which may be further away than one timer reaches. */
-async function sleepUntil(atMs: number, signal: AbortSignal): Promise<void> {
-  for (let leftMs = atMs - systemClock.nowMs(); leftMs > 0; leftMs = atMs - systemClock.nowMs()) {
-    await sleep(Math.min(leftMs, TIMER_MS_MAX), undefined, { signal, ref: false });
-  }
+/** Calls `work` at a time by the system's clock, `EXPIRY_LOOK_MS` late at most when the clock jumps; not once disposed. */
+function callAt(atMs: number, work: () => void): Disposable {
+  let timer: NodeJS.Timeout;
+  const wait = (): void => {
+    const leftMs = Math.max(0, atMs - systemClock.nowMs());
+    timer = setTimeout(() => (systemClock.nowMs() < atMs ? wait() : work()), Math.min(leftMs, EXPIRY_LOOK_MS)).unref();
+  };
+  wait();
+  return { [Symbol.dispose]: () => clearTimeout(timer) };
 }

@@ -2,7 +2,7 @@
 /** Entry of `stateset-sequencer-admin`: commands on a data folder whose service is stopped. */
 import { packageVersion } from "../base/asset-paths.js";
 import { FolderLockedError } from "../store/sqlite/folder-lock.js";
-import { backfillVesStateRoots } from "./backfill-ves-state-roots.js";
+import { backfillVesStateRootsCommand } from "./backfill-ves-state-roots.js";
 import { UsageError } from "./usage-error.js";
 
 const EXIT_FAILED = 1;
@@ -18,7 +18,7 @@ interface AdminCommand {
 const COMMANDS: Readonly<Record<string, AdminCommand>> = {
   "backfill-ves-state-roots": {
     summary: "Compute the state roots of commitments from older databases",
-    run: backfillVesStateRoots,
+    run: backfillVesStateRootsCommand,
   },
 };
 

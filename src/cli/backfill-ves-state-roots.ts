@@ -23,7 +23,7 @@ changes none of them. The service must not be running.
 Exit codes: 0 done, 1 a chain does not hold (nothing of that stream was changed), 2 bad usage, 75 data folder in use.`;
 
 /** Resolves to the exit code. Throws UsageError, FolderLockedError. */
-export async function backfillVesStateRoots(argv: readonly string[]): Promise<number> {
+export async function backfillVesStateRootsCommand(argv: readonly string[]): Promise<number> {
   const text = { type: "string" } as const;
   const flag = { type: "boolean" } as const;
   const args = new CommandArgs("backfill-ves-state-roots", argv, {

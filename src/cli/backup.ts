@@ -16,7 +16,7 @@ folder's secrets (receipt-signing.key, checkpoint-signing.key, sequencer.id, adm
 Exit codes: 0 written, 1 failed, 2 bad usage or FILE exists.`;
 
 /** Resolves to the exit code. Throws UsageError. */
-export async function backup(argv: readonly string[]): Promise<number> {
+export async function backupCommand(argv: readonly string[]): Promise<number> {
   const args = new CommandArgs("backup", argv, { "data-dir": { type: "string" }, force: { type: "boolean" } });
   if (args.has("help")) {
     console.log(USAGE);

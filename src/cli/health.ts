@@ -4,7 +4,7 @@
 const TIMEOUT_MS = 5_000;
 
 /** Resolves to the exit code: 0 ready, 1 not. Prints one line. */
-export async function health(place: { readonly HOST: string; readonly PORT: number }): Promise<number> {
+export async function healthCommand(place: { readonly HOST: string; readonly PORT: number }): Promise<number> {
   const url = `http://${reachable(place.HOST)}:${place.PORT}/ready`;
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });

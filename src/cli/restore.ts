@@ -1,7 +1,7 @@
 /** `stateset-sequencer restore`: a backup becomes the log of a data folder, under a raised epoch. */
 import { existsSync } from "node:fs";
 import { systemClock } from "../base/clock.js";
-import { BackupRefusedError, restore as restoreLog } from "../store/sqlite/backup.js";
+import { BackupRefusedError, restore } from "../store/sqlite/backup.js";
 import { FolderLockedError } from "../store/sqlite/folder-lock.js";
 import { CommandArgs } from "./command-args.js";
 
@@ -18,7 +18,7 @@ sequencer.id into DIR to go on signing as before; without them the next start ma
 Exit codes: 0 restored, 1 failed, 2 bad usage or DIR is not empty, 75 DIR is in use.`;
 
 /** Resolves to the exit code. Throws UsageError and FolderLockedError. */
-export async function restore(argv: readonly string[]): Promise<number> {
+export async function restoreCommand(argv: readonly string[]): Promise<number> {
   const args = new CommandArgs("restore", argv, {
     "data-dir": { type: "string" },
     force: { type: "boolean" },
@@ -35,7 +35,7 @@ export async function restore(argv: readonly string[]): Promise<number> {
   try {
     const nowText = new Date(systemClock.nowMs()).toISOString().replaceAll(":", "-");
     const options = { file: file!, folder, isForced: args.has("force"), epochMin: args.integer("epoch", 0), nowText };
-    const { head, replaced } = restoreLog(options);
+    const { head, replaced } = restore(options);
     console.log(`${folder}: ${head.nextOffset} entries of log ${head.logId}, now epoch ${head.epoch}`);
     if (replaced !== null) console.log(`the log that was there is kept in ${replaced}`);
     return 0;

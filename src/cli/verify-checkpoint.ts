@@ -5,8 +5,8 @@
 import { bytesEqual, fromHex, toHex } from "../base/bytes.js";
 import { listAt, objectOf, textAt } from "../client/answers.js";
 import { SequencerError } from "../client/sequencer-error.js";
-import { readHash } from "../protocol/merkle.js";
-import { type NoteKey, parseNote, parseNoteKey, verifyNote } from "../protocol/signed-note.js";
+import { readHash } from "../protocol/hash.js";
+import { type NoteKey, parseNote, verifyNote } from "../protocol/signed-note.js";
 import { type Checkpoint, parseCheckpointText } from "../protocol/tlog-checkpoint.js";
 import { LEAF_RECORD_BYTES, leafRecordOfFrame } from "../protocol/tlog-leaf.js";
 import { verifyConsistency, verifyInclusion } from "../protocol/tlog-proof.js";
@@ -14,8 +14,8 @@ import { leafHash } from "../protocol/tlog-tree.js";
 import { selectEd25519 } from "../verify/ed25519-native.js";
 import { CommandArgs } from "./command-args.js";
 import { Checklist, unless } from "./offline/checklist.js";
+import { noteKeyOf, noteOf } from "./offline/checkpoint-note.js";
 import { DOCUMENT_FLAGS, DOCUMENT_USAGE, Documents } from "./offline/documents.js";
-import { DocumentError, parseDocument } from "./offline/parse-document.js";
 
 const USAGE = `Usage: stateset-sequencer verify-checkpoint CHECKPOINT --log-key KEY [options]
 
@@ -30,7 +30,7 @@ that the log signed it.
 ${DOCUMENT_USAGE}`;
 
 /** Resolves to the exit code. Throws UsageError for bad usage and unreadable input. */
-export async function verifyCheckpoint(
+export async function verifyCheckpointCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
@@ -56,10 +56,8 @@ export async function verifyCheckpoint(
 }
 
 function readKey(args: CommandArgs): NoteKey {
-  const text = args.text("log-key");
-  if (text === undefined) throw args.refuse("--log-key is missing");
-  const key = parseNoteKey(text);
-  if (key === null) throw args.refuse("--log-key is no checkpoint key");
+  const key = noteKeyOf(args);
+  if (key === null) throw args.refuse("--log-key is missing");
   if (args.text("consistency") !== undefined && args.text("older") === undefined) {
     throw args.refuse("--consistency needs --older");
   }
@@ -79,17 +77,6 @@ function checkNote(list: Checklist, name: string, text: string, key: NoteKey): C
   const { origin } = checkpoint!;
   list.add(`${name} origin`, unless(origin === key.name, `it is of ${origin}`));
   return checkpoint;
-}
-
-/** The note itself, or the member of the JSON that holds it. */
-function noteOf(text: string): string {
-  if (!text.trimStart().startsWith("{")) return text;
-  try {
-    return textAt(objectOf(parseDocument(text)), "checkpoint");
-  } catch (error) {
-    if (error instanceof SequencerError || error instanceof DocumentError) return "";
-    throw error;
-  }
 }
 
 async function checkContinuation(

@@ -2,13 +2,19 @@
 import { bytesEqual, toHex } from "../base/bytes.js";
 import { listAt, objectOf } from "../client/answers.js";
 import { GENESIS_STATE_ROOT, type StateCommitment } from "../protocol/commitment.js";
-import { HASH_BYTES, leafRecord } from "../protocol/merkle.js";
+import { HASH_BYTES } from "../protocol/hash.js";
+import { merkleLeafRecord } from "../protocol/merkle.js";
 import { MerkleFrontier } from "../protocol/merkle-frontier.js";
 import { CommandArgs } from "./command-args.js";
 import { Checklist, unless } from "./offline/checklist.js";
 import { DOCUMENT_FLAGS, DOCUMENT_USAGE, Documents } from "./offline/documents.js";
-import { checkCommitments, nameOf, type OfflineCommitment, readCommitments } from "./offline/offline-commitment.js";
-import { type OfflineEntry, payloadFault, readOfflineEntry, signedEvent } from "./offline/offline-entry.js";
+import {
+  checkEachCommitment,
+  nameOf,
+  type OfflineCommitment,
+  readOfflineCommitments,
+} from "./offline/offline-commitment.js";
+import { type OfflineEntry, payloadFault, readOfflineEntry, signedFacts } from "./offline/offline-entry.js";
 
 const USAGE = `Usage: stateset-sequencer verify-commitment COMMITMENT... [options]
 
@@ -20,7 +26,7 @@ All are of one stream, in any order. Recomputes each state root, and that every 
 ${DOCUMENT_USAGE}`;
 
 /** Resolves to the exit code. Throws UsageError for bad usage and unreadable input. */
-export async function verifyCommitment(
+export async function verifyCommitmentCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
@@ -36,14 +42,14 @@ export async function verifyCommitment(
   const stateRoot = args.bytes("state-root", HASH_BYTES);
   const documents = new Documents(args, env);
   const commitments: OfflineCommitment[] = [];
-  for (const place of args.positionals) commitments.push(...(await documents.read(place, readCommitments)));
+  for (const place of args.positionals) commitments.push(...(await documents.read(place, readOfflineCommitments)));
   commitments.sort((a, b) => a.sequenceStart - b.sequenceStart);
   const [first, last] = [commitments[0], commitments.at(-1)];
   if (first === undefined || last === undefined) throw args.refuse("COMMITMENT is missing");
   const entries: OfflineEntry[] = [];
   for (const place of args.texts("entries")) entries.push(...(await documents.read(place, readEntries)));
   const list = new Checklist();
-  if (checkCommitments(list, commitments)) {
+  if (checkEachCommitment(list, commitments)) {
     const chain = commitments.map(({ facts }) => facts!);
     checkChain(list, commitments, chain);
     const root = chain.at(-1)!.newStateRoot;
@@ -96,10 +102,10 @@ function checkEntries(
   const own = entries.filter(({ event }) => event.tenant_id === tenantId && event.store_id === storeId);
   const records = new Map<number, Uint8Array>();
   list.addEach("entries' payload hashes", own, entryName, (entry) => {
-    const signed = signedEvent(entry.event);
+    const signed = signedFacts(entry.event);
     if (typeof signed === "string") return signed;
     const number = numberOf(entry);
-    const record = leafRecord(signed.signingHash, signed.agentSignature);
+    const record = merkleLeafRecord(signed.signingHash, signed.agentSignature);
     const known = records.get(number);
     if (known !== undefined && !bytesEqual(known, record)) return "it is given twice, and they differ";
     records.set(number, record);

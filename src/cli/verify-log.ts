@@ -3,9 +3,13 @@ import { existsSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import cliProgress from "cli-progress";
 import { type AuditReport, auditLog } from "../audit/audit-log.js";
+import { type Checkpoint, readCheckpoint } from "../protocol/tlog-checkpoint.js";
 import { databasePath, whyUnreadable } from "../store/sqlite/connection.js";
+import { selectEd25519 } from "../verify/ed25519-native.js";
 import { CommandArgs } from "./command-args.js";
-import { EXIT_UNSOUND } from "./offline/checklist.js";
+import { EXIT_UNSOUND, printable } from "./offline/checklist.js";
+import { noteKeyOf, noteOf } from "./offline/checkpoint-note.js";
+import { Documents } from "./offline/documents.js";
 
 const USAGE = `Usage: stateset-sequencer verify-log [--data-dir DIR | --db FILE] [options]
 
@@ -18,18 +22,32 @@ and number where the service finds them, and hashes every registered proof. Writ
                      entry, the agent's and the receipt's, and seven tenths of the time is theirs
   --min-head N       Fail when the log has fewer than N entries: N from a receipt, a monitor or another copy. Without such a
                      witness a log that lost its tail cannot be told from one that never had it
+  --checkpoint FILE  A checkpoint of the log's tree that was kept elsewhere (a file or URL, as verify-checkpoint takes it): its
+                     entries must be those that were signed, to the byte. What no receipt covers is then held too: each
+                     entry's offset, time and command id. A tenth more time
+  --log-key KEY      The key that signed it, name+id+base64, pinned
   --threads N        Worker threads [one per processor]
   --json             One JSON object on stdout
 
 Exit codes: 0 sound, 2 bad usage, ${EXIT_UNSOUND} not sound.`;
 
+const TEXT = { type: "string" } as const;
+const SWITCH = { type: "boolean" } as const;
+const FLAGS = {
+  ...{ "data-dir": TEXT, db: TEXT, "no-signatures": SWITCH, "min-head": TEXT, threads: TEXT },
+  ...{ checkpoint: TEXT, "log-key": TEXT, json: SWITCH },
+};
+
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** Resolves to the exit code. Throws UsageError for bad usage. */
-export async function verifyLog(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options.isHelp) {
+export async function verifyLogCommand(argv: readonly string[], env: Env): Promise<number> {
+  const args = new CommandArgs("verify-log", argv, FLAGS);
+  if (args.has("help")) {
     console.log(USAGE);
     return 0;
   }
+  const options = { ...readOptions(args), checkpoint: await readCheckpointOf(args, env) };
   const startedMs = performance.now();
   const bar = new cliProgress.SingleBar({
     format: "{bar} {value}/{total} entries, {eta_formatted} left",
@@ -55,32 +73,21 @@ interface VerifyLogOptions {
   readonly headMin: number;
   readonly threads: number;
   readonly isJson: boolean;
-  readonly isHelp: boolean;
 }
 
-function readOptions(argv: readonly string[]): VerifyLogOptions {
-  const args = new CommandArgs("verify-log", argv, {
-    "data-dir": { type: "string" },
-    db: { type: "string" },
-    "no-signatures": { type: "boolean" },
-    "min-head": { type: "string" },
-    threads: { type: "string" },
-    json: { type: "boolean" },
-  });
+function readOptions(args: CommandArgs): VerifyLogOptions {
   args.expect();
-  const isHelp = args.has("help");
   const folder = args.text("data-dir");
   const file = args.text("db");
   if (file !== undefined && folder !== undefined) throw args.refuse("--db and --data-dir exclude each other");
   const path = file ?? databasePath(folder ?? "./data");
-  if (!isHelp && !(existsSync(path) && statSync(path).isFile())) throw args.refuse(`there is no file ${path}`);
-  const problem = isHelp ? null : whyUnreadable(path);
+  if (!(existsSync(path) && statSync(path).isFile())) throw args.refuse(`there is no file ${path}`);
+  const problem = whyUnreadable(path);
   if (problem !== null) {
     throw args.refuse(`${path} cannot be read here (${problem}): copy it, with its -wal file, to where you may write`);
   }
   return {
     path,
-    isHelp,
     withSignatures: !args.has("no-signatures"),
     headMin: args.integer("min-head", 0),
     threads: Math.max(1, args.integer("threads", availableParallelism())),
@@ -88,13 +95,40 @@ function readOptions(argv: readonly string[]): VerifyLogOptions {
   };
 }
 
-function print(report: AuditReport, options: VerifyLogOptions, seconds: number): void {
+/** Throws UsageError for one that the key has not signed: it shows nothing of any log. */
+async function readCheckpointOf(args: CommandArgs, env: Env): Promise<Checkpoint | undefined> {
+  const place = args.text("checkpoint");
+  const key = noteKeyOf(args);
+  if ((place === undefined) !== (key === null)) throw args.refuse("--checkpoint and --log-key go together");
+  if (place === undefined || key === null) return undefined;
+  const note = noteOf(await new Documents(args, env).text(place, true));
+  const read = readCheckpoint(note, key, selectEd25519());
+  if ("fault" in read) throw args.refuse(`--checkpoint: ${printable(read.fault)}`);
+  return read.checkpoint;
+}
+
+function print(
+  report: AuditReport,
+  options: VerifyLogOptions & { readonly checkpoint: Checkpoint | undefined },
+  seconds: number,
+): void {
   const { identity, entries, streams, entities, findings } = report;
   const isSound = findings.length === 0;
+  const { checkpoint } = options;
   if (options.isJson) {
     const log = identity === null ? null : { log_id: identity.logId, epoch: identity.epoch };
     const counts = { entries, streams, entities, signatures_checked: options.withSignatures };
-    console.log(JSON.stringify({ sound: isSound, log, ...counts, seconds: Number(seconds.toFixed(3)), findings }));
+    const held = checkpoint === undefined ? null : { origin: checkpoint.origin, size: checkpoint.size };
+    console.log(
+      JSON.stringify({
+        sound: isSound,
+        log,
+        ...counts,
+        checkpoint: held,
+        seconds: Number(seconds.toFixed(3)),
+        findings,
+      }),
+    );
     return;
   }
   for (const { offset, message } of findings)
@@ -102,7 +136,9 @@ function print(report: AuditReport, options: VerifyLogOptions, seconds: number):
   const name = identity === null ? "" : ` of log ${identity.logId}, epoch ${identity.epoch}`;
   const what = options.withSignatures ? "hash, signature, receipt and number" : "hash and number (signatures left out)";
   const rate = Math.round(entries / seconds);
-  if (isSound) console.log(`sound: ${entries} entries in ${streams} streams${name}: every ${what} holds (${rate}/s)`);
+  const signed = checkpoint === undefined ? "" : `; the first ${checkpoint.size} are what ${checkpoint.origin} signed`;
+  if (isSound)
+    console.log(`sound: ${entries} entries in ${streams} streams${name}: every ${what} holds${signed} (${rate}/s)`);
   else if (entries === 0) console.error(`NOT SOUND: no entry${name} was shown to hold, see above`);
   else console.error(`NOT SOUND: entries 0 to ${entries - 1}${name} hold, see above for the first that does not`);
 }

@@ -6,16 +6,16 @@ import { merkleLeaf } from "../protocol/merkle.js";
 import {
   type MerklePath,
   pathDirections,
-  readInclusionProof,
-  verifyInclusion,
-  verifyPath,
+  readMerkleProof,
+  verifyMerkleInclusion,
+  verifyMerklePath,
 } from "../protocol/merkle-proof.js";
 import { selectEd25519 } from "../verify/ed25519-native.js";
 import { CommandArgs } from "./command-args.js";
 import { Checklist, unless } from "./offline/checklist.js";
 import { DOCUMENT_FLAGS, DOCUMENT_USAGE, Documents } from "./offline/documents.js";
-import { checkCommitments, type OfflineCommitment, readOfflineCommitment } from "./offline/offline-commitment.js";
-import { checkEntry, type OfflineEntry, readOfflineEntry, type SignedEvent } from "./offline/offline-entry.js";
+import { checkEachCommitment, type OfflineCommitment, readOfflineCommitment } from "./offline/offline-commitment.js";
+import { checkEntry, type OfflineEntry, readOfflineEntry, type SignedFacts } from "./offline/offline-entry.js";
 
 const USAGE = `Usage: stateset-sequencer verify-proof PROOF --entry ENTRY [--commitment COMMITMENT] [options]
 
@@ -39,7 +39,7 @@ interface OfflineProof {
 }
 
 /** Resolves to the exit code. Throws UsageError for bad usage and unreadable input. */
-export async function verifyProof(
+export async function verifyProofCommand(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
@@ -75,7 +75,7 @@ function readProof(value: unknown): OfflineProof {
     batchId: textAt(json, "batch_id"),
     eventId: json.event_id === undefined ? null : textAt(json, "event_id"),
     directions: json.directions === undefined ? null : listAt(json, "directions"),
-    path: readInclusionProof(json),
+    path: readMerkleProof(json),
     commitment: json.commitment === undefined ? null : readOfflineCommitment(json.commitment),
   };
 }
@@ -84,7 +84,7 @@ function checkProof(
   list: Checklist,
   proof: OfflineProof,
   { event, receipt, place }: OfflineEntry,
-  { fields, signingHash, agentSignature }: SignedEvent,
+  { fields, signingHash, agentSignature }: SignedFacts,
   commitment: OfflineCommitment | null,
 ): void {
   const { path, eventId } = proof;
@@ -99,7 +99,10 @@ function checkProof(
   const { tenantId, storeId } = fields;
   const leafHash = merkleLeaf({ tenantId, storeId, sequenceNumber, eventSigningHash: signingHash, agentSignature });
   list.add("leaf hash", unless(bytesEqual(leafHash, path.leafHash), `the entry gives ${toHex(leafHash)}`));
-  list.add("path to the Merkle root", unless(verifyPath({ ...path, leafHash }), "it does not end at merkle_root"));
+  list.add(
+    "path to the Merkle root",
+    unless(verifyMerklePath({ ...path, leafHash }), "it does not end at merkle_root"),
+  );
   if (proof.directions !== null) {
     const expected = pathDirections(path.leafIndex, path.path.length);
     const isSame = JSON.stringify(expected) === JSON.stringify(proof.directions);
@@ -114,10 +117,10 @@ function checkCommitment(
   list: Checklist,
   { batchId, sequenceNumber }: OfflineProof,
   path: MerklePath,
-  { tenantId, storeId }: SignedEvent["fields"],
+  { tenantId, storeId }: SignedFacts["fields"],
   commitment: OfflineCommitment,
 ): void {
-  if (!checkCommitments(list, [commitment])) return;
+  if (!checkEachCommitment(list, [commitment])) return;
   const facts = commitment.facts!;
   const isBatch = batchId === commitment.batchId;
   list.add("proof is for this commitment", unless(isBatch, `the proof names ${batchId}`));
@@ -126,6 +129,7 @@ function checkCommitment(
   const isRoot = bytesEqual(facts.merkleRoot, path.merkleRoot);
   list.add("commitment's Merkle root", unless(isRoot, `the commitment's is ${toHex(facts.merkleRoot)}`));
   const leafCount = facts.sequenceEnd - facts.sequenceStart + 1;
-  const isPlace = path.leafIndex === sequenceNumber - facts.sequenceStart && verifyInclusion({ ...path, leafCount });
+  const isPlace =
+    path.leafIndex === sequenceNumber - facts.sequenceStart && verifyMerkleInclusion({ ...path, leafCount });
   list.add("place in the commitment", unless(isPlace, "leaf_index or the path's length does not fit its range"));
 }

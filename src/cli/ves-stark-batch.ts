@@ -19,10 +19,10 @@ import {
   chainFault,
   readBatchFile,
 } from "../stark/batch-file.js";
-import { isJsonObject, type JsonObject, parseJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { boundInputsHash, type ComplianceInputs, parseComplianceInputs } from "../stark/compliance-inputs.js";
 import { batchProofHash } from "../stark/digest.js";
+import { type ExactJsonObject, isExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import { bytesToLimbs } from "../stark/field.js";
 import { integerField, objectField } from "../stark/json-fields.js";
 import type { Kernels } from "../stark/kernels.js";
@@ -120,8 +120,9 @@ function proveFile(
   };
   const list = events.map((event) => batchEvent(kernels, event));
   const start = performance.now();
-  const { inputs, ...witness } = batchWitness(kernels, header, list);
-  const proof = proveBatch(kernels, { inputs, ...witness }, profile);
+  const witness = batchWitness(kernels, header, list);
+  const { inputs } = witness;
+  const proof = proveBatch(kernels, witness, profile);
   const provingTimeMs = BigInt(Math.round(performance.now() - start));
   const traceLength = BigInt(2 ** batchPlan(inputs.events).logTraceLength);
   return { proof, inputs, provingTimeMs, traceLength, proverVersion: PROVER_VERSION };
@@ -147,11 +148,11 @@ function madeUpEvents(
 }
 
 function eventsOfFile(path: string): AmountEvent[] {
-  const json = parseJson(readText(path));
+  const json = parseExactJson(readText(path));
   if (!Array.isArray(json)) throw new ComplianceInputError("the events file must hold a list");
   return json.map((item: unknown) => {
-    const event = item as JsonObject;
-    if (!isJsonObject(event)) throw new ComplianceInputError("an event must be an object");
+    const event = item as ExactJsonObject;
+    if (!isExactJsonObject(event)) throw new ComplianceInputError("an event must be an object");
     const inputs = parseComplianceInputs(objectField(event, "publicInputs"));
     return { inputs, amount: integerField(event, "amount", SAFE_INTEGER_MAX) };
   });
@@ -166,7 +167,7 @@ function stateOf(template: ComplianceInputs, sequenceStart: bigint): StreamState
   };
 }
 
-function summary(file: BatchFile): JsonObject {
+function summary(file: BatchFile): ExactJsonObject {
   return {
     proofHash: batchProofHash(file.proof),
     proofBytes: BigInt(file.proof.length),
@@ -214,10 +215,10 @@ function batchVerify(flags: SwitchFlag & JsonFlag & { proof: string; inputs?: st
 }
 
 /** The public inputs alone, or a whole batch file. */
-function parseObjectFile(path: string): JsonObject {
-  const json = parseJson(readText(path));
-  if (!isJsonObject(json)) throw new ComplianceInputError("the inputs file must hold an object");
-  return isJsonObject(json.public_inputs) ? json.public_inputs : json;
+function parseObjectFile(path: string): ExactJsonObject {
+  const json = parseExactJson(readText(path));
+  if (!isExactJsonObject(json)) throw new ComplianceInputError("the inputs file must hold an object");
+  return isExactJsonObject(json.public_inputs) ? json.public_inputs : json;
 }
 
 interface SequencerFlags extends BatchFlags {

@@ -1,8 +1,8 @@
 /** `ves-stark benchmark`: proving and verifying on this machine, beside a bare BLAKE3 loop. */
 import type { Command } from "commander";
 import { bindInputs, makeAmountBinding } from "../stark/amount-binding.js";
-import type { JsonObject } from "../stark/canonical-json.js";
 import { complianceStatement } from "../stark/compliance-inputs.js";
+import type { ExactJsonObject } from "../stark/exact-json.js";
 import type { Kernels } from "../stark/kernels.js";
 import { effectiveLimit } from "../stark/policy.js";
 import { proveCompliance } from "../stark/prove.js";
@@ -41,7 +41,7 @@ function benchmark(flags: BenchmarkFlags): void {
     proveMs.push(proved - start);
     if (!verdict.valid) throw new Error(`own proof refused: ${verdict.code}`);
   });
-  const json: JsonObject = {
+  const json: ExactJsonObject = {
     iterations: BigInt(flags.iterations),
     profile: flags.profile,
     effectiveLimit: effectiveLimit(policy),

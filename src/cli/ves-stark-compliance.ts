@@ -2,7 +2,6 @@
 import type { Command } from "commander";
 import { encodeBase64 } from "../base/base64.js";
 import { type AmountBinding, bindInputs, makeAmountBinding, parseAmountBinding } from "../stark/amount-binding.js";
-import type { JsonObject } from "../stark/canonical-json.js";
 import { complianceBundleJson, proofMetadata } from "../stark/compliance-bundle.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import {
@@ -12,6 +11,7 @@ import {
   parseComplianceInputs,
 } from "../stark/compliance-inputs.js";
 import { complianceProofHash } from "../stark/digest.js";
+import type { ExactJsonObject } from "../stark/exact-json.js";
 import type { Policy } from "../stark/policy.js";
 import { parseObject, readProofArtefact } from "../stark/proof-artefact.js";
 import { proveCompliance } from "../stark/prove.js";
@@ -107,7 +107,7 @@ function verifyCommand(flags: VerifyFlags): void {
   const check = { proof: artefact.proof, inputs, policy, witnessCommitment, amountBinding, acceptance };
   const verdict = verifyCompliance(kernels, check);
   const elapsedMs = performance.now() - start;
-  const json: JsonObject = { ...verdict, elapsedMs, proofHash: complianceProofHash(artefact.proof) };
+  const json: ExactJsonObject = { ...verdict, elapsedMs, proofHash: complianceProofHash(artefact.proof) };
   const text = verdict.valid
     ? `Proof VALID (verified in ${elapsedMs.toFixed(3)}ms; ${verdict.profile}, ${verdict.securityBits} bits, ${verdict.amountLink})`
     : `Proof INVALID (${verdict.code}: ${verdict.detail}; checked in ${elapsedMs.toFixed(3)}ms)`;
@@ -145,7 +145,7 @@ function inspect(flags: JsonFlag & { proof: string }): void {
   const layout = parseProof(proof);
   if ("code" in layout) throw new ComplianceInputError(`${layout.code}: ${layout.detail}`);
   const { shape, options, profile } = layout;
-  const json: JsonObject = {
+  const json: ExactJsonObject = {
     proofHash: complianceProofHash(proof),
     proofBytes: BigInt(proof.length),
     proofVersion: 2n,

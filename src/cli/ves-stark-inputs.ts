@@ -1,9 +1,9 @@
 /** Public inputs of the `ves-stark` commands: made up, or from a file, and held against the flags' policy. */
 import { randomUUID } from "node:crypto";
 import { parseUuid, type Uuid } from "../base/ids.js";
-import { canonicalJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { type ComplianceInputs, parseComplianceInputs } from "../stark/compliance-inputs.js";
+import { canonicalExactJson } from "../stark/exact-json.js";
 import { type Policy, policyHashHex, policyParams } from "../stark/policy.js";
 import { parseObject } from "../stark/proof-artefact.js";
 import { readText } from "./ves-stark-io.js";
@@ -41,7 +41,8 @@ export function inputsOfFile(path: string, policy: Policy): ComplianceInputs {
 /** Throws ComplianceInputError. */
 export function requirePolicy(inputs: ComplianceInputs, policy: Policy): void {
   const params = policyParams(policy);
-  const isSame = inputs.policyId === policy.policyId && canonicalJson(inputs.policyParams) === canonicalJson(params);
+  const isSame =
+    inputs.policyId === policy.policyId && canonicalExactJson(inputs.policyParams) === canonicalExactJson(params);
   if (!isSame || inputs.policyHash !== policyHashHex(policy.policyId, params)) {
     throw new ComplianceInputError("the inputs' policy, parameters or hash differ from the flags");
   }

@@ -2,8 +2,8 @@
 import { closeSync, openSync, readFileSync, readSync, writeFileSync } from "node:fs";
 import { Presets, SingleBar } from "cli-progress";
 import { SequencerError } from "../client/sequencer-error.js";
-import { canonicalJson, type JsonObject, JsonSyntaxError, prettyJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
+import { canonicalExactJson, ExactJsonError, type ExactJsonObject, prettyExactJson } from "../stark/exact-json.js";
 import { Kernels, kernelsUrl } from "../stark/kernels.js";
 import { utf8Text } from "../stark/proof-artefact.js";
 import { WitnessRefusedError } from "../stark/prove.js";
@@ -85,8 +85,8 @@ export function writeOutput(path: string, content: string | Uint8Array): void {
 }
 
 /** One answer: the JSON object with --json, else the lines. */
-export function answer(isJson: boolean, json: JsonObject, lines: readonly string[]): void {
-  process.stdout.write(isJson ? `${canonicalJson(json)}\n` : `${lines.map(printable).join("\n")}\n`);
+export function answer(isJson: boolean, json: ExactJsonObject, lines: readonly string[]): void {
+  process.stdout.write(isJson ? `${canonicalExactJson(json)}\n` : `${lines.map(printable).join("\n")}\n`);
 }
 
 /** A reader that went away, as `| head` does, changes no verdict; an answer that could not be written is none. */
@@ -99,8 +99,8 @@ export function surviveClosedOutput(): void {
   process.stderr.on("error", () => {});
 }
 
-export function pretty(json: JsonObject): string {
-  return `${prettyJson(json)}\n`;
+export function pretty(json: ExactJsonObject): string {
+  return `${prettyExactJson(json)}\n`;
 }
 
 /** Something the reader must know and a program must not parse. */
@@ -146,6 +146,6 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof WitnessRefusedError) return EXIT.witnessRefused;
   if (error instanceof SequencerError) return error.isTransient ? EXIT.serviceUnavailable : EXIT.serviceRefused;
-  const isInput = error instanceof ComplianceInputError || error instanceof JsonSyntaxError;
+  const isInput = error instanceof ComplianceInputError || error instanceof ExactJsonError;
   return isInput ? EXIT.inputRefused : EXIT.internal;
 }

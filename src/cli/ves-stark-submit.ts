@@ -2,10 +2,10 @@
 import { type Command, Option } from "commander";
 import { SequencerClient } from "../client/sequencer-client.js";
 import { bindInputs, makeAmountBinding } from "../stark/amount-binding.js";
-import type { JsonObject } from "../stark/canonical-json.js";
 import { complianceBundleJson, proofMetadata } from "../stark/compliance-bundle.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { type ComplianceInputs, complianceStatement, parseComplianceInputs } from "../stark/compliance-inputs.js";
+import type { ExactJsonObject } from "../stark/exact-json.js";
 import { policyParams } from "../stark/policy.js";
 import { proveCompliance } from "../stark/prove.js";
 import type { ProofProfile } from "../stark/v2/options.js";
@@ -50,7 +50,7 @@ async function proveSubmit(flags: SubmitFlags): Promise<void> {
   const stored = await proofs.submitCompliance(submission);
   if (flags.check === true) steps.begin("having it checked");
   const check = flags.check === true ? await proofs.check("compliance", stored.proofId) : null;
-  const json: JsonObject = {
+  const json: ExactJsonObject = {
     proofId: stored.proofId,
     eventId: stored.subjectId,
     proofHash: stored.proofHash,
@@ -82,7 +82,7 @@ function proveAmount(inputs: ComplianceInputs, { amount, profile, output }: Subm
   return { proof, witnessCommitment: commitmentToHex(statement.witnessCommitment), provingTimeMs };
 }
 
-function lines({ proofId, eventId, proofBytes, securityBits, valid, reason }: JsonObject): string[] {
+function lines({ proofId, eventId, proofBytes, securityBits, valid, reason }: ExactJsonObject): string[] {
   const strength = securityBits === null ? "not verified by the service yet" : `verified, ${securityBits} bits`;
   const checked =
     valid === null ? [] : [valid === true ? "Checked again: VALID" : `Checked again: INVALID (${reason})`];

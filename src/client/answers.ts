@@ -8,6 +8,7 @@ import { PUBLIC_KEY_BYTES } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
 import type { LegacyEnvelope } from "../protocol/legacy-event.js";
 import type { Receipt } from "../protocol/receipt.js";
+import { isJsonObject, type JsonObject } from "./json-object.js";
 import { parseEntries } from "./legacy-texts.js";
 import { SequencerError } from "./sequencer-error.js";
 
@@ -43,11 +44,17 @@ export interface LogIdentity {
   readonly epoch: number;
 }
 
-/** What receipts are checked against. */
-export interface SequencerIdentity extends LogIdentity {
+/** Who signed receipts at some time. */
+export interface ReceiptSigner {
   readonly sequencerId: string;
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
+}
+
+/** What receipts are checked against. */
+export interface SequencerIdentity extends LogIdentity, ReceiptSigner {
+  /** Signed before the key or the id changed; newest first. */
+  readonly former: readonly ReceiptSigner[];
 }
 
 export interface LogHead extends LogIdentity {
@@ -94,13 +101,17 @@ export interface SubmitResult {
   readonly receipts: readonly Receipt[];
 }
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
 export function readIdentity(answer: unknown): SequencerIdentity {
   const body = objectOf(answer);
-  const publicKey = fromHex(textAt(body, "public_key"), PUBLIC_KEY_BYTES);
+  // A service of before there were others to name leaves them out.
+  const former = body.former === undefined ? [] : listAt(body, "former").map((signer) => readSigner(objectOf(signer)));
+  return { ...readLog(body), ...readSigner(body), former };
+}
+
+function readSigner(signer: JsonObject): ReceiptSigner {
+  const publicKey = fromHex(textAt(signer, "public_key"), PUBLIC_KEY_BYTES);
   if (publicKey === null) throw invalid("public_key");
-  return { ...readLog(body), sequencerId: textAt(body, "sequencer_id"), publicKey };
+  return { sequencerId: textAt(signer, "sequencer_id"), publicKey };
 }
 
 export function readHead(answer: unknown): LogHead {
@@ -180,8 +191,8 @@ export function readFrame(text: string): LogEntry[] {
 }
 
 export function objectOf(value: unknown): JsonObject {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid("an object");
-  return value as JsonObject;
+  if (!isJsonObject(value)) throw invalid("an object");
+  return value;
 }
 
 export function textAt(body: JsonObject, name: string): string {

@@ -1,10 +1,12 @@
 /** Commitments and inclusion proofs as the service shows them (wire-api A.7), and the checks that need no trust in it. */
 import { fromHex, toHex } from "../base/bytes.js";
+import { parseUuid } from "../base/ids.js";
 import { signingFieldsOf } from "../protocol/agent-event.js";
 import { readCommitment, type StateCommitment, verifyCommitment } from "../protocol/commitment.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
-import { readInclusionProof, verifyEventInclusion } from "../protocol/merkle-proof.js";
-import { type JsonObject, listAt, objectOf, textAt, type VesEntry } from "./answers.js";
+import { readMerkleProof, verifyEventInclusion } from "../protocol/merkle-proof.js";
+import { listAt, objectOf, textAt, type VesEntry } from "./answers.js";
+import type { JsonObject } from "./json-object.js";
 import { SequencerError } from "./sequencer-error.js";
 
 /** A commitment whose state root was recomputed from its own facts. */
@@ -62,8 +64,15 @@ export function readProvenCommitment(answer: unknown): Commitment {
   return { ...facts, batchId: textAt(body, "batch_id"), committedAt: textAt(body, "committed_at"), isAnchored };
 }
 
-export function readCommitments(answer: unknown): Commitment[] {
-  return listAt(objectOf(answer), "commitments").map(readProvenCommitment);
+/** Throws COMMITMENT_INVALID for one of another stream too: its state root holds, and says nothing of this one. */
+export function readCommitments(answer: unknown, { tenantId, storeId }: CommitmentRange): Commitment[] {
+  const commitments = listAt(objectOf(answer), "commitments").map(readProvenCommitment);
+  for (const commitment of commitments) {
+    if (parseUuid(tenantId) === commitment.tenantId && parseUuid(storeId) === commitment.storeId) continue;
+    const message = `commitment ${commitment.batchId} is of another stream than the one asked for`;
+    throw new SequencerError({ code: "COMMITMENT_INVALID", message });
+  }
+  return commitments;
 }
 
 /**
@@ -73,7 +82,7 @@ export function readCommitments(answer: unknown): Commitment[] {
 export function readProvenInclusion(answer: unknown, entry: VesEntry): ProvenInclusion {
   const body = objectOf(answer);
   const commitment = readProvenCommitment(objectOf(body.commitment));
-  const proof = readInclusionProof(body);
+  const proof = readMerkleProof(body);
   if (proof === null)
     throw new SequencerError({ code: "INVALID_RESPONSE", message: "the answer is no inclusion proof" });
   const fault = inclusionFault(entry, proof, commitment, body);
@@ -83,7 +92,7 @@ export function readProvenInclusion(answer: unknown, entry: VesEntry): ProvenInc
 
 function inclusionFault(
   entry: VesEntry,
-  proof: NonNullable<ReturnType<typeof readInclusionProof>>,
+  proof: NonNullable<ReturnType<typeof readMerkleProof>>,
   commitment: Commitment,
   body: JsonObject,
 ): string | null {
@@ -96,6 +105,7 @@ function inclusionFault(
   if (body.batch_id !== commitment.batchId) return "the proof is for another commitment than the one it comes with";
   if (toHex(proof.merkleRoot) !== toHex(commitment.merkleRoot)) return "the proof leads to another root";
   if (proof.sequenceNumber !== sequenceNumber) return "the proof is for another sequence number";
+  if (proof.leafIndex !== sequenceNumber - commitment.sequenceStart) return "the proof is for another leaf of the tree";
   const leaf = { tenantId, storeId, sequenceNumber, eventSigningHash: eventSigningHash(fields), agentSignature };
   return verifyEventInclusion(leaf, proof.path, commitment) ? null : "the event is not in the commitment";
 }

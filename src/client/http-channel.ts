@@ -1,7 +1,8 @@
 /**
  * Requests over `fetch`: one deadline per attempt, refusals as `SequencerError`, and retries only where the caller says
- * that a repeat is harmless. Bound: `attemptsMax` attempts and `totalMsMax` milliseconds in all.
+ * that a repeat is harmless. Bound: `attemptsMax` attempts, the last begun within `totalMsMax` milliseconds.
  */
+import { bodyParts, boundedBytes } from "../base/body-parts.js";
 import { type BackoffPolicy, backoffMs } from "./backoff.js";
 import { type ClientClock, sleep } from "./client-clock.js";
 import { refusalOf, SequencerError } from "./sequencer-error.js";
@@ -42,6 +43,9 @@ export interface ChannelRequest {
   readonly parse?: (text: string) => unknown;
 }
 
+/** Of one answer: far more than the service ever gives, and all that a false one costs. */
+const ANSWER_BYTES_MAX = 128 * 1024 * 1024;
+
 const RETRIED_STATUSES: readonly number[] = [429, 502, 503, 504];
 
 export class HttpChannel {
@@ -81,7 +85,7 @@ export class HttpChannel {
         signal: deadline.signal,
         ...(body === undefined ? {} : { body }),
       });
-      const text = await response.text();
+      const text = await readText(response, deadline.signal);
       if (!response.ok) throw refusalOf(response, text, clock.nowMs());
       return parseAnswer(response, text, parse ?? JSON.parse);
     } catch (error) {
@@ -106,6 +110,16 @@ export class HttpChannel {
       ...(hasBody ? { "content-type": "application/json" } : {}),
     };
   }
+}
+
+/** Throws INVALID_RESPONSE for an answer that has no end, whoever gives it. */
+async function readText(response: Response, signal: AbortSignal): Promise<string> {
+  // Where the platform gives no stream, the deadline alone ends it.
+  if (response.body === null || response.body === undefined) return response.text();
+  const bytes = await boundedBytes(bodyParts(response, signal), ANSWER_BYTES_MAX);
+  if (bytes !== null) return new TextDecoder().decode(bytes);
+  const message = `the answer exceeds ${ANSWER_BYTES_MAX} bytes: is this the service's address?`;
+  throw new SequencerError({ code: "INVALID_RESPONSE", message, status: response.status });
 }
 
 /** `?a=1&b=2`, or nothing. */

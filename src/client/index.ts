@@ -25,6 +25,7 @@ export type {
   LogHead,
   LogIdentity,
   LogPage,
+  ReceiptSigner,
   Rejection,
   SequencerIdentity,
   StreamPage,
@@ -54,4 +55,4 @@ export { type ClientErrorCode, SequencerError, type SequencerErrorCode } from ".
 export { generateSigningKey, proofOfPossession, type SigningKey } from "./signing-key.js";
 export type { SubscribeOptions } from "./subscribe-options.js";
 export { Subscription } from "./subscription.js";
-export { type VerifyOptions, verifyEntry, verifyReceipt } from "./verify-entry.js";
+export { type TrustedSigner, type VerifyOptions, verifyEntry, verifyReceipt } from "./verify-entry.js";

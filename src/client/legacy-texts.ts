@@ -4,6 +4,7 @@
  */
 import type { LegacyEnvelope } from "../protocol/legacy-event.js";
 import { JsonCursor } from "../protocol/strict-json.js";
+import { isJsonObject } from "./json-object.js";
 
 /** A page encloses an entry: the deepest payload that was taken must not be too deep where it is read back. */
 const PAGE_LEVELS = 2;
@@ -16,7 +17,7 @@ export function parseEntries(text: string): unknown {
   if (!text.includes('"kind":"event"')) return value;
   const cursor = new JsonCursor(text, PAGE_LEVELS);
   if (Array.isArray(value)) readEntries(cursor, value);
-  else if (isObject(value) && Array.isArray(value.entries)) {
+  else if (isJsonObject(value) && Array.isArray(value.entries)) {
     const { entries } = value;
     cursor.readObject((name) => {
       if (name === "entries") readEntries(cursor, entries);
@@ -35,7 +36,7 @@ function readEntries(cursor: JsonCursor, entries: readonly unknown[]): void {
 }
 
 function readEntry(cursor: JsonCursor, entry: unknown): void {
-  if (!isObject(entry) || !isObject(entry.event) || entry.kind !== "event") {
+  if (!isJsonObject(entry) || !isJsonObject(entry.event) || entry.kind !== "event") {
     cursor.skipValue();
     return;
   }
@@ -48,8 +49,4 @@ function readEntry(cursor: JsonCursor, entry: unknown): void {
       if (member === "payload") payloadTexts.set(event, cursor.readText());
     });
   });
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,9 +4,10 @@
  * show is in its `statement`; a version 2 proof does not hide the amount.
  */
 import { decodeBase64, encodeBase64 } from "../base/base64.js";
-import { compactJson, type JsonObject, parseJson } from "../stark/canonical-json.js";
+import { compactExactJson, type ExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import { listAt, objectOf, textAt } from "./answers.js";
 import type { ChannelRequest, HttpChannel } from "./http-channel.js";
+import type { JsonObject } from "./json-object.js";
 import { SequencerError } from "./sequencer-error.js";
 
 /** Of one event under a policy, or of one commitment. */
@@ -16,12 +17,12 @@ export interface ProofPolicy {
   /** "aml.threshold", "order_total.cap", or one of your own for opaque proofs. */
   readonly policyId: string;
   /** Default: none. Integers above 2^53-1 are refused. */
-  readonly policyParams?: JsonObject;
+  readonly policyParams?: ExactJsonObject;
 }
 
 /** What the service takes a proof to be about, rebuilt from what it has stored. */
 export interface ProofInputs {
-  readonly publicInputs: JsonObject;
+  readonly publicInputs: ExactJsonObject;
   /** SHA-256 of their canonical JSON, hex. */
   readonly publicInputsHash: string;
 }
@@ -34,7 +35,7 @@ interface ProofSubmission {
   /** Default 2, the one version of STARKs there is. */
   readonly proofVersion?: number;
   /** Refused unless they are the service's own. */
-  readonly publicInputs?: JsonObject;
+  readonly publicInputs?: ExactJsonObject;
 }
 
 export interface ComplianceSubmission extends ProofSubmission, ProofPolicy {
@@ -46,7 +47,7 @@ export interface ComplianceSubmission extends ProofSubmission, ProofPolicy {
 export interface ValiditySubmission extends ProofSubmission {
   readonly batchId: string;
   /** The public inputs of a STARK's own batch file. */
-  readonly batchPublicInputs?: JsonObject;
+  readonly batchPublicInputs?: ExactJsonObject;
 }
 
 export interface RegisteredProof {
@@ -58,7 +59,7 @@ export interface RegisteredProof {
   readonly proofVersion: number;
   /** SHA-256 under the kind's domain, hex. */
   readonly proofHash: string;
-  readonly publicInputs: JsonObject;
+  readonly publicInputs: ExactJsonObject;
   /** RFC 3339. */
   readonly submittedAt: string;
   /** Conjectured; null where the service has not verified it. */
@@ -97,7 +98,7 @@ export class Proofs {
 
   /** EVENT_NOT_FOUND also for an event that this key may not see. */
   complianceInputs(eventId: string, policy: ProofPolicy, options: ProofCallOptions = {}): Promise<ProofInputs> {
-    const body = compactJson({ policyId: policy.policyId, policyParams: policy.policyParams ?? {} });
+    const body = compactExactJson({ policyId: policy.policyId, policyParams: policy.policyParams ?? {} });
     return this.#call("POST", pathOf("compliance", eventId, "inputs"), body, options, readInputs);
   }
 
@@ -143,10 +144,10 @@ export class Proofs {
     kind: ProofKind,
     subjectId: string,
     { proof, proofType = "stark", proofVersion = 2, publicInputs }: ProofSubmission,
-    members: JsonObject,
+    members: ExactJsonObject,
     options: ProofCallOptions,
   ): Promise<RegisteredProof> {
-    const body = compactJson({
+    const body = compactExactJson({
       ...{ proofType, proofVersion: BigInt(proofVersion), proofB64: encodeBase64(proof) },
       ...members,
       ...(publicInputs === undefined ? {} : { publicInputs }),
@@ -160,9 +161,9 @@ export class Proofs {
     path: string,
     body: string | null,
     { signal }: ProofCallOptions,
-    read: (answer: Readonly<Record<string, unknown>>) => T,
+    read: (answer: JsonObject) => T,
   ): Promise<T> {
-    const request = { method, path, signal, isRepeatable: true, parse: parseJson };
+    const request = { method, path, signal, isRepeatable: true, parse: parseExactJson };
     return read(objectOf(await this.#http.call(body === null ? request : { ...request, body })));
   }
 }
@@ -171,14 +172,14 @@ function pathOf(kind: ProofKind, ...parts: readonly string[]): string {
   return [BASE, kind, ...parts.map(encodeURIComponent)].join("/");
 }
 
-function readInputs(answer: Readonly<Record<string, unknown>>): ProofInputs {
+function readInputs(answer: JsonObject): ProofInputs {
   return {
-    publicInputs: objectOf(answer.public_inputs) as JsonObject,
+    publicInputs: objectOf(answer.public_inputs) as ExactJsonObject,
     publicInputsHash: textAt(answer, "public_inputs_hash"),
   };
 }
 
-function readProof(kind: ProofKind, answer: Readonly<Record<string, unknown>>): RegisteredProof {
+function readProof(kind: ProofKind, answer: JsonObject): RegisteredProof {
   return {
     kind,
     proofId: textAt(answer, "proof_id"),
@@ -186,7 +187,7 @@ function readProof(kind: ProofKind, answer: Readonly<Record<string, unknown>>): 
     proofType: textAt(answer, "proof_type"),
     proofVersion: numberAt(answer, "proof_version") ?? 0,
     proofHash: textAt(answer, "proof_hash"),
-    publicInputs: objectOf(answer.public_inputs) as JsonObject,
+    publicInputs: objectOf(answer.public_inputs) as ExactJsonObject,
     submittedAt: textAt(answer, "submitted_at"),
     securityBits: numberAt(answer, "stark_security_bits"),
     statement: nullableText(answer, "stark_statement"),
@@ -194,7 +195,7 @@ function readProof(kind: ProofKind, answer: Readonly<Record<string, unknown>>): 
   };
 }
 
-function readCheck(answer: Readonly<Record<string, unknown>>): ProofCheck {
+function readCheck(answer: JsonObject): ProofCheck {
   const { valid, stark_valid: starkValid } = answer;
   if (typeof valid !== "boolean") throw unexpected("valid");
   if (typeof starkValid !== "boolean" && starkValid !== null) throw unexpected("stark_valid");
@@ -208,18 +209,18 @@ function readCheck(answer: Readonly<Record<string, unknown>>): ProofCheck {
   };
 }
 
-function numberAt(answer: Readonly<Record<string, unknown>>, name: string): number | null {
+function numberAt(answer: JsonObject, name: string): number | null {
   const value = answer[name] ?? null;
   if (value === null) return null;
   if (typeof value !== "bigint") throw unexpected(name);
   return Number(value);
 }
 
-function nullableText(answer: Readonly<Record<string, unknown>>, name: string): string | null {
+function nullableText(answer: JsonObject, name: string): string | null {
   return (answer[name] ?? null) === null ? null : textAt(answer, name);
 }
 
-function bytesAt(answer: Readonly<Record<string, unknown>>, name: string): Uint8Array {
+function bytesAt(answer: JsonObject, name: string): Uint8Array {
   const bytes = decodeBase64(textAt(answer, name));
   if (bytes === null) throw unexpected(name);
   return bytes;

@@ -104,7 +104,8 @@ export class SequencerClient {
   constructor(options: SequencerClientOptions) {
     const { apiKey = null, clock = platformClock, random = Math.random, ed25519 = nobleEd25519 } = options;
     const baseUrl = baseOf(options.url);
-    if (apiKey !== null && !TOKEN.test(apiKey)) throw new TypeError("apiKey has characters that no header can carry");
+    if (apiKey !== null && !TOKEN.test(apiKey))
+      throw new TypeError("apiKey has characters that no header can carry, a line end perhaps");
     const http = new HttpChannel({
       baseUrl,
       apiKey,
@@ -197,9 +198,14 @@ export class SequencerClient {
     return this.#get("/api/v1/log", query, options, readLogPage, parseEntries);
   }
 
-  /** Commitments of one stream in sequence order, each recomputed. Throws COMMITMENT_INVALID; chain them with `verifyCommitmentChain`. */
+  /**
+   * Commitments of one stream in sequence order, each recomputed. Throws COMMITMENT_INVALID. That each follows the one before
+   * it is checked by `verifyCommitmentChain` of `stateset-sequencer/protocol/commitment`.
+   */
   commitments(range: CommitmentRange, options: Abortable = {}): Promise<Commitment[]> {
-    return this.#get("/api/v1/ves/commitments", commitmentQuery(range), options, readCommitments);
+    return this.#get("/api/v1/ves/commitments", commitmentQuery(range), options, (answer) =>
+      readCommitments(answer, range),
+    );
   }
 
   /** BATCH_NOT_FOUND also for a commitment that this key may not see. Throws COMMITMENT_INVALID. */

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../base/errors.js";
+import { isJsonObject, type JsonObject } from "./json-object.js";
 
 /** Codes for what went wrong on this side of the wire, where no answer of the service could name it. */
 export type ClientErrorCode =
@@ -71,7 +72,7 @@ const EXCERPT_CHARACTERS_MAX = 200;
 export function refusalOf(response: Response, body: string, nowMs: number): SequencerError {
   const { status, headers } = response;
   const problem = parseObject(body);
-  const older = isObject(problem.error) ? problem.error : {};
+  const older = isJsonObject(problem.error) ? problem.error : {};
   const text = body.trim().slice(0, EXCERPT_CHARACTERS_MAX);
   return new SequencerError({
     code: textOf(problem.code) ?? textOf(older.code) ?? headers.get("x-error-code") ?? `HTTP_${status}`,
@@ -94,17 +95,13 @@ export function readRetryAfter(text: string | null, nowMs: number): number | nul
   return Number.isNaN(dateMs) ? null : Math.max(0, Math.ceil((dateMs - nowMs) / 1000));
 }
 
-function parseObject(body: string): Readonly<Record<string, unknown>> {
+function parseObject(body: string): JsonObject {
   try {
     const value: unknown = JSON.parse(body);
-    return isObject(value) ? value : {};
+    return isJsonObject(value) ? value : {};
   } catch {
     return {};
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function textOf(value: unknown): string | null {

@@ -1,5 +1,5 @@
 import { nobleEd25519, SEED_BYTES } from "../protocol/ed25519.js";
-import { popChallenge } from "../protocol/proof-of-possession.js";
+import { signProofOfPossession } from "../protocol/proof-of-possession.js";
 
 /** An agent's Ed25519 key: RFC 8032 seed (secret) and public key, 32 bytes each. */
 export interface SigningKey {
@@ -17,5 +17,5 @@ export function generateSigningKey(): SigningKey {
  * (which cannot sign) vouched for by this signing key of the same agent.
  */
 export function proofOfPossession(seed: Uint8Array, encryptionPublicKey?: Uint8Array): Uint8Array {
-  return nobleEd25519.sign(popChallenge(encryptionPublicKey ?? nobleEd25519.publicKey(seed)), seed);
+  return signProofOfPossession(encryptionPublicKey ?? nobleEd25519.publicKey(seed), seed, nobleEd25519);
 }

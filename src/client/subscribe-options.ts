@@ -6,6 +6,7 @@ import type { WebSocketConstructor } from "./entry-socket.js";
 import type { HttpChannel } from "./http-channel.js";
 import type { EntryFilters } from "./log-query.js";
 import type { SequencerError } from "./sequencer-error.js";
+import type { TrustedSigner } from "./verify-entry.js";
 
 export interface SubscribeOptions extends EntryFilters {
   /** First offset wanted. Default 0. Any offset works, however far behind. */
@@ -14,8 +15,8 @@ export interface SubscribeOptions extends EntryFilters {
   readonly log?: LogIdentity | null | undefined;
   /** Frames of many entries instead of one each: the faster form. Default true. */
   readonly batch?: boolean;
-  /** Check every entry's receipt: with the identity the service names (true), or better with a pinned one. */
-  readonly verify?: boolean | Pick<SequencerIdentity, "publicKey">;
+  /** Check every entry's receipt: with the identity the service names at first (true), or better with pinned keys. */
+  readonly verify?: boolean | TrustedSigner;
   readonly signal?: AbortSignal | undefined;
   /** Entries held for a slow consumer. Default 1024. */
   readonly bufferEntriesMax?: number;

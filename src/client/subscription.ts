@@ -5,11 +5,11 @@
 import type { LogEntry, LogIdentity, SequencerIdentity } from "./answers.js";
 import { BACKOFF, backoffMs } from "./backoff.js";
 import { nextTurn, sleep } from "./client-clock.js";
-import { Connection } from "./connection.js";
 import type { ConnectionState } from "./connection-states.js";
 import { EntryBuffer } from "./entry-buffer.js";
 import { SequencerError } from "./sequencer-error.js";
 import type { SubscribeOptions, SubscriptionLink } from "./subscribe-options.js";
+import { SubscriptionConnection } from "./subscription-connection.js";
 import { entryFault } from "./verify-entry.js";
 
 const BUFFER_ENTRIES_DEFAULT = 1024;
@@ -23,7 +23,7 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   readonly #options: SubscribeOptions;
   readonly #link: SubscriptionLink;
   readonly #buffer: EntryBuffer;
-  readonly #connection: Connection;
+  readonly #connection: SubscriptionConnection;
   /** Aborted when the consumer is done with it. */
   readonly #ended = new AbortController();
   #consumedOffset: number;
@@ -43,7 +43,7 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
     this.#options = options;
     this.#link = link;
     this.#buffer = new EntryBuffer(bufferEntriesMax);
-    this.#connection = new Connection(options, link, this.#buffer);
+    this.#connection = new SubscriptionConnection(options, link, this.#buffer);
     this.#consumedOffset = fromOffset;
     this.#turnStartedMs = link.clock.nowMs();
   }

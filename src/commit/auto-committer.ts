@@ -81,7 +81,7 @@ export class AutoCommitter implements AsyncDisposable {
 }
 
 /** Is it time to commit what waits in this stream? */
-export function isDue(stream: UncommittedStream, { events, ageMs }: AutoCommitThresholds, nowMs: number): boolean {
+function isDue(stream: UncommittedStream, { events, ageMs }: AutoCommitThresholds, nowMs: number): boolean {
   const isFull = events > 0 && stream.head - stream.committed >= events;
   return isFull || (ageMs > 0 && nowMs - stream.waitingSinceMs >= ageMs);
 }

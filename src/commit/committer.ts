@@ -4,10 +4,9 @@
  * concurrent requests for one stream are put in order by the lane. Bound: `eventsMax` events per commitment.
  */
 import { CodedError } from "../base/errors.js";
-import type { UuidSource } from "../base/ids.js";
+import type { StreamName, UuidSource } from "../base/ids.js";
 import { judgeRange } from "../lane/decide-commitment.js";
 import type { Lane } from "../lane/lane.js";
-import type { MerkleStream } from "../protocol/merkle.js";
 import type { Commitment, CommitmentReader, CommitmentSeries, EventRange } from "../store/commitment-contract.js";
 import type { TreeBuilder } from "./tree-builder.js";
 import type { TreeCache } from "./tree-cache.js";
@@ -36,7 +35,7 @@ export class Committer {
 
   /**
    * Commits exactly this range, or answers with the stored commitment of it. Throws the refusals of `judgeRange`,
-   * BATCH_TOO_LARGE, and OVERLOADED, SHUTTING_DOWN and STORAGE_FULL as the lane does.
+   * BATCH_TOO_LARGE, OVERLOADED and SERVICE_UNAVAILABLE as `TreeBuilder.build` does, and what the lane refuses with.
    */
   async commit(range: EventRange, trigger: CommitTrigger): Promise<Commitment> {
     const startedMs = performance.now();
@@ -64,11 +63,7 @@ export class Committer {
   }
 
   /** Commits what follows the stream's last commitment, at most `eventsMax` events. Throws INVALID_STATE_TRANSITION when there is nothing. */
-  async commitNext(
-    { tenantId, storeId }: MerkleStream,
-    eventsMax: number,
-    trigger: CommitTrigger,
-  ): Promise<Commitment> {
+  async commitNext({ tenantId, storeId }: StreamName, eventsMax: number, trigger: CommitTrigger): Promise<Commitment> {
     const { head, last } = await this.#options.reader.chainState(tenantId, storeId, 1);
     const sequenceStart = (last?.sequenceEnd ?? 0) + 1;
     const sequenceEnd = Math.min(head, sequenceStart + Math.min(eventsMax, this.#options.eventsMax) - 1);

@@ -5,7 +5,7 @@
 import { LRUCache } from "lru-cache";
 import { toHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
-import type { Uuid } from "../base/ids.js";
+import type { StreamName, Uuid } from "../base/ids.js";
 import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
 import type { CacheBounds, CommitmentDirectory } from "./commitment-directory.js";
 import type { TreeCache } from "./tree-cache.js";
@@ -30,9 +30,7 @@ export interface InclusionProofsOptions {
 }
 
 /** An event by its place. The caller has checked that its reader may see the stream. */
-export interface EventPlace {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
+export interface EventPlace extends StreamName {
   readonly sequenceNumber: number;
 }
 
@@ -49,7 +47,8 @@ export class InclusionProofs {
 
   /**
    * The proof of an event in the commitment `batchId`, or in the one that covers it when null. Throws BATCH_NOT_FOUND when
-   * there is none (a commitment of another stream is none), INVALID_FIELD_VALUE when the named one does not cover the event.
+   * there is none (a commitment of another stream is none), INVALID_FIELD_VALUE when the named one does not cover the event,
+   * and what `TreeBuilder.build` refuses with.
    */
   async prove(place: EventPlace, batchId: Uuid | null): Promise<InclusionProofView> {
     const name = `${place.tenantId}${place.storeId}:${place.sequenceNumber}`;

@@ -6,6 +6,7 @@
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError } from "../base/errors.js";
 import { OnDemandThreads, type OnDemandThreadsOptions } from "../base/on-demand-threads.js";
+import type { CommitmentTree } from "../protocol/commitment-tree.js";
 import { LegacyTree } from "../protocol/legacy-merkle.js";
 import { MerkleTree } from "../protocol/merkle-tree.js";
 import type { CommitmentSeries, EventRange } from "../store/commitment-contract.js";
@@ -26,8 +27,6 @@ export interface BuiltNodes {
   readonly nodes: Uint8Array<ArrayBuffer>;
   readonly stateRoot: Uint8Array | null;
 }
-
-export type CommitmentTree = MerkleTree | LegacyTree;
 
 export interface BuiltTree {
   readonly tree: CommitmentTree;

@@ -2,8 +2,9 @@ import { LRUCache } from "lru-cache";
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
 import type { Uuid } from "../base/ids.js";
+import type { CommitmentTree } from "../protocol/commitment-tree.js";
 import type { Commitment, CommitmentSeries } from "../store/commitment-contract.js";
-import type { CommitmentTree, TreeBuilder } from "./tree-builder.js";
+import type { TreeBuilder } from "./tree-builder.js";
 
 /**
  * Whole trees of recent commitments, by batch id. A proof from a tree that is here hashes nothing and reads no row.

@@ -1,14 +1,10 @@
 /** Gives an event of either kind its place: offset, sequence number, entity version, receipt, frame. */
-import type { Uuid } from "../base/ids.js";
+import type { StreamName, Uuid } from "../base/ids.js";
+import type { EntryKind } from "../protocol/entry-kind.js";
 import { commandKey } from "../store/chunk-key.js";
-import type { EntityState, EntryKind, SequencedEvent, StreamState } from "../store/contract.js";
+import type { EntityState, SequencedEvent, StreamState } from "../store/contract.js";
 import { encodeEntry, frameCheck, receiptHashOf } from "../store/entry-frame.js";
 import type { Chunk } from "./chunk.js";
-
-export interface StreamIds {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
-}
 
 /** What both kinds of event have by the time they reach the lane. */
 export interface AdmittedEvent {
@@ -91,7 +87,7 @@ function noteChanged<T extends StreamState | EntityState>(row: T, changed: T[]):
 /** An entity comes into being with its first accepted event. `name`: its `entityKey`, `streamName`: its stream's key. */
 export function newEntity(
   chunk: Chunk,
-  { tenantId, storeId }: StreamIds,
+  { tenantId, storeId }: StreamName,
   streamName: string,
   { entityType, entityId }: Pick<AdmittedEvent, "entityType" | "entityId">,
   name: string,

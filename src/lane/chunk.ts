@@ -1,10 +1,10 @@
-import type { ChunkState, ChunkWrites, LogEntry, SequencerIdentity } from "../store/contract.js";
+import type { ChunkState, ChunkWrites, LogEntry, ReceiptSigner } from "../store/contract.js";
 import type { LaneAnswer } from "./lane-item.js";
 
 /** The inputs that are not rows. */
 export interface LaneContext {
   readonly nowMs: number;
-  readonly sequencer: SequencerIdentity;
+  readonly sequencer: ReceiptSigner;
   /** Ed25519 signature (64 bytes) of a receipt hash. */
   readonly sign: (receiptHash: Uint8Array) => Uint8Array;
   /** The revocation epoch now, see `VerifiedRequest.keyEpoch`. */

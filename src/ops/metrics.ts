@@ -5,7 +5,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { ChunkMessage } from "../lane/lane-message.js";
 import type { ProofKind } from "../store/proof-contract.js";
-import type { CheckpointMode } from "../store/sqlite/checkpoint.js";
+import type { WalCheckpointMode } from "../store/sqlite/wal-checkpoint.js";
 import type { RequestRecord } from "../transport/http.js";
 import type { VerifyResult } from "../verify/verify-task.js";
 import { type Series, SeriesHistogram } from "./series-histogram.js";
@@ -179,7 +179,7 @@ export class Metrics {
     this.#frameBytes.inc(bytes);
   }
 
-  walCheckpoint(mode: CheckpointMode): void {
+  walCheckpoint(mode: WalCheckpointMode): void {
     this.#walCheckpoints.inc({ mode });
   }
 

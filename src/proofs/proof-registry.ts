@@ -1,22 +1,22 @@
 /**
- * Registration and checking of proofs (PRF-01..09). A submission is compared with the canonical inputs, verified in its
- * own pool when it is a STARK, and ordered by the lane, which alone decides what is new, the same again, or a conflict.
+ * Registration and checking of proofs (PRF-01..09). A submission is compared with the canonical inputs, verified by threads
+ * for proofs alone when it is a STARK, and ordered by the lane, which alone decides what is new, the same again, or a conflict.
  */
 import { bytesEqual } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid, UuidSource } from "../base/ids.js";
 import { judgeRepeat } from "../lane/decide-proof.js";
 import type { Lane } from "../lane/lane.js";
-import { canonicalJson, type JsonObject, parseJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { jsonDigestHex } from "../stark/digest.js";
+import { canonicalExactJson, type ExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import { policyHash } from "../stark/policy.js";
 import type { ProofFacts, ProofKey, ProofKind, ProofReader, StoredProof } from "../store/proof-contract.js";
 import { proofHash } from "../store/proof-hash.js";
 import { isStark, STARK_PROOF_VERSION, starkStatement } from "./proof-statement.js";
+import type { ProofSubmission, SubmissionForm } from "./proof-submission.js";
 import type { ProofPlace, ProofWorkers } from "./proof-workers.js";
 import { StoreTurns } from "./store-turns.js";
-import type { Submission, SubmissionForm } from "./submission.js";
 
 /** The event or commitment a proof is of. The caller has checked who may see it. */
 export interface Subject {
@@ -25,14 +25,14 @@ export interface Subject {
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
   /** Canonical, of the event under the submission's policy or of the commitment. */
-  readonly publicInputs: JsonObject;
+  readonly publicInputs: ExactJsonObject;
 }
 
 /** What the stored bytes and rows are worth now. `stark` is null for opaque proofs and where nothing could be verified. */
 export interface ProofCheck {
   readonly proofHashMatches: boolean;
   readonly policyHashMatches: boolean;
-  readonly canonicalInputs: JsonObject;
+  readonly canonicalInputs: ExactJsonObject;
   readonly publicInputsMatch: boolean;
   readonly stark: StarkCheck | null;
 }
@@ -81,7 +81,7 @@ export class ProofRegistry implements AsyncDisposable {
   async submit(
     form: SubmissionForm,
     body: Uint8Array,
-    subjectOf: (submission: Submission) => Promise<Subject>,
+    subjectOf: (submission: ProofSubmission) => Promise<Subject>,
   ): Promise<StoredProof> {
     const { reader, lane, workers, newProofId, onSubmitted } = this.#options;
     using place = workers.admit(body.length);
@@ -108,17 +108,17 @@ export class ProofRegistry implements AsyncDisposable {
   }
 
   /** Judges a stored proof afresh, against inputs rebuilt from the rows it is of. */
-  async check(stored: StoredProof, canonicalInputs: JsonObject): Promise<ProofCheck> {
+  async check(stored: StoredProof, canonicalInputs: ExactJsonObject): Promise<ProofCheck> {
     const proof = await this.#options.reader.proofBytes(stored.kind, stored.proofId);
     if (proof === null) throw new CodedError("RESOURCE_NOT_FOUND", "Proof not found");
     const { policy } = stored;
-    const params = policy === null ? null : (parseJson(policy.policyParams) as JsonObject);
+    const params = policy === null ? null : (parseExactJson(policy.policyParams) as ExactJsonObject);
     return {
       proofHashMatches: bytesEqual(proofHash(stored.kind, proof), stored.proofHash),
       policyHashMatches:
         policy === null || params === null || bytesEqual(policyHash(policy.policyId, params), policy.policyHash),
       canonicalInputs,
-      publicInputsMatch: canonicalJson(canonicalInputs) === stored.publicInputs,
+      publicInputsMatch: canonicalExactJson(canonicalInputs) === stored.publicInputs,
       stark: isStark(stored) ? await this.#checkAgain(stored, canonicalInputs, proof) : null,
     };
   }
@@ -150,7 +150,7 @@ export class ProofRegistry implements AsyncDisposable {
     );
   }
 
-  async #checkAgain(stored: StoredProof, canonicalInputs: JsonObject, proof: Uint8Array): Promise<StarkCheck> {
+  async #checkAgain(stored: StoredProof, canonicalInputs: ExactJsonObject, proof: Uint8Array): Promise<StarkCheck> {
     using place = this.#options.workers.admit(proof.length);
     return await this.#checkStark(place, stored, canonicalInputs, proof);
   }
@@ -158,7 +158,7 @@ export class ProofRegistry implements AsyncDisposable {
   async #checkStark(
     place: ProofPlace,
     facts: ProofFacts,
-    publicInputs: JsonObject,
+    publicInputs: ExactJsonObject,
     proof: Uint8Array,
   ): Promise<StarkCheck> {
     try {
@@ -175,14 +175,14 @@ export class ProofRegistry implements AsyncDisposable {
 }
 
 /** SHA-256 of the canonical form, hex. */
-export function publicInputsHash(publicInputs: JsonObject): string {
+export function publicInputsHash(publicInputs: ExactJsonObject): string {
   return jsonDigestHex("", publicInputs);
 }
 
-function factsOf(subject: Subject, submission: Submission, proofId: Uuid): ProofFacts {
+function factsOf(subject: Subject, submission: ProofSubmission, proofId: Uuid): ProofFacts {
   const { kind, id, tenantId, storeId } = subject;
-  const publicInputs = canonicalJson(subject.publicInputs);
-  if (submission.publicInputs !== null && canonicalJson(submission.publicInputs) !== publicInputs) {
+  const publicInputs = canonicalExactJson(subject.publicInputs);
+  if (submission.publicInputs !== null && canonicalExactJson(submission.publicInputs) !== publicInputs) {
     const what = kind === "compliance" ? "event and policy" : "batch";
     throw invalid(`publicInputs must match the sequencer's canonical inputs for this ${what}`);
   }
@@ -194,10 +194,10 @@ function factsOf(subject: Subject, submission: Submission, proofId: Uuid): Proof
         ? null
         : {
             policyId: policy.policyId,
-            policyParams: canonicalJson(policy.policyParams),
+            policyParams: canonicalExactJson(policy.policyParams),
             policyHash: policyHash(policy.policyId, policy.policyParams),
           },
-    batchInputs: batchInputs === null ? null : canonicalJson(batchInputs),
+    batchInputs: batchInputs === null ? null : canonicalExactJson(batchInputs),
     proofHash: submission.proofHash,
     securityBits: null,
   };

@@ -2,9 +2,9 @@
 import { toHex } from "../base/bytes.js";
 import { uuidToBytes } from "../base/ids.js";
 import { batchInputsOf, batchStatementOf } from "../stark/batch-file.js";
-import { isJsonObject, type JsonObject, parseJson } from "../stark/canonical-json.js";
 import { ComplianceInputError } from "../stark/compliance-input-error.js";
 import { complianceStatement, parseComplianceInputs } from "../stark/compliance-inputs.js";
+import { type ExactJsonObject, isExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import { bytesToLimbs } from "../stark/field.js";
 import type { Statement } from "../stark/statement.js";
 import type { ProofFacts, ProofKind } from "../store/proof-contract.js";
@@ -37,7 +37,10 @@ type Claimed = Pick<ProofFacts, "kind" | "witnessCommitment" | "batchInputs">;
  * The statement a STARK must show. `publicInputs` are the canonical ones. Throws ComplianceInputError where the policy,
  * the commitment or the batch inputs do not make one.
  */
-export function starkStatement({ kind, witnessCommitment, batchInputs }: Claimed, publicInputs: JsonObject): Statement {
+export function starkStatement(
+  { kind, witnessCommitment, batchInputs }: Claimed,
+  publicInputs: ExactJsonObject,
+): Statement {
   if (kind === "validity") return batchStatement(batchInputs, publicInputs);
   const witness = witnessCommitment === null ? null : toHex(witnessCommitment);
   return complianceStatement(parseComplianceInputs(publicInputs), witness);
@@ -47,9 +50,9 @@ export function starkStatement({ kind, witnessCommitment, batchInputs }: Claimed
  * A batch proof's state roots, time, policy and accumulator are its own: the commitment's inputs do not hold them (§8.10).
  * What both have must agree.
  */
-function batchStatement(batchInputs: string | null, publicInputs: JsonObject): Statement {
-  const json = batchInputs === null ? null : parseJson(batchInputs);
-  if (json === null || !isJsonObject(json)) throw new ComplianceInputError("batchPublicInputs are required");
+function batchStatement(batchInputs: string | null, publicInputs: ExactJsonObject): Statement {
+  const json = batchInputs === null ? null : parseExactJson(batchInputs);
+  if (json === null || !isExactJsonObject(json)) throw new ComplianceInputError("batchPublicInputs are required");
   const inputs = batchInputsOf(json);
   const expectLimbs = (name: string, limbs: readonly bigint[], id: unknown): void => {
     const expected = bytesToLimbs(uuidToBytes(id as Parameters<typeof uuidToBytes>[0]));

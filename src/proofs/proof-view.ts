@@ -2,20 +2,20 @@
 
 import { encodeBase64 } from "../base/base64.js";
 import { toHex } from "../base/bytes.js";
-import { type JsonObject, type JsonValue, parseJson } from "../stark/canonical-json.js";
+import { type ExactJson, type ExactJsonObject, parseExactJson } from "../stark/exact-json.js";
 import type { StoredProof } from "../store/proof-contract.js";
 import { failureReason, type ProofCheck, publicInputsHash } from "./proof-registry.js";
 import { starkMeaning } from "./proof-statement.js";
 
 /** With `proof`, as a read by id shows it; without, as submissions and lists do. */
-export function proofView(stored: StoredProof, proof: Uint8Array | null = null): JsonObject {
+export function proofView(stored: StoredProof, proof: Uint8Array | null = null): ExactJsonObject {
   return {
     ...idsOf(stored),
     ...policyOf(stored, true),
     proof_hash: toHex(stored.proofHash),
     ...(stored.kind === "compliance" ? witnessOf(stored) : {}),
     ...(proof === null ? {} : { proof_b64: encodeBase64(proof) }),
-    public_inputs: parseJson(stored.publicInputs),
+    public_inputs: parseExactJson(stored.publicInputs),
     ...(stored.kind === "validity" ? { batch_public_inputs: batchInputsOf(stored) } : {}),
     submitted_at: new Date(stored.submittedAtMs).toISOString(),
     stark_security_bits: stored.securityBits,
@@ -24,7 +24,7 @@ export function proofView(stored: StoredProof, proof: Uint8Array | null = null):
 }
 
 /** What became of a check. `valid` is true only when everything that can be checked was. */
-export function checkView(stored: StoredProof, check: ProofCheck): JsonObject {
+export function checkView(stored: StoredProof, check: ProofCheck): ExactJsonObject {
   const { stark, canonicalInputs } = check;
   const reason = failureReason(check);
   return {
@@ -32,7 +32,7 @@ export function checkView(stored: StoredProof, check: ProofCheck): JsonObject {
     ...policyOf(stored, false),
     proof_hash: toHex(stored.proofHash),
     proof_hash_match: check.proofHashMatches,
-    public_inputs_hash: publicInputsHash(parseJson(stored.publicInputs) as JsonObject),
+    public_inputs_hash: publicInputsHash(parseExactJson(stored.publicInputs) as ExactJsonObject),
     canonical_public_inputs_hash: publicInputsHash(canonicalInputs),
     public_inputs_match: check.publicInputsMatch,
     ...(stored.kind === "compliance" ? witnessOf(stored) : {}),
@@ -46,7 +46,7 @@ export function checkView(stored: StoredProof, check: ProofCheck): JsonObject {
   };
 }
 
-function idsOf(stored: StoredProof): JsonObject {
+function idsOf(stored: StoredProof): ExactJsonObject {
   return {
     proof_id: stored.proofId,
     [stored.kind === "compliance" ? "event_id" : "batch_id"]: stored.subjectId,
@@ -57,16 +57,16 @@ function idsOf(stored: StoredProof): JsonObject {
   };
 }
 
-function policyOf({ policy }: StoredProof, hasParams: boolean): JsonObject {
+function policyOf({ policy }: StoredProof, hasParams: boolean): ExactJsonObject {
   if (policy === null) return {};
   return {
     policy_id: policy.policyId,
-    ...(hasParams ? { policy_params: parseJson(policy.policyParams) } : {}),
+    ...(hasParams ? { policy_params: parseExactJson(policy.policyParams) } : {}),
     policy_hash: toHex(policy.policyHash),
   };
 }
 
-function witnessOf({ witnessCommitment: bytes }: StoredProof): JsonObject {
+function witnessOf({ witnessCommitment: bytes }: StoredProof): ExactJsonObject {
   if (bytes === null) return { witness_commitment: null, witness_commitment_hex: null };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
@@ -75,6 +75,6 @@ function witnessOf({ witnessCommitment: bytes }: StoredProof): JsonObject {
   };
 }
 
-function batchInputsOf({ batchInputs }: StoredProof): JsonValue {
-  return batchInputs === null ? null : parseJson(batchInputs);
+function batchInputsOf({ batchInputs }: StoredProof): ExactJson {
+  return batchInputs === null ? null : parseExactJson(batchInputs);
 }

@@ -11,7 +11,7 @@ import { CodedError } from "../base/errors.js";
 import { OnDemandThreads, type OnDemandThreadsOptions } from "../base/on-demand-threads.js";
 import type { Statement } from "../stark/statement.js";
 import type { Acceptance, Verdict } from "../stark/verify.js";
-import type { ReadOutcome, Submission, SubmissionForm } from "./submission.js";
+import type { ProofSubmission, ReadOutcome, SubmissionForm } from "./proof-submission.js";
 
 export type ProofTask =
   | { readonly kind: "read"; readonly form: SubmissionForm; readonly body: Uint8Array }
@@ -77,7 +77,7 @@ export class ProofWorkers implements AsyncDisposable {
    * Reads a submission's body, whose bytes move to the worker. Rejects with INVALID_REQUEST_BODY, UNPROCESSABLE_BODY or
    * INVALID_FIELD_VALUE, with TIMEOUT after the place's deadline, with SERVICE_UNAVAILABLE when no thread can be had.
    */
-  async read(place: ProofPlace, form: SubmissionForm, body: Uint8Array): Promise<Submission> {
+  async read(place: ProofPlace, form: SubmissionForm, body: Uint8Array): Promise<ProofSubmission> {
     // Bytes that share their buffer with others are copied, not moved.
     const transferList = body.byteLength === body.buffer.byteLength ? [body.buffer as ArrayBuffer] : [];
     const task: ProofTask = { kind: "read", form, body };

@@ -7,14 +7,18 @@ import { fromHex, toHex } from "../base/bytes.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
 import { paddedLeafCount, treeDepth } from "../protocol/merkle.js";
-import type { JsonObject } from "../stark/canonical-json.js";
 import { complianceInputsJson } from "../stark/compliance-inputs.js";
+import type { ExactJsonObject } from "../stark/exact-json.js";
 import { policyHashHex } from "../stark/policy.js";
 import type { Commitment } from "../store/commitment-contract.js";
 import type { LogEntry } from "../store/contract.js";
 
 /** What the sequencer knows of an event and a policy. Any policy: whether a STARK can be about it is asked elsewhere. */
-export function compliancePublicInputs(entry: LogEntry, policyId: string, policyParams: JsonObject): JsonObject {
+export function compliancePublicInputs(
+  entry: LogEntry,
+  policyId: string,
+  policyParams: ExactJsonObject,
+): ExactJsonObject {
   const { event } = JSON.parse(Buffer.from(entry.frame).toString("utf8")) as { event: EventEnvelope };
   const payloadPlainHash = hashOf(event.payload_plain_hash);
   const payloadCipherHash = hashOf(event.payload_cipher_hash);
@@ -54,7 +58,7 @@ export function compliancePublicInputs(entry: LogEntry, policyId: string, policy
 const ZERO_HASH = "0".repeat(64);
 
 /** `allCompliant`, `policyHash` and `policyLimit` are fixed: the format has them, a commitment says nothing about them. */
-export function validityPublicInputs(commitment: Commitment): JsonObject {
+export function validityPublicInputs(commitment: Commitment): ExactJsonObject {
   const leafCount = commitment.sequenceEnd - commitment.sequenceStart + 1;
   return {
     batchId: commitment.batchId,

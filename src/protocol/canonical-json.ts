@@ -16,8 +16,8 @@ export class CanonicalJsonError extends Error {
 const INSERTION_SORT_KEYS_MAX = 24;
 
 /** The RFC 8785 text of a value. Throws `CanonicalJsonError`. */
-export function canonicalJson(value: JsonValue, depthMax: number = JSON_DEPTH_MAX): string {
-  return write(value, depthMax);
+export function canonicalJson(value: JsonValue): string {
+  return write(value, JSON_DEPTH_MAX);
 }
 
 function write(value: JsonValue, levelsLeft: number): string {

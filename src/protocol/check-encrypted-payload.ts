@@ -14,8 +14,8 @@ export const HPKE_KDF = "HKDF-SHA256";
 
 export const NONCE_BYTES = 12;
 export const TAG_BYTES = 16;
-export const HPKE_ENC_BYTES = 32;
-export const HPKE_CT_BYTES = 48;
+const HPKE_ENC_BYTES = 32;
+const HPKE_CT_BYTES = 48;
 
 const NOT_BASE64URL = "must be base64url";
 

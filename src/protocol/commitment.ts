@@ -4,7 +4,8 @@
  */
 import { bytesEqual } from "../base/bytes.js";
 import { parseUuid } from "../base/ids.js";
-import { HASH_BYTES, LEAF_COUNT_MAX, readHash } from "./merkle.js";
+import { HASH_BYTES, readHash } from "./hash.js";
+import { LEAF_COUNT_MAX } from "./merkle.js";
 import { type StateRootFields, stateRoot } from "./state-root.js";
 
 /** The facts of a commitment that its state root binds. */

@@ -94,8 +94,8 @@ export const nobleEd25519: Ed25519 = oneByOne({
     preimage.set(signature.subarray(0, 32));
     preimage.set(publicKey, 32);
     preimage.set(message, 64);
-    const k = littleEndian(hash(preimage), 0, 64) % order;
-    const s = littleEndian(signature, 32, 64);
+    const k = littleEndian(hash(preimage)) % order;
+    const s = littleEndian(signature.subarray(32));
     const expected = Point.BASE.multiply(s, false).subtract(key.multiply(k, false));
     return bytesEqual(expected.toBytes(), signature.subarray(0, 32));
   },
@@ -138,8 +138,8 @@ function isSmallOrder(encoding: Uint8Array): boolean {
   return false;
 }
 
-function littleEndian(bytes: Uint8Array, start: number, end: number): bigint {
+function littleEndian(bytes: Uint8Array): bigint {
   let hex = "0x";
-  for (let i = end - 1; i >= start; i--) hex += bytes[i]!.toString(16).padStart(2, "0");
+  for (let i = bytes.length - 1; i >= 0; i--) hex += bytes[i]!.toString(16).padStart(2, "0");
   return BigInt(hex);
 }

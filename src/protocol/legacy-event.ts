@@ -5,8 +5,8 @@
 import { parseUuid, type Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_LEGACY_EVENT } from "./domains.js";
+import { readHash } from "./hash.js";
 import { scanNumber, scanString, skipBlanks } from "./json-scanner.js";
-import { readHash } from "./merkle.js";
 import { sha256, sha256Text } from "./sha256.js";
 import { JsonCursor } from "./strict-json.js";
 

@@ -4,17 +4,16 @@
  */
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
-import type { Uuid } from "../base/ids.js";
+import type { StreamName } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
+import { assertLeafIndex, CommitmentTree, treeBytes } from "./commitment-tree.js";
 import { DOMAIN_LEGACY_LEAF } from "./domains.js";
-import { HASH_BYTES, LEAF_COUNT_MAX } from "./merkle.js";
+import { HASH_BYTES } from "./hash.js";
+import { LEAF_COUNT_MAX } from "./merkle.js";
 import { PATH_LENGTH_MAX } from "./merkle-proof.js";
 import { sha256 } from "./sha256.js";
-import { assertLeafIndex, TreeNodes, treeBytes } from "./tree-nodes.js";
 
-export interface LegacyLeafFields {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
+export interface LegacyLeafFields extends StreamName {
   readonly sequenceNumber: number;
   /** 32 bytes. */
   readonly payloadHash: Uint8Array;
@@ -38,7 +37,7 @@ export function legacyNode(left: Uint8Array, right: Uint8Array): Uint8Array {
 }
 
 /** A whole tree: a path holds the siblings that there are. */
-export class LegacyTree extends TreeNodes {
+export class LegacyTree extends CommitmentTree {
   override path(index: number): Uint8Array[] {
     return siblings(index, this.leafCount).map(({ level, at }) => this.node(level, at)!);
   }

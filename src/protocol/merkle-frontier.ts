@@ -1,10 +1,10 @@
 import { assert } from "../base/assert.js";
+import type { StreamName } from "../base/ids.js";
 import {
   LEAF_COUNT_MAX,
-  LEAF_RECORD_BYTES,
-  LeafPreimage,
-  leafRecordWords,
-  type MerkleStream,
+  MERKLE_LEAF_RECORD_BYTES,
+  MerkleLeafPreimage,
+  merkleLeafRecordWords,
   merkleNode,
   padRoot,
   treeDepth,
@@ -15,12 +15,12 @@ import { sha256 } from "./sha256.js";
 export class MerkleFrontier {
   /** `#pending[d]`: root of a full subtree of depth d that waits for its right sibling. */
   readonly #pending: (Uint8Array | null)[] = [];
-  readonly #preimage: LeafPreimage;
+  readonly #preimage: MerkleLeafPreimage;
   #sequenceNumber: number;
   #leafCount = 0;
 
-  constructor(stream: MerkleStream, sequenceStart: number) {
-    this.#preimage = new LeafPreimage(stream);
+  constructor(stream: StreamName, sequenceStart: number) {
+    this.#preimage = new MerkleLeafPreimage(stream);
     this.#sequenceNumber = sequenceStart;
   }
 
@@ -28,10 +28,10 @@ export class MerkleFrontier {
     return this.#leafCount;
   }
 
-  /** `records`: one or more leaf records, see `leafRecord`. */
+  /** `records`: one or more leaf records, see `merkleLeafRecord`. */
   add(records: Uint8Array): void {
-    const words = leafRecordWords(records);
-    for (let i = 0; i < records.length / LEAF_RECORD_BYTES; i++) {
+    const words = merkleLeafRecordWords(records);
+    for (let i = 0; i < records.length / MERKLE_LEAF_RECORD_BYTES; i++) {
       assert(this.#leafCount < LEAF_COUNT_MAX, "a tree has at most 2^32 - 1 leaves");
       this.#preimage.set(this.#sequenceNumber++, words, i);
       this.#leafCount += 1;

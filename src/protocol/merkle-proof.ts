@@ -3,16 +3,8 @@
  * the original this checks the path's length, the index and that the leaf is not padding.
  */
 import { bytesEqual } from "../base/bytes.js";
-import {
-  HASH_BYTES,
-  LEAF_COUNT_MAX,
-  type LeafFields,
-  merkleLeaf,
-  merkleNode,
-  PAD_LEAF,
-  readHash,
-  treeDepth,
-} from "./merkle.js";
+import { HASH_BYTES, readHash } from "./hash.js";
+import { LEAF_COUNT_MAX, type MerkleLeafFields, merkleLeaf, merkleNode, PAD_LEAF, treeDepth } from "./merkle.js";
 
 /** A leaf's way to a root whose tree may be of any size. */
 export interface MerklePath {
@@ -27,7 +19,7 @@ export interface MerklePath {
 }
 
 /** A path in a tree of known size: what a commitment makes of it. */
-export interface InclusionProof extends MerklePath {
+export interface MerkleProof extends MerklePath {
   readonly leafCount: number;
 }
 
@@ -35,17 +27,17 @@ export interface InclusionProof extends MerklePath {
 export const PATH_LENGTH_MAX = 32;
 
 /** True when the leaf is at that place of that tree. Every malformed proof is false, none throws. */
-export function verifyInclusion(proof: InclusionProof): boolean {
+export function verifyMerkleInclusion(proof: MerkleProof): boolean {
   const { leafIndex, leafCount, path } = proof;
   if (!Number.isInteger(leafCount) || leafCount < 1 || leafCount > LEAF_COUNT_MAX) return false;
-  return leafIndex < leafCount && path.length === treeDepth(leafCount) && verifyPath(proof);
+  return leafIndex < leafCount && path.length === treeDepth(leafCount) && verifyMerklePath(proof);
 }
 
 /**
  * The same where the tree's size is not known, so that only what the path itself bounds is checked. A caller who knows the
- * size asks `verifyInclusion`.
+ * size asks `verifyMerkleInclusion`.
  */
-export function verifyPath({ leafHash, leafIndex, path, merkleRoot }: MerklePath): boolean {
+export function verifyMerklePath({ leafHash, leafIndex, path, merkleRoot }: MerklePath): boolean {
   if (path.length > PATH_LENGTH_MAX) return false;
   if (!Number.isInteger(leafIndex) || leafIndex < 0 || leafIndex >= 2 ** path.length) return false;
   const isWhole = [leafHash, merkleRoot, ...path].every((hash) => hash.length === HASH_BYTES);
@@ -69,14 +61,14 @@ export function pathDirections(leafIndex: number, depth: number): boolean[] {
  * of another event or of another number is refused.
  */
 export function verifyEventInclusion(
-  event: LeafFields,
+  event: MerkleLeafFields,
   path: readonly Uint8Array[],
   commitment: { readonly sequenceStart: number; readonly sequenceEnd: number; readonly merkleRoot: Uint8Array },
 ): boolean {
   const { sequenceStart, sequenceEnd, merkleRoot } = commitment;
   if (event.eventSigningHash.length !== 32 || event.agentSignature.length !== 64) return false;
   if (!Number.isSafeInteger(event.sequenceNumber) || event.sequenceNumber < 1) return false;
-  return verifyInclusion({
+  return verifyMerkleInclusion({
     leafHash: merkleLeaf(event),
     leafIndex: event.sequenceNumber - sequenceStart,
     leafCount: sequenceEnd - sequenceStart + 1,
@@ -86,7 +78,7 @@ export function verifyEventInclusion(
 }
 
 /** A proof as `GET /api/v1/ves/proofs/…` shows it. Directions are not read: they follow from the index. Null when odd. */
-export function readInclusionProof(
+export function readMerkleProof(
   json: Readonly<Record<string, unknown>>,
 ): (MerklePath & { readonly sequenceNumber: number }) | null {
   const { sequence_number: sequenceNumber, leaf_index: leafIndex, proof_path: items } = json;

@@ -3,21 +3,21 @@
  * hashed and kept: a tree of n leaves costs n leaf hashes, about n node hashes and 64n bytes, once.
  */
 import { assert } from "../base/assert.js";
+import type { StreamName } from "../base/ids.js";
+import { assertLeafIndex, CommitmentTree, treeBytes } from "./commitment-tree.js";
+import { HASH_BYTES } from "./hash.js";
 import {
-  HASH_BYTES,
-  LEAF_RECORD_BYTES,
-  LeafPreimage,
-  leafRecordWords,
-  type MerkleStream,
-  nodePreimage,
+  MERKLE_LEAF_RECORD_BYTES,
+  MerkleLeafPreimage,
+  merkleLeafRecordWords,
+  merkleNodePreimage,
   padRoot,
 } from "./merkle.js";
 import { pathDirections } from "./merkle-proof.js";
 import { type DigestColumn, digestColumn } from "./sha256.js";
-import { assertLeafIndex, TreeNodes, treeBytes } from "./tree-nodes.js";
 
 /** A whole tree; beyond a level's last node there is PAD. */
-export class MerkleTree extends TreeNodes {
+export class MerkleTree extends CommitmentTree {
   /** Always `depth` of them. */
   override path(index: number): Uint8Array[] {
     assertLeafIndex(index, this.leafCount);
@@ -34,24 +34,24 @@ export class MerkleTree extends TreeNodes {
 /** Builds the tree of `leafCount` consecutive events from `sequenceStart` on, added in order. */
 export class MerkleTreeBuilder {
   readonly #leafCount: number;
-  readonly #preimage: LeafPreimage;
+  readonly #preimage: MerkleLeafPreimage;
   readonly #nodes: Uint8Array<ArrayBuffer>;
   readonly #digest: DigestColumn;
   readonly #sequenceStart: number;
   #added = 0;
 
-  constructor(stream: MerkleStream, sequenceStart: number, leafCount: number) {
+  constructor(stream: StreamName, sequenceStart: number, leafCount: number) {
     this.#leafCount = leafCount;
     this.#sequenceStart = sequenceStart;
-    this.#preimage = new LeafPreimage(stream);
+    this.#preimage = new MerkleLeafPreimage(stream);
     this.#nodes = new Uint8Array(treeBytes(leafCount));
     this.#digest = digestColumn(this.#nodes);
   }
 
-  /** `records`: one or more leaf records, see `leafRecord`. */
+  /** `records`: one or more leaf records, see `merkleLeafRecord`. */
   add(records: Uint8Array): void {
-    const words = leafRecordWords(records);
-    const count = records.length / LEAF_RECORD_BYTES;
+    const words = merkleLeafRecordWords(records);
+    const count = records.length / MERKLE_LEAF_RECORD_BYTES;
     assert(this.#added + count <= this.#leafCount, "more events than the tree has leaves");
     for (let i = 0; i < count; i++, this.#added++) {
       this.#preimage.set(this.#sequenceStart + this.#added, words, i);
@@ -73,7 +73,7 @@ export class MerkleTreeBuilder {
   /** Writes the parents of the `count` nodes at byte `from` behind them. */
   #hashLevel(from: number, count: number, pad: Uint8Array): void {
     const words = new Uint32Array(this.#nodes.buffer);
-    const { bytes, children } = nodePreimage();
+    const { bytes, children } = merkleNodePreimage();
     const parents = Math.ceil(count / 2);
     let parent = from + count * HASH_BYTES;
     for (let i = 0; i < parents; i++, parent += HASH_BYTES) {

@@ -3,6 +3,7 @@ import { parseUuid, type Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_LEGACY_RECEIPT, DOMAIN_RECEIPT } from "./domains.js";
 import { type Ed25519, nobleEd25519 } from "./ed25519.js";
+import type { EntryKind } from "./entry-kind.js";
 import { sha256 } from "./sha256.js";
 
 /**
@@ -35,10 +36,8 @@ export interface Receipt {
   readonly receiptSignatureScheme?: number;
 }
 
-/** Which kind of entry a receipt is for: a receipt of one kind is never one of the other. */
-export type ReceiptKind = "ves_event" | "event";
-
-const DOMAINS: Readonly<Record<ReceiptKind, Uint8Array>> = {
+/** A receipt for an entry of one kind is never one of the other. */
+const DOMAINS: Readonly<Record<EntryKind, Uint8Array>> = {
   ves_event: utf8(DOMAIN_RECEIPT),
   event: utf8(DOMAIN_LEGACY_RECEIPT),
 };
@@ -55,7 +54,7 @@ export function receiptHashOfIds(
   eventId: Id,
   sequenceNumber: number | bigint,
   eventSigningHash: Uint8Array,
-  kind: ReceiptKind = "ves_event",
+  kind: EntryKind,
 ): Uint8Array {
   writer.reset().bytes(DOMAINS[kind]);
   putId(tenantId);
@@ -70,7 +69,7 @@ function putId(id: Id): void {
 }
 
 /** `receipt_hash`, 32 bytes: over a 102-byte preimage for a VES event. For a legacy event the signing hash is `legacyEventHash`. */
-export function receiptHash(fields: ReceiptFields, kind: ReceiptKind = "ves_event"): Uint8Array {
+export function receiptHash(fields: ReceiptFields, kind: EntryKind = "ves_event"): Uint8Array {
   const { tenantId, storeId, eventId, sequenceNumber, eventSigningHash } = fields;
   return receiptHashOfIds(tenantId, storeId, eventId, sequenceNumber, eventSigningHash, kind);
 }
@@ -79,12 +78,12 @@ export function receiptHash(fields: ReceiptFields, kind: ReceiptKind = "ves_even
  * True when the receipt's hash recomputes for this stream and event AND the signature over it is the sequencer's. An
  * unsigned receipt is never verified. Never throws on receipts that came from JSON of the right types.
  */
-export function verifyReceipt(
+export function verifyReceiptSignature(
   receipt: Receipt,
   event: Pick<ReceiptFields, "tenantId" | "storeId" | "eventSigningHash">,
   sequencerPublicKey: Uint8Array,
   ed25519: Ed25519 = nobleEd25519,
-  kind: ReceiptKind = "ves_event",
+  kind: EntryKind = "ves_event",
 ): boolean {
   if (!Number.isSafeInteger(receipt.sequenceNumber) || receipt.sequenceNumber < 1) return false;
   if (parseUuid(receipt.eventId) !== receipt.eventId) return false;

@@ -1,5 +1,6 @@
 import { sha256 as nobleSha256 } from "@noble/hashes/sha2.js";
 import { bytesEqual, utf8 } from "../base/bytes.js";
+import { HASH_BYTES } from "./hash.js";
 
 /**
  * SHA-256, the only hash of the protocol. On Node the built-in one-shot hash is used (about 1 µs for a short message),
@@ -8,8 +9,6 @@ import { bytesEqual, utf8 } from "../base/bytes.js";
 type Hash = (message: Uint8Array | string) => Uint8Array;
 
 const nodeCrypto = globalThis.process?.getBuiltinModule?.("node:crypto");
-
-const DIGEST_BYTES = 32;
 
 const hash: Hash = selectHash();
 
@@ -62,8 +61,8 @@ function selectHash(): Hash {
   // As a Buffer the digest costs twice as much, see `digestColumn`.
   return (message) => {
     const digest = oneShot("sha256", message, "binary");
-    const bytes = new Uint8Array(DIGEST_BYTES);
-    for (let i = 0; i < DIGEST_BYTES; i++) bytes[i] = digest.charCodeAt(i);
+    const bytes = new Uint8Array(HASH_BYTES);
+    for (let i = 0; i < HASH_BYTES; i++) bytes[i] = digest.charCodeAt(i);
     return bytes;
   };
 }

@@ -36,8 +36,8 @@ export interface Note {
   readonly signatures: readonly NoteSignature[];
 }
 
-export const NOTE_LENGTH_MAX = 64 * 1024;
-export const NOTE_SIGNATURES_MAX = 64;
+const NOTE_LENGTH_MAX = 64 * 1024;
+const NOTE_SIGNATURES_MAX = 64;
 
 const KEY_ID_BYTES = 4;
 const TIME_BYTES = 8;

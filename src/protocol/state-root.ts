@@ -1,4 +1,4 @@
-import type { Uuid } from "../base/ids.js";
+import type { StreamName, Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_STATE_ROOT, DOMAIN_STREAM } from "./domains.js";
 import { sha256 } from "./sha256.js";
@@ -7,9 +7,7 @@ import { sha256 } from "./sha256.js";
  * The chain of commitments (spec §9.1): each new state root covers the one before it, the Merkle root and the range. It
  * holds no application state.
  */
-export interface StateRootFields {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
+export interface StateRootFields extends StreamName {
   /** 32 bytes; zero for the first commitment of a stream. */
   readonly prevStateRoot: Uint8Array;
   /** 32 bytes. */

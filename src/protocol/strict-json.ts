@@ -206,14 +206,6 @@ export class JsonCursor {
     return parseUuid(this.readString()) ?? this.fail("expected a UUID");
   }
 
-  readBoolean(): boolean {
-    const start = this.#valueStart();
-    const value = this.#text.startsWith("true", start);
-    if (!value && !this.#text.startsWith("false", start)) this.#wrongType("a boolean");
-    this.skipValue();
-    return value;
-  }
-
   /** An integer 0..2^32-1. `1.0`, `1e2`, `-0` and anything out of range are refused. */
   readU32(): number {
     const digits = this.#readInteger("an integer from 0 to 4294967295", false);

@@ -14,8 +14,9 @@ import { utf8 } from "../base/bytes.js";
 import { uuidToBytes } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { SIGNATURE_BYTES } from "./ed25519.js";
+import type { EntryKind } from "./entry-kind.js";
+import { HASH_BYTES } from "./hash.js";
 import { JsonDataError, JsonSyntaxError } from "./json-errors.js";
-import type { ReceiptKind } from "./receipt.js";
 import { parseRfc3339 } from "./rfc3339.js";
 import { sha256 } from "./sha256.js";
 import { JsonCursor, JsonFields } from "./strict-json.js";
@@ -23,7 +24,7 @@ import { JsonCursor, JsonFields } from "./strict-json.js";
 export const LEAF_RECORD_BYTES = 74;
 
 export interface LeafFields {
-  readonly kind: ReceiptKind;
+  readonly kind: EntryKind;
   readonly offset: number;
   /** 32 bytes, see `receipt.ts`: covers stream, event id, sequence number and all the agent signed. */
   readonly receiptHash: Uint8Array;
@@ -38,7 +39,6 @@ export interface LeafFields {
 
 const LEAF_VERSION = 1;
 const DOMAIN_ENTRY = "STATESET_LOG_ENTRY_V1";
-const HASH_BYTES = 32;
 
 const writer = new ByteWriter(4096);
 
@@ -50,7 +50,7 @@ export function leafRecord(fields: LeafFields): Uint8Array {
   return writer.finish();
 }
 
-const VERSION_AND_KIND: Readonly<Record<ReceiptKind, Uint8Array>> = {
+const VERSION_AND_KIND: Readonly<Record<EntryKind, Uint8Array>> = {
   ves_event: Uint8Array.of(LEAF_VERSION, 0),
   event: Uint8Array.of(LEAF_VERSION, 1),
 };

@@ -4,7 +4,8 @@
  * hashes as the tree has levels, anything longer is refused before it is hashed to its end.
  */
 import { bytesEqual } from "../base/bytes.js";
-import { EMPTY_ROOT, HASH_BYTES, nodeHash } from "./tlog-tree.js";
+import { HASH_BYTES } from "./hash.js";
+import { EMPTY_ROOT, nodeHash } from "./tlog-tree.js";
 
 /** A tree head: what a checkpoint says. */
 export interface TreeHead {

@@ -4,8 +4,9 @@
  * one tile per level.
  */
 import { assert } from "../base/assert.js";
+import { HASH_BYTES } from "./hash.js";
 import { hashesOnLevel, TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH } from "./tlog-tile.js";
-import { foldColumn, HASH_BYTES, type TreeNodes, treeRoot } from "./tlog-tree.js";
+import { foldColumn, type TreeNodes, treeRoot } from "./tlog-tree.js";
 
 /** Hashes of a saved tile, null where there is none. A partial tile is the beginning of what it grows into. */
 export type SavedTile = (level: number, index: number) => Uint8Array | null;

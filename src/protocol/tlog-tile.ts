@@ -28,12 +28,6 @@ export function hashesOnLevel(level: number, size: number): number {
   return Math.floor(size / TILE_WIDTH ** level);
 }
 
-/** Hashes that tile has in the tree of `size` leaves: 0 to 256. */
-export function tileWidth({ level, index }: Pick<Tile, "level" | "index">, size: number): number {
-  const count = hashesOnLevel(level === ENTRIES ? 0 : level, size) - index * TILE_WIDTH;
-  return Math.max(0, Math.min(TILE_WIDTH, count));
-}
-
 /** `0/x001/x234/067` or `entries/007.p/12`: what follows `tile/` in its URL. */
 export function encodeTilePath({ level, index, width }: Tile): string {
   assert(Number.isSafeInteger(index) && index >= 0 && width >= 1 && width <= TILE_WIDTH, "no such tile");

@@ -4,9 +4,8 @@
  * commitment, which pads and names its domains.
  */
 import { assert } from "../base/assert.js";
+import { HASH_BYTES } from "./hash.js";
 import { digestColumn, sha256 } from "./sha256.js";
-
-export const HASH_BYTES = 32;
 
 /** Where the hashes of complete subtrees come from. */
 export interface TreeNodes {

@@ -2,25 +2,16 @@
  * The amount binding (sections 6.2, 6.5): the only link between a proven amount and an event's payload. Whoever extracts
  * the amount from the payload is trusted or re-checks it. It carries the amount in clear.
  */
-import type { Uuid } from "../base/ids.js";
-import type { JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
-import { type ComplianceInputs, U32_MAX } from "./compliance-inputs.js";
+import { type ComplianceInputs, type EventFacts, parseEventFacts } from "./compliance-inputs.js";
 import { jsonDigestHex } from "./digest.js";
-import { hashField, integerField, uuidField } from "./json-fields.js";
+import type { ExactJsonObject } from "./exact-json.js";
+import { hashField, integerField } from "./json-fields.js";
 import type { Kernels } from "./kernels.js";
 import { SAFE_INTEGER_MAX } from "./policy.js";
 import { commitAmount, commitmentToHex } from "./witness-commitment.js";
 
-export interface AmountBinding {
-  readonly eventId: Uuid;
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
-  readonly sequenceNumber: bigint;
-  readonly payloadKind: bigint;
-  readonly payloadPlainHash: string;
-  readonly payloadCipherHash: string;
-  readonly eventSigningHash: string;
+export interface AmountBinding extends EventFacts {
   /** At most 2^53-1 (finding F6). */
   readonly amount: bigint;
   readonly bindingHash: string;
@@ -28,8 +19,7 @@ export interface AmountBinding {
 
 const AMOUNT_BINDING_DOMAIN = "STATESET_VES_PAYLOAD_AMOUNT_BINDING_HASH_V1";
 
-/** Event fields that a binding repeats from the inputs. */
-const SHARED_FIELDS = [
+const EVENT_FIELDS: readonly (keyof EventFacts)[] = [
   "eventId",
   "tenantId",
   "storeId",
@@ -38,7 +28,7 @@ const SHARED_FIELDS = [
   "payloadPlainHash",
   "payloadCipherHash",
   "eventSigningHash",
-] as const;
+];
 
 /** States that the event of these inputs carries this amount. */
 export function makeAmountBinding(inputs: ComplianceInputs, amount: bigint): AmountBinding {
@@ -51,18 +41,8 @@ export function makeAmountBinding(inputs: ComplianceInputs, amount: bigint): Amo
 }
 
 /** Reads a binding and recomputes its hash. Throws ComplianceInputError. */
-export function parseAmountBinding(json: JsonObject): AmountBinding {
-  const unhashed = {
-    eventId: uuidField(json, "eventId"),
-    tenantId: uuidField(json, "tenantId"),
-    storeId: uuidField(json, "storeId"),
-    sequenceNumber: integerField(json, "sequenceNumber", SAFE_INTEGER_MAX),
-    payloadKind: integerField(json, "payloadKind", U32_MAX),
-    payloadPlainHash: hashField(json, "payloadPlainHash"),
-    payloadCipherHash: hashField(json, "payloadCipherHash"),
-    eventSigningHash: hashField(json, "eventSigningHash"),
-    amount: integerField(json, "amount", SAFE_INTEGER_MAX),
-  };
+export function parseAmountBinding(json: ExactJsonObject): AmountBinding {
+  const unhashed = { ...parseEventFacts(json), amount: integerField(json, "amount", SAFE_INTEGER_MAX) };
   const bindingHash = hashField(json, "bindingHash");
   if (bindingHash !== jsonDigestHex(AMOUNT_BINDING_DOMAIN, unhashed)) {
     throw new ComplianceInputError("bindingHash does not match the binding");
@@ -72,7 +52,7 @@ export function parseAmountBinding(json: JsonObject): AmountBinding {
 
 /** The inputs with commitment and binding hash set from `binding`, which must be about the same event. */
 export function bindInputs(kernels: Kernels, inputs: ComplianceInputs, binding: AmountBinding): ComplianceInputs {
-  for (const field of SHARED_FIELDS) {
+  for (const field of EVENT_FIELDS) {
     if (binding[field] !== inputs[field]) throw new ComplianceInputError(`amount binding differs in ${field}`);
   }
   const { bindingHash, ...unhashed } = binding;

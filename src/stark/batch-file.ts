@@ -4,10 +4,18 @@
  */
 import { utf8 } from "../base/bytes.js";
 import { type Uuid, uuidFromBytes } from "../base/ids.js";
-import { canonicalJson, type JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import { batchProofHash } from "./digest.js";
-import { hashField, integerField, integerListField, objectField, textField, uuidField } from "./json-fields.js";
+import { canonicalExactJson, type ExactJsonObject } from "./exact-json.js";
+import {
+  hashField,
+  integerField,
+  integerListField,
+  objectField,
+  requireEqual,
+  textField,
+  uuidField,
+} from "./json-fields.js";
 import { parseObject, utf8Text } from "./proof-artefact.js";
 import type { BatchStatement } from "./statement.js";
 import {
@@ -83,7 +91,7 @@ function limbsToUuid(limbs: readonly bigint[]): Uuid {
   return uuidFromBytes(bytes);
 }
 
-function metadataJson(file: BatchFile): JsonObject {
+function metadataJson(file: BatchFile): ExactJsonObject {
   return {
     batch_id: limbsToUuid(file.inputs.batchId),
     num_events: file.inputs.events.toString(),
@@ -95,7 +103,7 @@ function metadataJson(file: BatchFile): JsonObject {
   };
 }
 
-export function batchFileJson(file: BatchFile): JsonObject {
+export function batchFileJson(file: BatchFile): ExactJsonObject {
   const { proof, inputs } = file;
   const elements = fileElements(inputs).map(String);
   const publicInputs: Record<string, string | string[]> = {};
@@ -139,7 +147,7 @@ function readJsonFile(bytes: Uint8Array): BatchFile {
 }
 
 /** The public inputs of a JSON file, or of a file that holds nothing else. */
-function publicElements(json: JsonObject): bigint[] {
+function publicElements(json: ExactJsonObject): bigint[] {
   return FIELDS.flatMap(([name, length]) => {
     if (length > 1) return integerListField(json, name, length, U64_MAX);
     const flag = json[name];
@@ -147,11 +155,11 @@ function publicElements(json: JsonObject): bigint[] {
   });
 }
 
-export function batchInputsOf(json: JsonObject): BatchInputs {
+export function batchInputsOf(json: ExactJsonObject): BatchInputs {
   return inputsOf(publicElements(json));
 }
 
-function withMetadata(proof: Uint8Array, inputs: BatchInputs, metadata: JsonObject): BatchFile {
+function withMetadata(proof: Uint8Array, inputs: BatchInputs, metadata: ExactJsonObject): BatchFile {
   const count = (key: string): bigint => integerField(metadata, key, U64_MAX, true);
   requireEqual("batch_id", uuidField(metadata, "batch_id"), limbsToUuid(inputs.batchId));
   requireEqual("num_events", count("num_events"), BigInt(inputs.events));
@@ -168,7 +176,7 @@ function withMetadata(proof: Uint8Array, inputs: BatchInputs, metadata: JsonObje
 
 /** Version byte, big-endian length and proof, 43 little-endian u64, big-endian length and compact metadata. */
 export function batchFileBytes(file: BatchFile): Uint8Array {
-  const metadata = utf8(canonicalJson(metadataJson(file)));
+  const metadata = utf8(canonicalExactJson(metadataJson(file)));
   const elementsAt = 5 + file.proof.length;
   const metadataAt = elementsAt + 8 * FILE_ELEMENTS;
   const bytes = new Uint8Array(metadataAt + 4 + metadata.length);
@@ -215,8 +223,4 @@ export function chainFault(batches: readonly BatchInputs[]): string | null {
     if (next.previousRoot.join() !== previous.newRoot.join()) return `batch ${i} does not continue the state root`;
   }
   return null;
-}
-
-function requireEqual(field: string, stated: unknown, computed: unknown): void {
-  if (stated !== computed) throw new ComplianceInputError(`${field} does not match`);
 }

@@ -2,10 +2,8 @@
  * Portable artefact of a compliance proof (section 7.1, version 1): the proof, the inputs it is bound to, and the amount in
  * clear. A reader checks every redundant field, so that none can mislead.
  */
-
 import { decodeBase64, encodeBase64 } from "../base/base64.js";
 import { type AmountBinding, bindInputs, parseAmountBinding } from "./amount-binding.js";
-import { isJsonObject, type JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import {
   boundInputsHash,
@@ -15,7 +13,8 @@ import {
   parseComplianceInputs,
 } from "./compliance-inputs.js";
 import { complianceProofHash, jsonDigestHex } from "./digest.js";
-import { hashField, integerField, integerListField, objectField, textField } from "./json-fields.js";
+import { type ExactJsonObject, isExactJsonObject } from "./exact-json.js";
+import { hashField, integerField, integerListField, objectField, requireEqual, textField } from "./json-fields.js";
 import type { Kernels } from "./kernels.js";
 import { COMPLIANCE_CONSTRAINTS } from "./v2/compliance-air.js";
 import { COMPLIANCE_SHAPE } from "./v2/proof-shape.js";
@@ -34,7 +33,7 @@ export interface ComplianceBundle {
 }
 
 /** Inner keys are snake_case in every artefact. */
-export function proofMetadata(proof: Uint8Array, provingTimeMs: number, proverVersion: string): JsonObject {
+export function proofMetadata(proof: Uint8Array, provingTimeMs: number, proverVersion: string): ExactJsonObject {
   return {
     proving_time_ms: BigInt(Math.round(provingTimeMs)),
     num_constraints: BigInt(COMPLIANCE_CONSTRAINTS),
@@ -45,9 +44,9 @@ export function proofMetadata(proof: Uint8Array, provingTimeMs: number, proverVe
 }
 
 /** JSON form, bundle hash included. */
-export function complianceBundleJson(bundle: ComplianceBundle, metadata: JsonObject): JsonObject {
+export function complianceBundleJson(bundle: ComplianceBundle, metadata: ExactJsonObject): ExactJsonObject {
   const { proof, inputs, amountBinding } = bundle;
-  const unhashed: JsonObject = {
+  const unhashed: ExactJsonObject = {
     version: BUNDLE_VERSION,
     proofType: "stark",
     proofVersion: PROOF_VERSION,
@@ -64,12 +63,12 @@ export function complianceBundleJson(bundle: ComplianceBundle, metadata: JsonObj
   return { ...unhashed, bundleHash: jsonDigestHex(BUNDLE_DOMAIN, unhashed) };
 }
 
-export function isComplianceBundle(json: JsonObject): boolean {
-  return json.bundleHash !== undefined && isJsonObject(json.publicInputs);
+export function isComplianceBundle(json: ExactJsonObject): boolean {
+  return json.bundleHash !== undefined && isExactJsonObject(json.publicInputs);
 }
 
 /** Reads a bundle and checks that its parts agree. Does not verify the proof. Throws ComplianceInputError. */
-export function parseComplianceBundle(kernels: Kernels, json: JsonObject): ComplianceBundle {
+export function parseComplianceBundle(kernels: Kernels, json: ExactJsonObject): ComplianceBundle {
   if (integerField(json, "version", U64_MAX) !== BUNDLE_VERSION) throw new ComplianceInputError("version must be 1");
   if (textField(json, "proofType") !== "stark") throw new ComplianceInputError("proofType must be stark");
   if (integerField(json, "proofVersion", U64_MAX) !== PROOF_VERSION) {
@@ -89,8 +88,4 @@ export function parseComplianceBundle(kernels: Kernels, json: JsonObject): Compl
   requireEqual("publicInputsHash", hashField(json, "publicInputsHash"), inputsHash(inputs));
   requireEqual("boundPublicInputsHash", hashField(json, "boundPublicInputsHash"), boundInputsHash(inputs));
   return { proof, inputs: bound, amountBinding };
-}
-
-function requireEqual(field: string, stated: unknown, computed: unknown): void {
-  if (stated !== computed) throw new ComplianceInputError(`${field} does not match`);
 }

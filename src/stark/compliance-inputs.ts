@@ -3,9 +3,9 @@
  * canonical forms and hashes, and the field elements a proof is bound to.
  */
 import { type Uuid, uuidToBytes } from "../base/ids.js";
-import type { JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import { jsonDigestHex } from "./digest.js";
+import type { ExactJsonObject } from "./exact-json.js";
 import { bytesToLimbs } from "./field.js";
 import {
   hashBytes,
@@ -20,7 +20,8 @@ import { effectiveLimit, type Policy, parsePolicy, policyHashHex, SAFE_INTEGER_M
 import type { ComplianceStatement } from "./statement.js";
 import { commitmentFromHex, commitmentToHex } from "./witness-commitment.js";
 
-export interface ComplianceInputs {
+/** What public inputs, and an amount binding with them, say of an event. Hashes are 64 lower-case hex digits. */
+export interface EventFacts {
   readonly eventId: Uuid;
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
@@ -31,18 +32,21 @@ export interface ComplianceInputs {
   readonly payloadPlainHash: string;
   readonly payloadCipherHash: string;
   readonly eventSigningHash: string;
+}
+
+export interface ComplianceInputs extends EventFacts {
   readonly policyId: string;
-  readonly policyParams: JsonObject;
+  readonly policyParams: ExactJsonObject;
   readonly policyHash: string;
   readonly witnessCommitment: string | null;
   readonly authorizationReceiptHash: string | null;
   readonly amountBindingHash: string | null;
 }
 
-export const U32_MAX = 0xffffffffn;
+const U32_MAX = 0xffffffffn;
 
-/** Reads public inputs. Unknown fields are ignored, as the original does. Throws ComplianceInputError. */
-export function parseComplianceInputs(json: JsonObject): ComplianceInputs {
+/** Throws ComplianceInputError. */
+export function parseEventFacts(json: ExactJsonObject): EventFacts {
   return {
     eventId: uuidField(json, "eventId"),
     tenantId: uuidField(json, "tenantId"),
@@ -52,6 +56,13 @@ export function parseComplianceInputs(json: JsonObject): ComplianceInputs {
     payloadPlainHash: hashField(json, "payloadPlainHash"),
     payloadCipherHash: hashField(json, "payloadCipherHash"),
     eventSigningHash: hashField(json, "eventSigningHash"),
+  };
+}
+
+/** Reads public inputs. Unknown fields are ignored, as the original does. Throws ComplianceInputError. */
+export function parseComplianceInputs(json: ExactJsonObject): ComplianceInputs {
+  return {
+    ...parseEventFacts(json),
     policyId: textField(json, "policyId"),
     policyParams: objectField(json, "policyParams"),
     policyHash: hashField(json, "policyHash"),
@@ -62,7 +73,7 @@ export function parseComplianceInputs(json: JsonObject): ComplianceInputs {
 }
 
 /** JSON form; optional fields appear only when present. */
-export function complianceInputsJson(inputs: ComplianceInputs): JsonObject {
+export function complianceInputsJson(inputs: ComplianceInputs): ExactJsonObject {
   const { witnessCommitment, authorizationReceiptHash, amountBindingHash, ...required } = inputs;
   return {
     ...required,

@@ -1,17 +1,17 @@
 /** Domain-separated SHA-256 as the STARK artefacts use it (section 6.2): domain text, then data, nothing between. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { toHex, utf8 } from "../base/bytes.js";
-import { canonicalJson, type JsonValue } from "./canonical-json.js";
+import { canonicalExactJson, type ExactJson } from "./exact-json.js";
 
 const COMPLIANCE_PROOF_DOMAIN = "STATESET_VES_COMPLIANCE_PROOF_HASH_V1";
 const BATCH_PROOF_DOMAIN = "STATESET_VES_BATCH_PROOF_HASH_V1";
 
 /** Hash of a JSON value's canonical form behind a domain; an empty domain is a plain hash. */
-export function jsonDigest(domain: string, value: JsonValue): Uint8Array {
-  return sha256(utf8(domain + canonicalJson(value)));
+export function jsonDigest(domain: string, value: ExactJson): Uint8Array {
+  return sha256(utf8(domain + canonicalExactJson(value)));
 }
 
-export function jsonDigestHex(domain: string, value: JsonValue): string {
+export function jsonDigestHex(domain: string, value: ExactJson): string {
   return toHex(jsonDigest(domain, value));
 }
 

@@ -3,9 +3,9 @@
  * Numbers above 2^53-1 are refused: the two originals hash them differently, so no proof could match (finding F6).
  */
 import { toHex } from "../base/bytes.js";
-import type { JsonObject } from "./canonical-json.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import { jsonDigest } from "./digest.js";
+import type { ExactJsonObject } from "./exact-json.js";
 
 export type PolicyId = "aml.threshold" | "order_total.cap" | "agent.authorization.v1" | "agent.budget.v1";
 
@@ -35,7 +35,7 @@ export function isPolicyId(text: string): text is PolicyId {
 }
 
 /** Reads a policy from its identifier and parameters. Extra keys are allowed; they change the hash only. */
-export function parsePolicy(policyId: string, policyParams: JsonObject): Policy {
+export function parsePolicy(policyId: string, policyParams: ExactJsonObject): Policy {
   if (!isPolicyId(policyId)) throw new ComplianceInputError(`unknown policy ${policyId.slice(0, 64)}`);
   const key = LIMIT_KEY[policyId];
   const limit = policyParams[key];
@@ -54,7 +54,7 @@ function normaliseIntentHash(value: unknown): string {
   return text;
 }
 
-export function policyParams(policy: Policy): JsonObject {
+export function policyParams(policy: Policy): ExactJsonObject {
   const params = { [LIMIT_KEY[policy.policyId]]: policy.limit };
   return policy.intentHash === null ? params : { ...params, intentHash: policy.intentHash };
 }
@@ -66,11 +66,11 @@ export function effectiveLimit(policy: Policy): bigint {
   return policy.limit - 1n;
 }
 
-export function policyHash(policyId: string, params: JsonObject): Uint8Array {
+export function policyHash(policyId: string, params: ExactJsonObject): Uint8Array {
   return jsonDigest(POLICY_HASH_DOMAIN, { policyId, policyParams: params });
 }
 
-export function policyHashHex(policyId: string, params: JsonObject): string {
+export function policyHashHex(policyId: string, params: ExactJsonObject): string {
   return toHex(policyHash(policyId, params));
 }
 

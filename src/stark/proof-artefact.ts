@@ -1,12 +1,11 @@
 /** Reads a compliance proof in any form people store one (sections 7.1, 7.2): bundle, proof JSON, base64, raw bytes. */
-
 import { decodeBase64 } from "../base/base64.js";
 import type { AmountBinding } from "./amount-binding.js";
-import { isJsonObject, type JsonObject, JsonSyntaxError, parseJson } from "./canonical-json.js";
 import { isComplianceBundle, parseComplianceBundle } from "./compliance-bundle.js";
 import { ComplianceInputError } from "./compliance-input-error.js";
 import type { ComplianceInputs } from "./compliance-inputs.js";
 import { complianceProofHash } from "./digest.js";
+import { ExactJsonError, type ExactJsonObject, isExactJsonObject, parseExactJson } from "./exact-json.js";
 import { integerListField, textField } from "./json-fields.js";
 import type { Kernels } from "./kernels.js";
 import { commitmentFromHex, commitmentToHex } from "./witness-commitment.js";
@@ -22,9 +21,8 @@ export interface ProofArtefact {
 /** Throws ComplianceInputError for JSON or text that holds no proof. */
 export function readProofArtefact(kernels: Kernels, bytes: Uint8Array): ProofArtefact {
   // No proof begins like a text: its first byte is the width of its trace.
-  const latin1 = isJsonText(bytes) ? null : new TextDecoder("latin1").decode(bytes).trim();
-  if (latin1 === null) return readJson(kernels, utf8Text(bytes));
-  const proof = decodeBase64(latin1) ?? bytes;
+  if (isJsonText(bytes)) return readJson(kernels, utf8Text(bytes));
+  const proof = decodeBase64(new TextDecoder("latin1").decode(bytes).trim()) ?? bytes;
   return { proof, witnessCommitment: null, inputs: null, amountBinding: null };
 }
 
@@ -57,12 +55,12 @@ export function utf8Text(bytes: Uint8Array): string {
 }
 
 /** Parses a JSON object, with syntax errors turned into input errors. */
-export function parseObject(text: string): JsonObject {
+export function parseObject(text: string): ExactJsonObject {
   try {
-    const json = parseJson(text);
-    if (isJsonObject(json)) return json;
+    const json = parseExactJson(text);
+    if (isExactJsonObject(json)) return json;
   } catch (error) {
-    if (!(error instanceof JsonSyntaxError)) throw error;
+    if (!(error instanceof ExactJsonError)) throw error;
     throw new ComplianceInputError(`not JSON: ${error.message}`);
   }
   throw new ComplianceInputError("must be a JSON object");
@@ -71,7 +69,7 @@ export function parseObject(text: string): JsonObject {
 const PROOF_KEYS = ["proof_b64", "proofB64", "proof_bytes"];
 
 /** Stated once: of two proofs one would be checked and the other perhaps used. */
-function proofBytes(json: JsonObject): Uint8Array {
+function proofBytes(json: ExactJsonObject): Uint8Array {
   const [key, ...more] = PROOF_KEYS.filter((name) => json[name] !== undefined);
   if (key === undefined) throw new ComplianceInputError(`holds no ${PROOF_KEYS.join(", ")}`);
   if (more.length > 0) throw new ComplianceInputError(`holds both ${key} and ${more[0]}`);
@@ -88,7 +86,7 @@ function proofBytes(json: JsonObject): Uint8Array {
 }
 
 /** As hex. It may stand in up to four spellings, which must agree; absent or null = not stated. */
-function statedCommitment(json: JsonObject): string | null {
+function statedCommitment(json: ExactJsonObject): string | null {
   const stated = [
     ...["witness_commitment_hex", "witnessCommitmentHex"].map((key) => commitmentOfHex(json, key)),
     ...["witness_commitment", "witnessCommitment"].map((key) => commitmentOfLimbs(json, key)),
@@ -97,13 +95,13 @@ function statedCommitment(json: JsonObject): string | null {
   return stated[0] ?? null;
 }
 
-function commitmentOfHex(json: JsonObject, key: string): string | null {
+function commitmentOfHex(json: ExactJsonObject, key: string): string | null {
   if ((json[key] ?? null) === null) return null;
   const limbs = commitmentFromHex(textField(json, key));
   if (limbs === null) throw new ComplianceInputError(`${key} is not four canonical field elements`);
   return commitmentToHex(limbs);
 }
 
-function commitmentOfLimbs(json: JsonObject, key: string): string | null {
+function commitmentOfLimbs(json: ExactJsonObject, key: string): string | null {
   return (json[key] ?? null) === null ? null : commitmentToHex(integerListField(json, key, 4, 0xffffffffffffffffn));
 }

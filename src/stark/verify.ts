@@ -6,8 +6,7 @@
  * tie it to a payload (section 5.5), and a batch proof is no evidence against a malicious prover (finding F4).
  */
 import type { Kernels } from "./kernels.js";
-import type { Refusal } from "./refusal.js";
-import { refuse } from "./refusal.js";
+import { type Refusal, refuse } from "./refusal.js";
 import { complianceStatementFault, type Statement } from "./statement.js";
 import type { Air, Instance } from "./v2/air.js";
 import { batchAir, batchInstance } from "./v2/batch-air.js";

@@ -1,6 +1,7 @@
 import type { Uuid } from "../base/ids.js";
+import type { EntryKind } from "../protocol/entry-kind.js";
 import type { CommitmentSeries } from "./commitment-contract.js";
-import type { AgentKeyRef, EntryKind } from "./contract.js";
+import type { AgentKeyRef } from "./contract.js";
 import type { ProofKey } from "./proof-contract.js";
 
 /** Map keys of a chunk's rows. Each part has one length, is one of a few words or tells where it ends: none runs into the next. */

@@ -1,13 +1,11 @@
-import type { Uuid } from "../base/ids.js";
+import type { StreamName, Uuid } from "../base/ids.js";
 import type { StateCommitment } from "../protocol/commitment.js";
 
 /** Whose numbers a commitment covers: a stream's VES events or its legacy events. Each has a chain of its own. */
 export type CommitmentSeries = "ves" | "legacy";
 
 /** A stream's events with these numbers of a series, both inclusive. */
-export interface EventRange {
-  readonly tenantId: Uuid;
-  readonly storeId: Uuid;
+export interface EventRange extends StreamName {
   readonly sequenceStart: number;
   readonly sequenceEnd: number;
 }

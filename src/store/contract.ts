@@ -1,4 +1,5 @@
 import type { Uuid } from "../base/ids.js";
+import type { EntryKind } from "../protocol/entry-kind.js";
 import type { Commitment, CommitmentSeries } from "./commitment-contract.js";
 import type { NewProof, ProofKey, ProofSubject, StoredProof } from "./proof-contract.js";
 
@@ -16,7 +17,7 @@ export interface LogIdentity {
 }
 
 /** Who signs receipts. */
-export interface SequencerIdentity {
+export interface ReceiptSigner {
   readonly sequencerId: Uuid;
   /** Ed25519 public key, 32 bytes. */
   readonly publicKey: Uint8Array;
@@ -99,7 +100,7 @@ export interface SequencedEvent {
   readonly storeId: Uuid;
   readonly sequenceNumber: number;
   readonly sequencedAtMs: number;
-  readonly sequencer: SequencerIdentity;
+  readonly sequencer: ReceiptSigner;
   /** What the receipt covers of the event: `eventSigningHash`, or `legacyEventHash` of a legacy event. */
   readonly signingHash: Uint8Array;
   readonly receiptSignature: Uint8Array;
@@ -263,10 +264,6 @@ export interface LogEntry extends EntryFrame {
   readonly entityId: string;
 }
 
-/** In the order of their stored numbers. `event`: a legacy event, vouched for by the credential that sent it. */
-export const ENTRY_KINDS = ["ves_event", "event"] as const;
-export type EntryKind = (typeof ENTRY_KINDS)[number];
-
 /** Which entries a reader wants. Absent members match everything; `storeIds` limits a credential to its stores. */
 export interface EntryFilter {
   readonly tenantId?: Uuid;
@@ -363,6 +360,8 @@ export interface KeyPage<K> {
 /** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
+  /** Everyone else who signed receipts of this log, or had it open and might have; newest first. */
+  formerSequencers(current: ReceiptSigner): Promise<readonly ReceiptSigner[]>;
   /** Entries with offset >= `fromOffset` that match, in order. */
   page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<StoredPage>;
   /** VES events of one stream by sequence number. It may end early, with few entries or none. */

@@ -1,5 +1,6 @@
 import type { Uuid } from "../base/ids.js";
-import type { EntryFilter, EntryKind } from "./contract.js";
+import type { EntryKind } from "../protocol/entry-kind.js";
+import type { EntryFilter } from "./contract.js";
 
 /** What a filter looks at in an entry. */
 export interface FilterSubject {

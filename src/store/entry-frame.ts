@@ -5,9 +5,10 @@
 import { crc32 } from "node:zlib";
 import type { Uuid } from "../base/ids.js";
 import { literal, ScratchBytes } from "../base/scratch-bytes.js";
+import type { EntryKind } from "../protocol/entry-kind.js";
 import { receiptHashOfIds } from "../protocol/receipt.js";
 import { formatRfc3339 } from "../protocol/rfc3339.js";
-import type { EntryKind, SequencedEvent } from "./contract.js";
+import type { SequencedEvent } from "./contract.js";
 
 type SignedFacts = Pick<SequencedEvent, "kind" | "tenantId" | "storeId" | "eventId" | "sequenceNumber" | "signingHash">;
 
@@ -92,7 +93,7 @@ export function encodeEntry(offset: number, event: SequencedEvent, hash: Uint8Ar
 }
 
 /** What a frame says of an event beside its envelope. */
-export type EntryFacts = Omit<SequencedEvent, "envelope">;
+export type FrameFacts = Omit<SequencedEvent, "envelope">;
 
 /** Room that `writeEntry` needs. */
 export function entryBytesMax(envelopeBytes: number): number {
@@ -110,7 +111,7 @@ export function writeEntry(
   page: Buffer,
   at: number,
   offset: number,
-  facts: EntryFacts,
+  facts: FrameFacts,
   envelope: EnvelopeText,
   hash: Uint8Array,
 ): number {
@@ -124,14 +125,14 @@ export function writeEntry(
 function putHead(
   into: ScratchBytes,
   offset: number,
-  { kind, tenantId, storeId, sequenceNumber, sequencedAtMs }: EntryFacts,
+  { kind, tenantId, storeId, sequenceNumber, sequencedAtMs }: FrameFacts,
 ): void {
   into.all(HEAD[kind]).ascii(`${offset}`).all(STREAM.of(tenantId, storeId));
   into.ascii(`${sequenceNumber}`).all(TIME.of(sequencedAtMs));
 }
 
 /** Returns where the receipt begins. */
-function putEnd(into: ScratchBytes, facts: EntryFacts, hash: Uint8Array): number {
+function putEnd(into: ScratchBytes, facts: FrameFacts, hash: Uint8Array): number {
   into.all(RECEIPT);
   const receiptAt = into.length;
   putReceipt(into, facts, hash);
@@ -139,7 +140,7 @@ function putEnd(into: ScratchBytes, facts: EntryFacts, hash: Uint8Array): number
   return receiptAt;
 }
 
-function putReceipt(into: ScratchBytes, event: EntryFacts, hash: Uint8Array): void {
+function putReceipt(into: ScratchBytes, event: FrameFacts, hash: Uint8Array): void {
   into.all(RECEIPT_SEQUENCER.of(event.sequencer.sequencerId)).uuid(event.eventId);
   into.all(RECEIPT_NUMBER).ascii(`${event.sequenceNumber}`).all(RECEIPT_TIME.of(event.sequencedAtMs)).hex(hash);
   into.all(RECEIPT_SIGNATURE).hex(event.receiptSignature).all(RECEIPT_END);

@@ -5,8 +5,9 @@
  * was no room) the reader takes the rows instead. One writer, one reader; neither ever waits for the other.
  */
 import { type Uuid, uuidToBytes } from "../base/ids.js";
+import { HASH_BYTES } from "../protocol/hash.js";
 import { leafRecord } from "../protocol/tlog-leaf.js";
-import { HASH_BYTES, leafHashColumn } from "../protocol/tlog-tree.js";
+import { leafHashColumn } from "../protocol/tlog-tree.js";
 import type { NewEntry } from "./contract.js";
 
 /** Leaves there is room for: most of a second of a busy log, in 512 KiB. */

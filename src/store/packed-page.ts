@@ -1,7 +1,8 @@
 import { assert } from "../base/assert.js";
 import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
-import { ENTRY_KINDS, type LogEntry, type Page } from "./contract.js";
+import { ENTRY_KINDS } from "../protocol/entry-kind.js";
+import type { LogEntry, Page } from "./contract.js";
 import type { PagePlace, PageRing } from "./page-ring.js";
 
 /** Whole entries, not their frames alone. */

@@ -15,10 +15,10 @@ export interface ProofKey {
   readonly proofType: string;
   readonly proofVersion: number;
   /** Set for compliance proofs, and only for them. */
-  readonly policy: ProofPolicy | null;
+  readonly policy: StoredPolicy | null;
 }
 
-export interface ProofPolicy {
+export interface StoredPolicy {
   readonly policyId: string;
   /** Canonical JSON text. */
   readonly policyParams: string;

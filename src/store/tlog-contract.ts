@@ -31,7 +31,7 @@ export interface SigningGuard extends Disposable {
 
   /**
    * Moves the origin's head to `next` if what is remembered is a beginning of it: `rootAt(size)` gives the root that the
-   * tree of `next` had at that size. Throws `SignerConflictError` and remembers nothing otherwise.
+   * tree of `next` had at that size. Throws `SignerConflictError` and remembers nothing otherwise; `StorageFullError` without room.
    */
   advance(origin: string, next: TreeHead, rootAt: (size: number) => Uint8Array): void;
 }

@@ -3,7 +3,7 @@
  * them about the same checkpoint, so that their cosignatures meet; one that is slow is left behind until it is done.
  * Bound: one round, and one older checkpoint for each witness that was left behind.
  */
-import type { ServedCheckpoint } from "./tlog-message.js";
+import type { SignedCheckpoint } from "./tlog-message.js";
 
 /** Who cosigns. Rejects with why it did not. */
 export interface Cosigner {
@@ -15,13 +15,13 @@ export interface PublisherOptions {
   readonly cosigners: readonly Cosigner[];
   /** Cosignatures a checkpoint must have to be served. */
   readonly quorum: number;
-  onServed(checkpoint: ServedCheckpoint): void;
+  onServed(checkpoint: SignedCheckpoint): void;
   /** Told once for a failure that goes on. */
   onFailure(name: string, reason: string): void;
 }
 
 interface Round {
-  readonly checkpoint: ServedCheckpoint;
+  readonly checkpoint: SignedCheckpoint;
   readonly lines: string[];
   pending: number;
 }
@@ -36,7 +36,7 @@ interface Member {
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #members: readonly Member[];
-  #latest: ServedCheckpoint | null = null;
+  #latest: SignedCheckpoint | null = null;
   #round: Round | null = null;
   #servedSize = -1;
 
@@ -46,7 +46,7 @@ export class Publisher {
   }
 
   /** A new checkpoint is signed. */
-  add(checkpoint: ServedCheckpoint): void {
+  add(checkpoint: SignedCheckpoint): void {
     this.#latest = checkpoint;
     this.#step();
   }

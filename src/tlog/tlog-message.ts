@@ -24,8 +24,8 @@ export interface WitnessAddress {
   readonly key: string;
 }
 
-/** A checkpoint as it is served. */
-export interface ServedCheckpoint {
+/** A checkpoint that the log has signed, with the cosignatures it has by now. It is served once they are enough. */
+export interface SignedCheckpoint {
   /** The signed note, cosignatures included. */
   readonly note: string;
   readonly size: number;
@@ -65,7 +65,7 @@ export type ToTlog =
   | { readonly kind: "stop" };
 
 export type FromTlog =
-  | { readonly kind: "checkpoint"; readonly checkpoint: ServedCheckpoint }
+  | { readonly kind: "checkpoint"; readonly checkpoint: SignedCheckpoint }
   | { readonly kind: "answer"; readonly id: number; readonly answer: TlogAnswers[keyof TlogAnswers] | null }
   /** This folder may not sign: nothing more comes. */
   | { readonly kind: "refused"; readonly reason: string }

@@ -7,15 +7,16 @@
 import { assert } from "../base/assert.js";
 import { bytesEqual } from "../base/bytes.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
+import { HASH_BYTES } from "../protocol/hash.js";
 import { signNote } from "../protocol/signed-note.js";
 import { checkpointText } from "../protocol/tlog-checkpoint.js";
 import { verifyConsistency } from "../protocol/tlog-proof.js";
 import { TILE_WIDTH } from "../protocol/tlog-tile.js";
 import type { TileTree } from "../protocol/tlog-tile-tree.js";
-import { consistencyProof, HASH_BYTES, inclusionProof, leafHash, treeRoot } from "../protocol/tlog-tree.js";
+import { consistencyProof, inclusionProof, leafHash, treeRoot } from "../protocol/tlog-tree.js";
 import type { LeafRing } from "../store/leaf-ring.js";
 import type { SigningGuard, TlogStore } from "../store/tlog-contract.js";
-import type { ConsistencyAnswer, InclusionAnswer, ServedCheckpoint, TlogQuestion } from "./tlog-message.js";
+import type { ConsistencyAnswer, InclusionAnswer, SignedCheckpoint, TlogQuestion } from "./tlog-message.js";
 
 /** Where leaves come from: durable entries only. */
 export interface LeafSource {
@@ -76,7 +77,7 @@ export class TlogSigner {
   }
 
   /** Signs the tree as it is. Throws SignerConflictError when that could contradict an earlier signature. */
-  sign(): ServedCheckpoint {
+  sign(): SignedCheckpoint {
     const { tree, store, guard, origin, signingSeed, ed25519 } = this.#options;
     const { head } = store;
     if (tree.size > head.size) this.#assertLastLeaf();

@@ -1,13 +1,13 @@
 /**
  * The log's tree as the main thread holds it: the checkpoint to serve, and questions to the thread that keeps the tree.
  * Nothing of it holds up the log: a folder that may not sign, or a thread that failed, only leaves the tree's routes
- * without an answer. Bound: `questionsMax` questions under way, more are refused at once.
+ * without an answer. Bound: `questionsMax` questions under way, half of them for bundles; more are refused at once.
  */
 import { Worker } from "node:worker_threads";
 import { workerPath } from "../base/asset-paths.js";
 import { CodedError, threadError } from "../base/errors.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
-import type { FromTlog, ServedCheckpoint, TlogAnswers, TlogQuestion, TlogWorkerData, ToTlog } from "./tlog-message.js";
+import type { FromTlog, SignedCheckpoint, TlogAnswers, TlogQuestion, TlogWorkerData, ToTlog } from "./tlog-message.js";
 
 export interface TlogOptions {
   /** False = no thread: the tree's routes answer SERVICE_UNAVAILABLE. Switched on again, it takes up what it missed. */
@@ -24,6 +24,7 @@ export interface TlogOptions {
 }
 
 interface Waiter {
+  readonly kind: TlogQuestion["kind"];
   resolve(answer: unknown): void;
   reject(error: Error): void;
 }
@@ -36,9 +37,11 @@ export class Tlog implements AsyncDisposable {
   readonly #options: TlogOptions;
   readonly #exited: Promise<void>;
   readonly #waiters = new Map<number, Waiter>();
+  /** How many of them wait for a bundle of entries. */
+  #bundles = 0;
   /** Chunks no served checkpoint covers: where each ended and when it was durable. */
   #chunks: { nextOffset: number; atMs: number }[] = [];
-  #checkpoint: ServedCheckpoint | null = null;
+  #checkpoint: SignedCheckpoint | null = null;
   #refusal: string | null = null;
   #lastId = 0;
 
@@ -77,23 +80,31 @@ export class Tlog implements AsyncDisposable {
   }
 
   /** The newest checkpoint. Throws SERVICE_UNAVAILABLE while there is none and when none may be signed. */
-  checkpoint(): ServedCheckpoint {
+  checkpoint(): SignedCheckpoint {
     if (this.#refusal !== null) throw new CodedError("SERVICE_UNAVAILABLE", "this log signs no checkpoints");
     if (this.#checkpoint === null) throw new CodedError("SERVICE_UNAVAILABLE", "there is no checkpoint yet");
     return this.#checkpoint;
   }
 
-  /** Null where the signed tree does not reach. Rejects with OVERLOADED or SERVICE_UNAVAILABLE. */
+  /** Null where the signed tree does not reach. Throws OVERLOADED and SERVICE_UNAVAILABLE; rejects with the latter when the thread ends. */
   ask<K extends TlogQuestion["kind"]>(question: Extract<TlogQuestion, { kind: K }>): Promise<TlogAnswers[K] | null> {
     if (this.#refusal !== null) throw new CodedError("SERVICE_UNAVAILABLE", "this log signs no checkpoints");
-    if (this.#waiters.size >= this.#options.questionsMax) {
+    const { kind } = question;
+    if (!this.#hasPlace(kind)) {
       throw new CodedError("OVERLOADED", "too many questions about the log's tree", { retryAfterSeconds: 1 });
     }
     const id = ++this.#lastId;
+    if (kind === "entries") this.#bundles += 1;
     return new Promise((resolve, reject) => {
-      this.#waiters.set(id, { resolve: resolve as (answer: unknown) => void, reject });
+      this.#waiters.set(id, { kind, resolve: resolve as (answer: unknown) => void, reject });
       this.#post({ kind: "ask", id, question });
     });
+  }
+
+  /** Bundles, the longest to answer by far, leave half of the places to others. */
+  #hasPlace(kind: TlogQuestion["kind"]): boolean {
+    const { questionsMax } = this.#options;
+    return this.#waiters.size < questionsMax && (kind !== "entries" || this.#bundles * 2 < questionsMax);
   }
 
   /** A chunk is durable up to `nextOffset`. */
@@ -117,8 +128,7 @@ export class Tlog implements AsyncDisposable {
         this.#serve(message.checkpoint);
         break;
       case "answer":
-        this.#waiters.get(message.id)?.resolve(message.answer);
-        this.#waiters.delete(message.id);
+        this.#answered(message.id, message.answer);
         break;
       case "warning":
         this.#options.onWarning(message.reason);
@@ -130,7 +140,15 @@ export class Tlog implements AsyncDisposable {
     }
   }
 
-  #serve(checkpoint: ServedCheckpoint): void {
+  #answered(id: number, answer: unknown): void {
+    const waiter = this.#waiters.get(id);
+    if (waiter === undefined) return;
+    this.#waiters.delete(id);
+    if (waiter.kind === "entries") this.#bundles -= 1;
+    waiter.resolve(answer);
+  }
+
+  #serve(checkpoint: SignedCheckpoint): void {
     const oldest = this.#chunks[0];
     const covered = this.#chunks.findIndex(({ nextOffset }) => nextOffset > checkpoint.size);
     // A chunk that is covered in part still waits.

@@ -1,9 +1,10 @@
 /**
  * Asks a witness to cosign checkpoints (C2SP tlog-witness add-checkpoint). The witness keeps the last head it saw of this
  * log and refuses whatever does not continue it: so it notices a fork that nothing on this machine can notice. Bounds: one
- * request at a time, `TIMEOUT_MS` each, `ANSWER_BYTES_MAX` of answer; a witness that fails holds nothing up.
+ * request at a time, `timeoutMs` each, `ANSWER_BYTES_MAX` of answer; a witness that fails holds nothing up.
  */
 import { encodeBase64 } from "../base/base64.js";
+import { bodyParts, boundedBytes } from "../base/body-parts.js";
 import type { Ed25519 } from "../protocol/ed25519.js";
 import { type NoteKey, parseNote, parseSignatureLines, signatureLine, verifyNote } from "../protocol/signed-note.js";
 
@@ -11,11 +12,12 @@ export interface WitnessOptions {
   readonly url: string;
   readonly key: NoteKey;
   readonly ed25519: Ed25519;
+  /** Of one request, to the end of its answer. */
+  readonly timeoutMs: number;
   /** Consistency proof from a tree of `from` leaves to one of `to`. */
   proof(from: number, to: number): readonly Uint8Array[];
 }
 
-const TIMEOUT_MS = 5_000;
 const ANSWER_BYTES_MAX = 16 * 1024;
 const HTTP_CONFLICT = 409;
 
@@ -51,7 +53,8 @@ export class WitnessClient {
   }
 
   async #add(note: string, size: number): Promise<{ status: number; text: string }> {
-    const { url, proof } = this.#options;
+    const { url, proof, timeoutMs } = this.#options;
+    const signal = AbortSignal.timeout(timeoutMs);
     const from = Math.min(this.#knownSize, size);
     const lines = proof(from, size).map((hash) => `${encodeBase64(hash)}\n`);
     const response = await fetch(`${url}/add-checkpoint`, {
@@ -59,9 +62,11 @@ export class WitnessClient {
       headers: { "content-type": "text/plain; charset=utf-8" },
       body: `old ${from}\n${lines.join("")}\n${note}`,
       redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal,
     });
-    return { status: response.status, text: await boundedText(response) };
+    const answer = await boundedBytes(bodyParts(response, signal), ANSWER_BYTES_MAX);
+    if (answer === null) throw new Error("the witness's answer is too long");
+    return { status: response.status, text: Buffer.from(answer).toString("utf8") };
   }
 
   /** Lines of keys this log does not know are left out. */
@@ -73,15 +78,4 @@ export class WitnessClient {
     }
     throw new Error("the witness's answer holds no valid cosignature of its key");
   }
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const part of response.body ?? []) {
-    bytes += part.length;
-    if (bytes > ANSWER_BYTES_MAX) throw new Error("the witness's answer is too long");
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString("utf8");
 }

@@ -1,4 +1,5 @@
 import { CodedError } from "../base/errors.js";
+import type { BodyBudget, FlowRoom } from "./body-budget.js";
 import { type EqualTimeouts, Timeout } from "./equal-timeouts.js";
 import type { BodySource } from "./exchange.js";
 import type { BodyFraming } from "./request-head.js";
@@ -8,24 +9,6 @@ import type { BodyFraming } from "./request-head.js";
  * it. One that came in a single piece, as small ones do, lies in Node's pool where it fits: an ArrayBuffer of its own costs more than the copy.
  * Bounds: bytes per body, bytes of room for all bodies, and a lowest rate.
  */
-
-/** Room for request bodies that the process has made: for what was received and for what was announced, until it is answered. */
-export class BodyBudget {
-  private heldBytes = 0;
-
-  constructor(private readonly bytesMax: number) {}
-
-  /** False when it would exceed the bound; then nothing was taken. */
-  take(bytes: number): boolean {
-    if (this.heldBytes + bytes > this.bytesMax) return false;
-    this.heldBytes += bytes;
-    return true;
-  }
-
-  release(bytes: number): void {
-    this.heldBytes -= bytes;
-  }
-}
 
 export interface BodyLimits {
   readonly bodyBytesMax: number;
@@ -42,8 +25,11 @@ export interface BodyContext {
 
 /** Exactly one of the last two runs, once, unless the reader is abandoned first. */
 export interface BodyReceiver {
-  /** The body is not all there with its first part: that is the moment to refuse it. Before the others, at most once. */
-  begun(): void;
+  /**
+   * The body is not all there with its first part: that is the moment to refuse it. Before the others, at most once. Gives the
+   * flow whose share of the room it takes; null = it was refused.
+   */
+  begun(): string | null | Promise<string | null>;
   complete(body: Uint8Array): void;
   /**
    * PAYLOAD_TOO_LARGE, OVERLOADED or TIMEOUT, while the rest of the body is still on its way: the connection must be
@@ -65,22 +51,27 @@ const BYTES_PER_SECOND_MIN = 16 * 1024;
 const ROOM_PER_ARRIVED = 4;
 const FIRST_ROOM_BYTES_MIN = 4 * 1024;
 
+/** While it is being found out. */
+const UNKNOWN_FLOW = "unknown";
+
 const EMPTY = new Uint8Array(0);
 
 export class BodyReader extends Timeout {
   private bytes: Uint8Array = EMPTY;
   /** Taken from the budget. Not the length of `bytes`, which a handler may move to a thread. */
   private heldBytes = 0;
-  private length = 0;
+  /** Of a body in pieces, from its first one until it is abandoned. */
+  private room: FlowRoom | null = null;
   private lengthAtCheck = 0;
   private hasBegun = false;
-  private isOver = false;
+  protected length = 0;
+  protected isOver = false;
 
   constructor(
     source: BodySource,
     private readonly framing: BodyFraming,
-    private readonly context: BodyContext,
-    private readonly receiver: BodyReceiver,
+    protected readonly context: BodyContext,
+    protected readonly receiver: BodyReceiver,
   ) {
     super();
     context.bodyTimeouts.start(this);
@@ -90,24 +81,23 @@ export class BodyReader extends Timeout {
   /** Gives the held bytes back to the budget: call once the body is no longer used. Safe to repeat. */
   abandon(): void {
     this.stop();
-    this.context.budget.release(this.heldBytes);
+    if (this.room === null) this.context.budget.release(this.heldBytes);
+    else this.context.budget.leave(this.room, this.heldBytes);
+    this.room = null;
     this.heldBytes = 0;
     this.length = 0;
     this.bytes = EMPTY;
   }
 
   receive(chunk: ArrayBuffer, isLast: boolean): void {
-    if (!this.hasBegun && !isLast) {
-      this.hasBegun = true;
-      this.receiver.begun();
-    }
+    if (!this.hasBegun && !isLast) this.begin();
     if (this.isOver) return;
     const end = this.length + chunk.byteLength;
     if (end > this.context.limits.bodyBytesMax) {
       this.fail(tooLarge(this.context.limits.bodyBytesMax));
       return;
     }
-    if (end > this.heldBytes && !this.grow(end, isLast)) {
+    if (end > this.heldBytes && !(this.room === null ? this.takeWhole(end) : this.grow(this.room, end, isLast))) {
       this.fail(new CodedError("OVERLOADED", "Too many request bytes are being processed"));
       return;
     }
@@ -115,19 +105,36 @@ export class BodyReader extends Timeout {
     this.length = end;
     if (!isLast) return;
     this.stop();
-    if (end < this.heldBytes) this.shrink();
+    if (end < this.heldBytes && this.room !== null) this.shrink(this.room);
     this.receiver.complete(this.bytes);
   }
 
-  /** False, and nothing is changed, when the budget has no room for that many bytes. */
-  private grow(neededBytes: number, isLast: boolean): boolean {
-    const bytes = isLast ? neededBytes : this.roomFor(neededBytes);
-    if (!this.context.budget.take(bytes - this.heldBytes)) return false;
+  private begin(): void {
+    this.hasBegun = true;
+    const flow = this.receiver.begun();
+    if (flow === null) return;
+    this.room = this.context.budget.enter(typeof flow === "string" ? flow : UNKNOWN_FLOW);
+    if (flow instanceof Promise) void this.moveTo(flow);
+  }
+
+  private async moveTo(flow: Promise<string | null>): Promise<void> {
+    const known = await flow;
+    if (known !== null && this.room !== null) this.room = this.context.budget.move(this.room, known, this.heldBytes);
+  }
+
+  /** Room for a body in one piece. False, and nothing is changed, when the budget has none for it. */
+  private takeWhole(bytes: number): boolean {
+    if (!this.context.budget.take(bytes)) return false;
     this.heldBytes = bytes;
-    if (isLast && this.length === 0) {
-      this.bytes = Buffer.allocUnsafe(bytes);
-      return true;
-    }
+    this.bytes = Buffer.allocUnsafe(bytes);
+    return true;
+  }
+
+  /** False, and nothing is changed, when the budget has no room for that many bytes. */
+  private grow(room: FlowRoom, neededBytes: number, isLast: boolean): boolean {
+    const bytes = isLast ? neededBytes : this.roomFor(neededBytes);
+    if (!this.context.budget.takeShare(room, bytes - this.heldBytes)) return false;
+    this.heldBytes = bytes;
     const next = new Uint8Array(bytes);
     next.set(this.bytes.subarray(0, this.length));
     this.bytes = next;
@@ -142,9 +149,9 @@ export class BodyReader extends Timeout {
   }
 
   /** To what arrived. */
-  private shrink(): void {
+  private shrink(room: FlowRoom): void {
     this.bytes = this.bytes.slice(0, this.length);
-    this.context.budget.release(this.heldBytes - this.length);
+    this.context.budget.releaseShare(room, this.heldBytes - this.length);
     this.heldBytes = this.length;
   }
 
@@ -157,14 +164,28 @@ export class BodyReader extends Timeout {
     } else this.fail(new CodedError("TIMEOUT", "The request body did not arrive in time"));
   }
 
-  private fail(error: CodedError): void {
+  protected fail(error: CodedError): void {
     this.stop();
     this.receiver.failed(error);
   }
 
-  private stop(): void {
+  protected stop(): void {
     this.isOver = true;
     this.context.bodyTimeouts.stop(this);
+  }
+}
+
+/** A body where none is expected: within the same bounds, and nothing of it is held. */
+export class SkippedBody extends BodyReader {
+  override receive(chunk: ArrayBuffer, isLast: boolean): void {
+    if (this.isOver) return;
+    this.length += chunk.byteLength;
+    const { bodyBytesMax } = this.context.limits;
+    if (this.length > bodyBytesMax) this.fail(tooLarge(bodyBytesMax));
+    else if (isLast) {
+      this.stop();
+      this.receiver.complete(EMPTY);
+    }
   }
 }
 

@@ -50,6 +50,8 @@ export class Exchange implements BodySource, PendingReply {
   /** Route pattern, never the raw path: metric labels must stay few. */
   route = "unmatched";
   held: Held | undefined;
+  /** The reply closes the connection: nothing that came behind the request may be read as another. */
+  isLast = false;
   private isReadingBody = false;
   private lingering: LingeringClose | undefined;
   private peer: string | undefined;
@@ -98,7 +100,7 @@ export class Exchange implements BodySource, PendingReply {
       requestId: this.head.requestId,
       isHead,
       lingers,
-      closeConnection: isBodyUnread || this.context.isClosingAfterReplies,
+      closeConnection: isBodyUnread || this.isLast || this.context.isClosingAfterReplies,
       sent: () => this.finish(reply.status),
     });
     if (!isSent) this.context.pendingReplies.add(this, byteLength(reply.body));
@@ -127,17 +129,13 @@ export class Exchange implements BodySource, PendingReply {
   }
 
   private linger(): void {
-    // Ending with the close flag would put a header into the middle of the body; the client has been told to close, and
-    // the library closes idle connections.
-    const complete = () => this.res.cork(() => this.res.end(""));
-    this.lingering = new LingeringClose(complete, () => this.res.close());
+    this.lingering = new LingeringClose(() => this.res.close());
     if (!this.isReadingBody) this.readBody(NO_SINK);
   }
 
   /** After a reply to HEAD, which ends nothing. Its client was told to close; one that does not has it done. */
   private closeSoon(): void {
-    const close = () => this.res.close();
-    this.lingering = new LingeringClose(close, close);
+    this.lingering = new LingeringClose(() => this.res.close(), CLOSE_SOON_MS);
   }
 
   cutOff(): void {
@@ -159,6 +157,9 @@ export class Exchange implements BodySource, PendingReply {
     this.context.onRequest?.({ method: this.head.method, route: this.route, status, durationMs });
   }
 }
+
+/** For what is read and not sent any more. */
+const CLOSE_SOON_MS = 250;
 
 const NO_SINK: BodySink = { receive() {} };
 

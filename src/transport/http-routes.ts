@@ -1,5 +1,5 @@
 import { CodedError } from "../base/errors.js";
-import { type BodyContext, BodyReader, type BodyReceiver, tooLarge } from "./body-reader.js";
+import { type BodyContext, BodyReader, type BodyReceiver, SkippedBody, tooLarge } from "./body-reader.js";
 import { Exchange, type ExchangeContext } from "./exchange.js";
 import type { HttpReply, HttpRequest } from "./http.js";
 import type { NativeRequest, NativeResponse } from "./native.js";
@@ -28,6 +28,8 @@ export function handleHttp(context: HttpContext, res: NativeResponse, req: Nativ
     const framing = exchange.head.bodyFraming();
     isBodyUnread =
       framing.kind === "chunked" || (framing.kind === "sized" && framing.bytes > context.limits.bodyBytesMax);
+    // The library would take the fields behind such a body for the head of the next request.
+    exchange.isLast = framing.kind === "chunked" && exchange.head.field("trailer") !== undefined;
     const match = context.router.match(exchange.head.method, exchange.head.path);
     if (match.kind !== "found") {
       const { error, headers } = unrouted(context, exchange, match);
@@ -36,9 +38,13 @@ export function handleHttp(context: HttpContext, res: NativeResponse, req: Nativ
     }
     exchange.route = match.route.path;
     if (framing.kind === "sized" && isBodyUnread) throw tooLarge(context.limits.bodyBytesMax);
-    if (match.route.body === "json") requireJson(exchange.head);
+    const isExpected = match.route.body === "json";
+    if (isExpected) requireJson(exchange.head);
     if (framing.kind === "none") run(exchange, match, EMPTY_BODY);
-    else exchange.held = new BodyReader(exchange, framing, context, new PendingCall(exchange, match));
+    else {
+      const Reader = isExpected ? BodyReader : SkippedBody;
+      exchange.held = new Reader(exchange, framing, context, new PendingCall(exchange, match));
+    }
   } catch (error) {
     exchange.refuse(error, { isBodyUnread });
   }
@@ -81,34 +87,35 @@ function requireJson(head: RequestHead): void {
   }
 }
 
-/** A call of a handler that waits for the body. A body on a route that declares none is read within the same bounds and dropped. */
+/** A call of a handler that waits for the body. */
 class PendingCall implements BodyReceiver {
   constructor(
     private readonly exchange: Exchange,
     private readonly matched: Matched,
   ) {}
 
-  begun(): void {
+  begun(): string | null | Promise<string | null> {
     const { route, params } = this.matched;
-    if (route.admit === undefined) return;
+    if (route.admit === undefined) return "";
     try {
       const admitted = route.admit(new RequestView(this.exchange, params, EMPTY_BODY));
-      if (admitted instanceof Promise) admitted.catch((error: unknown) => this.refuse(error));
+      return admitted instanceof Promise ? admitted.catch((error: unknown) => this.refuse(error)) : admitted;
     } catch (error) {
-      this.refuse(error);
+      return this.refuse(error);
     }
   }
 
   complete(body: Uint8Array): void {
-    run(this.exchange, this.matched, this.matched.route.body === undefined ? EMPTY_BODY : body);
+    run(this.exchange, this.matched, body);
   }
 
   failed(error: CodedError): void {
     this.refuse(error);
   }
 
-  private refuse(error: unknown): void {
+  private refuse(error: unknown): null {
     this.exchange.refuse(error, { isBodyUnread: true });
+    return null;
   }
 }
 

@@ -40,9 +40,9 @@ export interface Route {
   readonly body?: "json";
   /**
    * Asked, without a body, when a body turns out to come in parts: what it throws refuses the request before the rest is read and
-   * held. The handler asks again, when the body is complete.
+   * held. Gives the flow whose share of the room for bodies is taken. The handler asks again, when the body is complete.
    */
-  admit?(request: HttpRequest): unknown;
+  admit?(request: HttpRequest): string | Promise<string>;
   handle(request: HttpRequest): HttpReply | Promise<HttpReply>;
 }
 

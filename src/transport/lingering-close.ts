@@ -1,42 +1,35 @@
 /**
- * Reads on for a moment after a refusal that came before the end of the request body. Closing at once with unread bytes
- * makes the kernel reset the connection, and a client that is still sending never sees the reply (RFC 9112 section 9.6).
- * The reply, already sent but for its end mark, is completed when the body ends or nothing arrived for one interval; a
- * client that is still sending after a fixed number of them is cut off.
+ * Closes a connection whose client was told so: not before it has read the reply, and nothing else of the connection is
+ * answered. Closing with unread bytes makes the kernel reset the connection, and a client that is still sending never sees
+ * the reply (RFC 9112 section 9.6): so the rest of a request body is read to its end, for a moment at most.
  */
-const INTERVAL_MS = 250;
-const INTERVALS_MAX = 8;
+const LINGER_MS = 2_000;
 
 export class LingeringClose {
-  private hasArrived = false;
-  private intervals = 0;
-  private readonly timer = setInterval(() => this.check(), INTERVAL_MS);
+  private isOver = false;
+  private readonly timer: NodeJS.Timeout;
 
   constructor(
-    private readonly complete: () => void,
-    private readonly cutOff: () => void,
-  ) {}
+    private readonly close: () => void,
+    lingerMs = LINGER_MS,
+  ) {
+    this.timer = setTimeout(() => this.finish(), lingerMs);
+  }
 
-  /** Some of the body was thrown away. */
+  /** Some of the body was thrown away. Its end is the connection's, once the reply is on its way. */
   discarded(isLast: boolean): void {
-    this.hasArrived = true;
-    if (isLast) this.finish(this.complete);
+    if (isLast) setImmediate(() => this.finish());
   }
 
   /** The connection is gone. */
   cancel(): void {
-    clearInterval(this.timer);
+    this.isOver = true;
+    clearTimeout(this.timer);
   }
 
-  private check(): void {
-    this.intervals++;
-    if (!this.hasArrived) this.finish(this.complete);
-    else if (this.intervals === INTERVALS_MAX) this.finish(this.cutOff);
-    this.hasArrived = false;
-  }
-
-  private finish(act: () => void): void {
+  private finish(): void {
+    if (this.isOver) return;
     this.cancel();
-    act();
+    this.close();
   }
 }

@@ -17,11 +17,12 @@ export interface NativeRequest {
 
 /** Valid until the reply ended or the abort handler ran; any later call throws or crashes. */
 export interface NativeResponse {
-  /** The status line without its version, and any header lines after it, each behind CRLF. */
+  /**
+   * The status line without its version, and any header lines after it, each behind CRLF. With an empty line and a text body
+   * behind them it is a whole reply, which ends with one more CRLF, of a response that stays open until it is closed.
+   */
   writeStatus(head: string): NativeResponse;
   writeHeader(name: string, value: string): NativeResponse;
-  /** One chunk of a reply of unknown length; `end` completes it. */
-  write(chunk: string | Uint8Array): unknown;
   end(body: string | Uint8Array, closeConnection?: boolean): unknown;
   /** Its optional parameters are left out here: with any of them the response may never end. */
   endWithoutBody(): unknown;
@@ -63,7 +64,8 @@ export interface NativeSocketBehavior<T> {
   message(socket: NativeSocket<T>): void;
   ping(socket: NativeSocket<T>): void;
   pong(socket: NativeSocket<T>): void;
-  close(socket: NativeSocket<T>, code: number, message: ArrayBuffer): void;
+  /** Nothing of the socket can be used any more but its data. */
+  close(socket: Pick<NativeSocket<T>, "getUserData">, code: number, message: ArrayBuffer): void;
 }
 
 export interface NativeApp {

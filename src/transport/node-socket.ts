@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { NativeRequest, NativeResponse, NativeSocket, NativeSocketBehavior } from "./native.js";
 
@@ -7,7 +7,7 @@ import type { NativeRequest, NativeResponse, NativeSocket, NativeSocketBehavior 
 
 export interface UpgradeParts {
   readonly req: IncomingMessage;
-  readonly socket: Duplex;
+  readonly socket: Socket;
   readonly head: Buffer;
   /** Stops watching the socket: to be called before somebody else reads it. */
   release(): void;
@@ -43,11 +43,20 @@ export class NodeSocketRoute {
   open(parts: UpgradeParts, userData: unknown, protocol: string, headers: readonly string[]): void {
     this.protocol = protocol;
     this.headers = headers;
-    this.server.handleUpgrade(parts.req, parts.socket, parts.head, (client) => {
-      const socket = new NodeSocket(client, parts.socket, userData, this.behavior, () => this.sockets.delete(socket));
+    const { req, socket: stream, head } = parts;
+    // Judged already, and less strictly: ws gets what it was agreed on.
+    req.headers.upgrade = "websocket";
+    if (protocol === "") delete req.headers["sec-websocket-protocol"];
+    else req.headers["sec-websocket-protocol"] = protocol;
+    let isOpen = false;
+    this.server.handleUpgrade(req, stream, head, (client) => {
+      isOpen = true;
+      const socket = new NodeSocket(client, stream, userData, this.behavior, () => this.sockets.delete(socket));
       this.sockets.add(socket);
       this.behavior.open(socket);
     });
+    // It refuses without a word to us, for one a client that has gone in this moment.
+    if (!isOpen) this.behavior.close({ getUserData: () => userData }, 1006, new ArrayBuffer(0));
   }
 
   close(): void {
@@ -62,7 +71,7 @@ class NodeSocket implements NativeSocket<unknown> {
 
   constructor(
     private readonly client: WebSocket,
-    private readonly stream: Duplex,
+    private readonly stream: Socket,
     private readonly userData: unknown,
     private readonly behavior: NativeSocketBehavior<unknown>,
     private readonly gone: () => void,

@@ -12,7 +12,10 @@ export interface SendOptions {
   /** Headers and content length only. Such a reply leaves the response open, as `lingers` does. */
   readonly isHead: boolean;
   readonly closeConnection: boolean;
-  /** Leaves the reply open after its whole body was written. */
+  /**
+   * Leaves the response open although the client has all of it: the library then ends the connection instead of reading
+   * another request from it. Somebody has to close it.
+   */
   readonly lingers: boolean;
   /** Runs once the whole reply was taken; not when the client leaves first. */
   sent(): void;
@@ -22,6 +25,7 @@ export interface SendOptions {
 const CLOSING_WRITE_BYTES_MAX = 64 * 1024;
 
 const NO_CONTENT = 204;
+const NOT_MODIFIED = 304;
 
 const DEFAULT_HEADERS = [
   ["content-type", "application/json"],
@@ -48,14 +52,15 @@ export function sendReply(
   const bodyBytes = byteLength(body);
   let isSent = true;
   res.cork(() => {
+    if (options.lingers) {
+      res.writeStatus(unendedReply(status, headers, body, options.requestId));
+      return;
+    }
     res.writeStatus(replyHead(status, headers));
     for (const name in headers) res.writeHeader(name, headers[name]!);
     res.writeHeader("x-request-id", options.requestId);
-    if (options.lingers) {
-      res.writeHeader("connection", "close");
-      res.write(body);
-    } else if (options.isHead) reportLength(res, bodyBytes);
-    else if (status === NO_CONTENT) endWithoutBody(res, options.closeConnection);
+    if (options.isHead) reportLength(res, bodyBytes);
+    else if (status === NO_CONTENT || status === NOT_MODIFIED) endWithoutBody(res, options.closeConnection);
     else if (options.closeConnection && bodyBytes <= CLOSING_WRITE_BYTES_MAX) res.end(body, true);
     else {
       if (options.closeConnection) res.writeHeader("connection", "close");
@@ -68,6 +73,23 @@ export function sendReply(
 
 export function byteLength(body: string | Uint8Array): number {
   return typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+}
+
+/** The whole reply, but for the CRLF that the library writes behind it: JSON may end with one. */
+function unendedReply(
+  status: number,
+  headers: Readonly<Record<string, string>>,
+  body: string | Uint8Array,
+  requestId: string,
+): string {
+  const lines = [replyHead(status, headers), ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)];
+  lines.push(`x-request-id: ${requestId}`, `date: ${new Date().toUTCString()}`, "connection: close");
+  lines.push(
+    `content-length: ${byteLength(body) + 2}`,
+    "",
+    typeof body === "string" ? body : Buffer.from(body).toString(),
+  );
+  return lines.join("\r\n");
 }
 
 /** The library takes the body to be still to come, and so keeps no second reply behind one that nobody reads. */

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer } from "node:net";
-import { BodyBudget } from "./body-reader.js";
+import { BodyBudget } from "./body-budget.js";
 import { EqualTimeouts } from "./equal-timeouts.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
@@ -15,7 +15,7 @@ import { mountSocketRoute, type OpenSocket, type SocketContext } from "./sockets
 export interface ServerLimits {
   /** Largest request body, bytes; 413 above. */
   readonly bodyBytesMax: number;
-  /** Bodies held at once over all connections, bytes; 429 above. Default 256 MiB, at least `bodyBytesMax`. */
+  /** Bodies held at once over all connections, bytes; 429 above, for a flow above its share. Default 256 MiB, at least `bodyBytesMax`. */
   readonly bodyBytesInFlightMax?: number;
   /** Replies that clients have yet to take, bytes; above, who has waited longest is cut off. Default 256 MiB. */
   readonly replyBytesInFlightMax?: number;
@@ -120,6 +120,13 @@ function createContext(options: ServerOptions): ServerContext {
   };
 }
 
+const LISTEN_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has this port",
+  EADDRNOTAVAIL: "no such address on this machine",
+  EACCES: "this user may not have this port",
+  ENOTFOUND: "no host has this name",
+};
+
 async function listen(app: NativeApp, host: string, port: number): Promise<NativeListener> {
   const available = await tryPort(host, port);
   const listener =
@@ -128,7 +135,10 @@ async function listen(app: NativeApp, host: string, port: number): Promise<Nativ
       : await new Promise<NativeListener | null>((bound) => app.bind(host, available, bound));
   if (listener !== null) return listener;
   const reason = typeof available === "string" ? available : "taken in the same moment";
-  throw new Error(`Cannot listen on ${addressText(host, port)}: ${reason}`);
+  const meaning = LISTEN_ERRORS[reason];
+  throw new Error(
+    `Cannot listen on ${addressText(host, port)}: ${reason}${meaning === undefined ? "" : `, ${meaning}`}`,
+  );
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 import { JsonFields } from "../protocol/strict-json.js";
 import { type EventFields, readEventFields } from "./event-fields.js";
 import { readJsonRequest } from "./json-request.js";
-import { authorizeWrite, type Scope } from "./scope.js";
+import { authorizeAgent, authorizeWrite, type Scope } from "./scope.js";
 import { StoredFormReader } from "./stored-form.js";
 
 export interface IngestLimits {
@@ -79,9 +79,7 @@ export function authorizeBatch(
   if (!events.every((event) => event.tenantId === tenantId && event.storeId === storeId)) {
     throw invalid(`All events in a batch must share the same ${names.tenantId} and ${names.storeId}`);
   }
-  if (scope.agentId !== null && scope.agentId !== agentId) {
-    throw new CodedError("INSUFFICIENT_PERMISSIONS", "Agent mismatch");
-  }
+  authorizeAgent(scope, agentId);
   if (!events.every((event) => event.sourceAgentId === agentId)) {
     throw invalid(`event ${names.sourceAgentId} must match request agent_id`);
   }

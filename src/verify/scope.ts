@@ -43,12 +43,22 @@ function authorizeStream(scope: Scope, tenantId: Uuid, storeId: Uuid | null): vo
   if (storeId !== null && !coversStore(scope, storeId)) throw forbidden("Store access denied");
 }
 
+/** A credential that is bound to an agent acts for that one. */
+export function authorizeAgent(scope: Scope, agentId: Uuid): void {
+  if (!coversAgent(scope, agentId)) throw forbidden("Agent mismatch");
+}
+
 export function coversTenant(scope: Scope, tenantId: Uuid): boolean {
   return scope.tenantId === null || scope.tenantId === tenantId;
 }
 
 export function coversStore(scope: Scope, storeId: Uuid): boolean {
   return scope.storeIds.length === 0 || scope.storeIds.includes(storeId);
+}
+
+/** `agentId`: null = not bound to any, which a credential that is does not cover. */
+export function coversAgent(scope: Scope, agentId: Uuid | null): boolean {
+  return scope.agentId === null || scope.agentId === agentId;
 }
 
 function forbidden(message: string): CodedError {

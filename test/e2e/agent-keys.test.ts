@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { toHex } from "../../src/base/bytes.js";
-import { popChallenge, signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
+import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
 import { expectProblem } from "../support/problem.js";
 import { type Answer, ed25519, startService, TestAgent, type TestService, uuid } from "../support/service.js";
 
@@ -112,10 +112,10 @@ describe("agent keys", () => {
       ["missing", () => undefined, "MISSING_REQUIRED_FIELD"],
       ["null", () => null, "MISSING_REQUIRED_FIELD"],
       ["wrong bytes", () => "ab".repeat(64), "INVALID_PROOF_OF_POSSESSION"],
-      ["by another key", () => toHex(signProofOfPossession(randomBytes(32), ed25519)), "INVALID_PROOF_OF_POSSESSION"],
+      ["of another key", () => toHex(ownProof(randomBytes(32))), "INVALID_PROOF_OF_POSSESSION"],
       [
         "another key's signature over this challenge",
-        (agent) => toHex(ed25519.sign(popChallenge(ed25519.publicKey(agent.seed)), randomBytes(32))),
+        (agent) => toHex(signProofOfPossession(ed25519.publicKey(agent.seed), randomBytes(32), ed25519)),
         "INVALID_PROOF_OF_POSSESSION",
       ],
       [
@@ -203,7 +203,7 @@ describe("agent keys", () => {
       keyId: 1,
       keyAlgorithm: 2,
       publicKey: toHex(key),
-      proofOfPossession: toHex(ed25519.sign(popChallenge(key), seed)),
+      proofOfPossession: toHex(signProofOfPossession(key, seed, ed25519)),
       signingKeyId: 1,
     });
 
@@ -333,6 +333,10 @@ describe("agent keys", () => {
     return service.get(`${PATHS[0]}?tenant_id=${agent.tenantId}&agent_id=${agent.agentId}`);
   }
 });
+
+function ownProof(seed: Uint8Array): Uint8Array {
+  return signProofOfPossession(ed25519.publicKey(seed), seed, ed25519);
+}
 
 function idsOf({ tenantId, agentId }: TestAgent): Record<string, unknown> {
   return { tenantId, agentId };

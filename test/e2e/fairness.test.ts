@@ -13,6 +13,7 @@ import { Subscriber } from "../support/subscriber.js";
 const INGEST = "/api/v1/ves/events/ingest";
 const KEYS = "/api/v1/agents/keys";
 const SINGLES = 15;
+const MIB = 1024 * 1024;
 
 /** Little room in the queue, so that a test's flood fills it. */
 const SMALL_QUEUE = { SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS: "48", MAX_INFLIGHT_BYTES: "2000000" };
@@ -154,6 +155,14 @@ describe("single events are answered while another client", () => {
     expect(flood.statuses[429]).toBeGreaterThan(0);
   });
 
+  it("mints API keys without end", async () => {
+    const { tenantId } = bad.agent;
+    const admin = await service.apiKey({ tenantId, permissions: "admin" });
+    const path = "/api/v1/admin/api-keys";
+    await using flood = new Flood(service, admin, 80, inTurn(path, [JSON.stringify({ tenantId })]));
+    await expectAllAnswered(flood, 429);
+  });
+
   it("registers keys and revokes them without end", async () => {
     const { tenantId, agentId } = bad.agent;
     const key = { ...bad.agent.registration(), keyId: 2 };
@@ -176,6 +185,38 @@ describe("single events are answered while another client", () => {
     }
     expect(await singles(service, good)).toEqual({ 200: SINGLES });
     for (const connection of connections) connection[Symbol.dispose]();
+  });
+
+  it.each([
+    ["with a key", "POST", INGEST, () => `ApiKey ${bad.key}`],
+    ["without one, where none is asked for", "GET", "/health", () => "Basic Og=="],
+  ])("uploads large bodies slowly, %s", async (_name, method, path, authorization) => {
+    const uploads: RawConnection[] = [];
+    const isRefused = ({ received }: RawConnection) => received.includes("OVERLOADED");
+    try {
+      // More than the room for all bodies, then smaller ones for what larger ones have left.
+      for (const bytes of [10 * MIB, MIB, 100_000]) {
+        for (let i = 0; i < 35; i++) {
+          const upload = await RawConnection.open(service);
+          uploads.push(upload);
+          const headers = { authorization: authorization(), "content-type": "application/json" };
+          upload.writeHead(method, path, { ...headers, "content-length": String(bytes) });
+          upload.write(" ".repeat(Math.ceil(bytes / 3)));
+          while (upload.socket.writableLength > 0) await new Promise((resolve) => setTimeout(resolve, 2));
+        }
+        expect(await singles(service, good)).toEqual({ 200: SINGLES });
+      }
+      for (let i = 0; i < 5; i++) {
+        const event = good.agent.sign({ payload: largePayload(900_000) });
+        const { status, json } = await good.agent.ingest([event], good.key);
+        expect([status, json.code, json.eventsAccepted]).toEqual([200, undefined, 1]);
+      }
+      // It held its share meanwhile, and no more.
+      expect(uploads.some(isRefused)).toBe(method === "POST");
+      expect(uploads.filter((upload) => !isRefused(upload)).length).toBeGreaterThan(10);
+    } finally {
+      for (const upload of uploads) upload[Symbol.dispose]();
+    }
   });
 
   it("holds all subscriptions and reads none", async () => {

@@ -167,6 +167,11 @@ describe("the checkpoint signer", () => {
     const { folder, agent, checkpoint } = await stoppedLog(20);
     const copy = join(temporary(), "copy");
     cpSync(folder, copy, { recursive: true });
+    const original = await start(folder);
+    await fill(moved(agent, original), 1);
+    await covering(original, 21);
+    const before = await fetch(`${original.url}/tlog/tile/0/000.p/21`);
+    await original.process.stop();
     const taken = await start(copy, { TLOG_TAKE_OVER: "true" });
     const first = await covering(taken, 20);
     expect(first.origin).not.toBe(checkpoint.origin);
@@ -177,6 +182,11 @@ describe("the checkpoint signer", () => {
     expect(epoch).toBeGreaterThan(1);
     await fill(moved(agent, taken), 3);
     await covering(taken, 23);
+    // What a cache kept of the other origin is not taken for a tile of this one.
+    const headers = { "if-none-match": before.headers.get("etag")! };
+    const after = await fetch(`${taken.url}/tlog/tile/0/000.p/21`, { headers });
+    expect(after.status).toBe(200);
+    expect(Buffer.from(await after.arrayBuffer())).not.toEqual(Buffer.from(await before.arrayBuffer()));
     await taken.process.stop();
     await using again = await start(copy, { TLOG_TAKE_OVER: "true" });
     expect((await covering(again, 23)).origin).toBe(first.origin);

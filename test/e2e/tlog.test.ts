@@ -95,10 +95,23 @@ describe("the log's tree", () => {
     expect(verifyInclusion(hash32(older.leaf_hash), 3, older.proof.map(hash32), head)).toBe(true);
   });
 
-  it("serves tiles for ever and checkpoints for now", async () => {
+  it("serves tiles for as long as the origin is the same, and checkpoints for now", async () => {
     const tile = await fetch(`${service.url}/tlog/tile/0/000`);
     expect(tile.headers.get("content-type")).toBe("application/octet-stream");
-    expect(tile.headers.get("cache-control")).toContain("immutable");
+    // Another origin has other tiles under the same path: caches keep them, and ask.
+    expect(tile.headers.get("cache-control")).toBe("public, no-cache");
+    const etag = tile.headers.get("etag")!;
+    expect(etag).toMatch(/^"[0-9a-f]{16}"$/);
+    for (const tags of [etag, `"other", W/${etag}`]) {
+      const same = await fetch(`${service.url}/tlog/tile/0/000`, { headers: { "if-none-match": tags } });
+      expect([same.status, await same.text(), same.headers.get("etag")]).toEqual([304, "", etag]);
+      expect([same.headers.get("cache-control"), same.headers.has("content-length")]).toEqual([
+        "public, no-cache",
+        false,
+      ]);
+    }
+    const other = await fetch(`${service.url}/tlog/tile/0/000`, { headers: { "if-none-match": etag.slice(0, -2) } });
+    expect([other.status, (await other.arrayBuffer()).byteLength]).toEqual([200, 256 * 32]);
     const note = await fetch(`${service.url}/tlog/checkpoint`);
     expect(note.headers.get("content-type")).toBe("text/plain; charset=utf-8");
     expect(note.headers.get("cache-control")).toBe("no-store");
@@ -162,6 +175,45 @@ describe("the log's tree", () => {
     expect(refused.length).toBeGreaterThan(0);
     expect((await small.get(path)).status).toBe(200);
   });
+});
+
+it("a flood of questions about large entries holds no checkpoint up", async () => {
+  const [entries, connections] = [16, 64];
+  const checkpoints = 6;
+  await using service = await startService({ TLOG_CHECKPOINT_INTERVAL_MS: "50", TLOG_QUESTIONS_MAX: "256" });
+  const agent = await service.agent();
+  const note = "x".repeat(1_000_000);
+  for (let i = 0; i < entries; i += 8) {
+    await agent.ingest(Array.from({ length: 8 }, () => agent.sign({ payload: { note } })));
+  }
+  const covers = async (size: number): Promise<void> => {
+    await until(
+      () => service.get("/api/v1/log/checkpoint"),
+      ({ json }) => json?.size >= size,
+    );
+  };
+  await covers(entries);
+  let answered = 0;
+  let isOver = false;
+  const flood = Array.from({ length: connections }, async () => {
+    while (!isOver) {
+      const bundle = await fetch(`${service.url}/tlog/tile/entries/000.p/${entries}`);
+      await bundle.arrayBuffer();
+      if (bundle.status === 200) answered += 1;
+    }
+  });
+  while (answered < connections) await new Promise((resolve) => setTimeout(resolve, 5));
+  let meanwhile = 0;
+  for (let more = 1; more <= checkpoints; more++) {
+    await agent.ingest([agent.sign()]);
+    const before = answered;
+    await covers(entries + more);
+    meanwhile += answered - before;
+  }
+  // A few turns of the thread with an answer each: not half of all that wait at any time.
+  expect(meanwhile / checkpoints).toBeLessThan(connections / 4);
+  isOver = true;
+  await Promise.all(flood);
 });
 
 function hash32(hex: string): Uint8Array {

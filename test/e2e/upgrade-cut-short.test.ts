@@ -239,7 +239,7 @@ describe("meanwhile", () => {
     expect(code).toBe(70);
     expect(stderr).toContain("nobody is answered until the log is upgraded");
     expect(stderr.trimEnd().split("\n").at(-1)).toBe(
-      `stateset-sequencer: Cannot listen on 127.0.0.1:${port}: EADDRINUSE`,
+      `stateset-sequencer: Cannot listen on 127.0.0.1:${port}: EADDRINUSE, another program has this port`,
     );
     await expectUpgraded(folder);
   });

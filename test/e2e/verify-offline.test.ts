@@ -9,9 +9,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { auditLog } from "../../src/audit/audit-log.js";
 import { toHex } from "../../src/base/bytes.js";
 import { UsageError } from "../../src/cli/usage-error.js";
-import { verifyCommitment } from "../../src/cli/verify-commitment.js";
-import { verifyProof } from "../../src/cli/verify-proof.js";
-import { verifyReceipt } from "../../src/cli/verify-receipt.js";
+import { verifyCommitmentCommand } from "../../src/cli/verify-commitment.js";
+import { verifyProofCommand } from "../../src/cli/verify-proof.js";
+import { verifyReceiptCommand } from "../../src/cli/verify-receipt.js";
 import { streamQuery } from "../support/commitment-check.js";
 import { runMain } from "../support/run-main.js";
 import { ed25519, startService, type TestAgent, type TestService, uuid } from "../support/service.js";
@@ -20,9 +20,9 @@ import { ed25519, startService, type TestAgent, type TestService, uuid } from ".
 type Json = any;
 
 const COMMANDS = {
-  "verify-receipt": verifyReceipt,
-  "verify-proof": verifyProof,
-  "verify-commitment": verifyCommitment,
+  "verify-receipt": verifyReceiptCommand,
+  "verify-proof": verifyProofCommand,
+  "verify-commitment": verifyCommitmentCommand,
 };
 
 const base = mkdtempSync(join(tmpdir(), "sequencer-offline-"));
@@ -143,7 +143,7 @@ describe("verify-receipt", () => {
     expect((await run("verify-receipt", wrongAgent)).code).toBe(6);
     const { code, output } = await run("verify-receipt", [file("entry"), "--sequencer", file("sequencer")]);
     expect(code).toBe(0);
-    expect(output).toContain(`pin it with --public-key ${publicKey}`);
+    expect(output).toContain(`pin with --public-key ${publicKey}`);
   });
 
   it("reads URLs with the key in a header, and prints JSON", async () => {

@@ -17,10 +17,14 @@ const BALLAST_BYTES = 4 << 20;
 /** More than the disk holds. */
 const BATCHES_MAX = 200;
 
+/** Room for the guard's database, and not for the journal of its next change beside it. */
+const GUARD_DISK_BYTES = 64 << 10;
+
 const base = mkdtempSync(join(tmpdir(), "sequencer-small-disk-"));
 const mount = mountSmallDisk(join(base, "disk"), DISK_BYTES);
+const guardMount = mount === null ? null : mountSmallDisk(join(base, "guard-disk"), GUARD_DISK_BYTES);
 afterAll(() => {
-  if (mount !== null) unmountSmallDisk(mount);
+  for (const path of [mount, guardMount]) if (path !== null) unmountSmallDisk(path);
   rmSync(base, { recursive: true, force: true });
 });
 
@@ -28,7 +32,9 @@ it.runIf(mount !== null)("refuses on a full disk, serves reads, and resumes alon
   const ballast = join(mount!, "ballast");
   writeFileSync(ballast, Buffer.alloc(BALLAST_BYTES));
   const folder = join(mount!, "data");
-  const service = new TestService(await ServerProcess.start({ folder }), folder, {});
+  // What is tried again this often would be said as often.
+  const env = { TLOG_CHECKPOINT_INTERVAL_MS: "50" };
+  const service = new TestService(await ServerProcess.start({ folder, env }), folder, env);
   await using _ended = service.process;
   const agent = await service.agent();
   const ledger = new Ledger();
@@ -43,7 +49,45 @@ it.runIf(mount !== null)("refuses on a full disk, serves reads, and resumes alon
   await send(service, agent, ledger, 5);
   await subscriber.until(ledger.receipts.size);
   await checkSound(service, ledger);
+  const said = (text: string): number => service.process.lines.filter((line) => line.includes(text)).length;
+  expect(said("writes are refused until that ends")).toBe(1);
+  // The tree may have found the room it needed.
+  expect(said("the disk is full: no checkpoint")).toBeLessThanOrEqual(1);
 });
+
+it.runIf(guardMount !== null)("a guard file without room has checkpoints wait, and nothing else", async () => {
+  const env = { TLOG_GUARD_FILE: join(guardMount!, "guard.db") };
+  const folder = join(base, "guarded");
+  const service = new TestService(await ServerProcess.start({ folder, env }), folder, env);
+  await using _ended = service.process;
+  const agent = await service.agent();
+  const ledger = new Ledger();
+  await send(service, agent, ledger, 5);
+  const signed = ledger.receipts.size;
+  await untilSigned(service, signed);
+
+  const ballast = join(guardMount!, "ballast");
+  expect(() => writeFileSync(ballast, Buffer.alloc(GUARD_DISK_BYTES))).toThrow("ENOSPC");
+  await send(service, agent, ledger, 5);
+  while (!service.process.lines.some((line) => line.includes("the disk of the guard file is full"))) await delay(10);
+  expect(await signedSize(service)).toBe(signed);
+  // A start without room, on a head that was saved and not signed, waits as well.
+  await service.crashAndRestart();
+  while (!service.process.lines.some((line) => line.includes("the disk of the guard file is full"))) await delay(10);
+
+  rmSync(ballast);
+  await untilSigned(service, ledger.receipts.size);
+  await checkSound(service, ledger);
+});
+
+async function signedSize(service: TestService): Promise<number> {
+  const { status, text } = await service.get("/tlog/checkpoint");
+  return status === 200 ? Number(text.split("\n")[1]) : 0;
+}
+
+async function untilSigned(service: TestService, size: number): Promise<void> {
+  while ((await signedSize(service)) < size) await delay(20);
+}
 
 /** Sends until there is no room. */
 async function fill(service: TestService, agent: TestAgent, ledger: Ledger): Promise<void> {

@@ -288,6 +288,7 @@ function simReader({ scheduler, folder, name, sizes }: SimServiceOptions): { rea
   };
   const reader: LogReader = {
     head: () => read(() => sqlite.head()),
+    formerSequencers: (current) => read(() => sqlite.formerSequencers(current)),
     page: (...args) => read(() => sqlite.page(...args)),
     streamPage: (range) => read(() => sqlite.streamPage(range)),
     streamHead: (...args) => read(() => sqlite.streamHead(...args)),

@@ -58,7 +58,7 @@ export class Documented {
   ownRefusals(common: ReadonlySet<string>): string[] {
     return this.#operations().flatMap(({ name, operation }) =>
       Object.entries(operation.responses)
-        .filter(([status]) => status !== "200" && status !== "default")
+        .filter(([status]) => Number(status) >= 400)
         .flatMap(([, response]) => codesOf(response))
         .filter((code) => !common.has(code))
         .map((code) => `${name} ${code}`),

@@ -33,7 +33,7 @@ const ZERO: Bound = { max: 0, unit: Number.POSITIVE_INFINITY, value: 0 };
 /** Bounds are computed in doubles too; this is more than their own rounding takes. */
 const SLACK = 1 + 2 ** -50;
 
-export function constant(value: number): Bound {
+function constant(value: number): Bound {
   if (value === 0) return ZERO;
   let unit = Math.floor(Math.log2(Math.abs(value))) - 52;
   while (Number.isInteger(value / 2 ** (unit + 1))) unit += 1;

@@ -1,7 +1,6 @@
 /** Random work for the lane in a world so small that everything collides: ids, commands, versions, streams, keys. */
 import { createHash } from "node:crypto";
-import type { Uuid } from "../../src/base/ids.js";
-import { uuidFromBytes } from "../../src/base/ids.js";
+import { type Uuid, uuidFromBytes } from "../../src/base/ids.js";
 import type { LaneItem } from "../../src/lane/lane-item.js";
 import { type AgentKeyRef, KEY_PURPOSE_ENCRYPTION, KEY_PURPOSE_SIGNING } from "../../src/store/contract.js";
 import type { LegacyRequest } from "../../src/verify/legacy-request.js";

@@ -1,8 +1,7 @@
 /** Signed events made ahead of time, clients that send them, and a ledger of what was acknowledged. */
 import { randomUUID } from "node:crypto";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
-import type { Answer, EventFields, TestAgent, TestService } from "./service.js";
-import { uuid } from "./service.js";
+import { type Answer, type EventFields, type TestAgent, type TestService, uuid } from "./service.js";
 
 /** Numbers in [0, 1) from a seed (mulberry32), so that a failing run can be repeated. */
 export function seededRandom(seed: number): () => number {

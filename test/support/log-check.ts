@@ -5,7 +5,7 @@ import type { Uuid } from "../../src/base/ids.js";
 import { signingFieldsOf } from "../../src/protocol/agent-event.js";
 import type { Ed25519 } from "../../src/protocol/ed25519.js";
 import { eventSigningHash } from "../../src/protocol/event-signing.js";
-import { verifyReceipt } from "../../src/protocol/receipt.js";
+import { verifyReceiptSignature } from "../../src/protocol/receipt.js";
 import type { TestService } from "./service.js";
 import { parseFrame, receiptTextOf } from "./subscriber.js";
 
@@ -48,7 +48,7 @@ export function hasValidReceipt(frame: Uint8Array, publicKey: Uint8Array, ed2551
   if (fields === null) return false;
   const eventHash = eventSigningHash(fields);
   const stream = { tenantId: tenant_id as Uuid, storeId: store_id as Uuid, eventSigningHash: eventHash };
-  return verifyReceipt(receipt, stream, publicKey, ed25519);
+  return verifyReceiptSignature(receipt, stream, publicKey, ed25519);
 }
 
 export async function sequencerPublicKey(service: TestService): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 import type { Place } from "../../src/store/recent-places.js";
 import type { Random } from "./fuzz/random.js";
 
-export const ID_BYTES = 16;
+const ID_BYTES = 16;
 
 /** A stream that had events long before: numbers above 32 bits go through SQLite as doubles. */
 const OLD_STREAM = 3;

@@ -131,12 +131,13 @@ export class TestAgent {
   }
 
   registration(): Record<string, unknown> {
+    const publicKey = ed25519.publicKey(this.seed);
     return {
       tenantId: this.tenantId,
       agentId: this.agentId,
       keyId: this.keyId,
-      publicKey: toHex(ed25519.publicKey(this.seed)),
-      proofOfPossession: toHex(signProofOfPossession(this.seed, ed25519)),
+      publicKey: toHex(publicKey),
+      proofOfPossession: toHex(signProofOfPossession(publicKey, this.seed, ed25519)),
     };
   }
 

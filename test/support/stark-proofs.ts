@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { uuidToBytes } from "../../src/base/ids.js";
 import { batchFileJson } from "../../src/stark/batch-file.js";
-import { canonicalJson, type JsonObject, parseJson } from "../../src/stark/canonical-json.js";
 import { complianceStatement, parseComplianceInputs } from "../../src/stark/compliance-inputs.js";
+import { canonicalExactJson, type ExactJsonObject, parseExactJson } from "../../src/stark/exact-json.js";
 import { bytesToLimbs } from "../../src/stark/field.js";
 import { Kernels, kernelsUrl } from "../../src/stark/kernels.js";
 import { proveBatch, proveCompliance } from "../../src/stark/prove.js";
@@ -31,7 +31,7 @@ export function complianceSubmission(
   profile: ProofProfile = "secure",
 ): ComplianceSubmission {
   const { public_inputs: publicInputs } = answer.json;
-  const inputs = parseComplianceInputs(parseJson(JSON.stringify(publicInputs)) as JsonObject);
+  const inputs = parseComplianceInputs(parseExactJson(JSON.stringify(publicInputs)) as ExactJsonObject);
   const witnessCommitment = commitmentToHex(commitAmount(kernels, amount));
   const { proof } = proveCompliance(kernels, amount, complianceStatement(inputs, witnessCommitment), profile);
   const proofB64 = Buffer.from(proof).toString("base64");
@@ -68,7 +68,7 @@ export function validitySubmission(answer: Answer): ValiditySubmission {
   const witness = batchWitness(kernels, header, events);
   const proof = proveBatch(kernels, witness);
   const file = { proof, inputs: witness.inputs, provingTimeMs: 1n, traceLength: 256n, proverVersion: "test" };
-  const batchPublicInputs = JSON.parse(canonicalJson(batchFileJson(file).public_inputs!));
+  const batchPublicInputs = JSON.parse(canonicalExactJson(batchFileJson(file).public_inputs!));
   const proofB64 = Buffer.from(proof).toString("base64");
   return { proofType: "stark", proofVersion: 2, proofB64, publicInputs, batchPublicInputs };
 }

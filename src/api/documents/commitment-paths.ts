@@ -1,14 +1,15 @@
 /** Commitments and inclusion proofs in the OpenAPI document. */
 import type { ErrorCode } from "../../base/errors.js";
-import { type Json, list, object, operation, pathParameter, query, ref, STORE, TENANT, uuid } from "./operation.js";
+import { operation, pathParameter, query, STORE, TENANT } from "./operation.js";
+import { COUNT, type Json, list, object, ref, UUID } from "./schema-parts.js";
 
 const sequence: Json = { type: "integer", minimum: 1 };
 const hash: Json = { type: "string", description: "32 bytes of hex, no prefix." };
 
 /** Body of a new commitment. */
 export const COMMITMENT_RANGE: Json = object(["tenant_id", "store_id"], {
-  tenant_id: uuid,
-  store_id: uuid,
+  tenant_id: UUID,
+  store_id: UUID,
   sequence_start: { ...sequence, description: "Last committed number + 1; the first commitment starts at 1." },
   sequence_end: { ...sequence, description: "Inclusive. Together with sequence_start." },
   max_events: { ...sequence, default: 1024, description: "Most events when no range is given." },
@@ -43,21 +44,38 @@ const LIST = operation({
   answer: list("Commitment", "commitments"),
 });
 
-const VERIFY = operation({
-  summary: "Check an inclusion proof. Needs no stored state: the same check runs offline.",
-  body: object(["leaf_hash", "merkle_root", "proof_path", "leaf_index"], {
-    leaf_hash: hash,
-    merkle_root: hash,
-    proof_path: { type: "array", maxItems: 64, items: hash },
-    leaf_index: { type: "integer", minimum: 0 },
-    leaf_count: { ...sequence, description: "The commitment's: then the path must have exactly its depth." },
-  }),
-  answer: object(["valid", "leaf_hash", "merkle_root"], {
-    valid: { type: "boolean" },
-    leaf_hash: { type: "string" },
-    merkle_root: { type: "string" },
-  }),
-});
+/** `root`: what the series calls its root. `length`: what `leaf_count` demands of the path. */
+export function proofCheck(root: "merkle_root" | "events_root", length: string): Json {
+  return operation({
+    summary: "Check an inclusion proof. Needs no stored state: the same check runs offline.",
+    body: object(["leaf_hash", root, "proof_path", "leaf_index"], {
+      leaf_hash: hash,
+      [root]: hash,
+      proof_path: { type: "array", maxItems: 64, items: hash },
+      leaf_index: COUNT,
+      leaf_count: { ...sequence, description: length },
+    }),
+    answer: object(["valid", "leaf_hash", root], {
+      valid: { type: "boolean" },
+      leaf_hash: { type: "string" },
+      [root]: { type: "string" },
+    }),
+  });
+}
+
+export function proofBySequence(summary: string, schema: string): Json {
+  return operation({
+    summary,
+    parameters: [
+      pathParameter("sequence_number", "Sequence number."),
+      TENANT,
+      STORE,
+      query("batch_id", UUID, "Commitment; absent = the one that covers the event."),
+    ],
+    answer: ref(schema),
+    refusals: ["BATCH_NOT_FOUND"],
+  });
+}
 
 export const COMMITMENT_PATHS: Json = {
   "/api/v1/ves/commitments": { post: CREATE, get: LIST },
@@ -70,17 +88,7 @@ export const COMMITMENT_PATHS: Json = {
     }),
   },
   "/api/v1/ves/proofs/{sequence_number}": {
-    get: operation({
-      summary: "Inclusion proof of an event by its sequence number.",
-      parameters: [
-        pathParameter("sequence_number", "Sequence number."),
-        TENANT,
-        STORE,
-        query("batch_id", uuid, "Commitment; absent = the one that covers the event."),
-      ],
-      answer: ref("InclusionProof"),
-      refusals: ["BATCH_NOT_FOUND"],
-    }),
+    get: proofBySequence("Inclusion proof of an event by its sequence number.", "InclusionProof"),
   },
   "/api/v1/ves/inclusion-proofs/{event_id}": {
     get: operation({
@@ -89,11 +97,13 @@ export const COMMITMENT_PATHS: Json = {
       answer: {
         allOf: [
           ref("InclusionProof"),
-          object(["event_id", "commitment"], { event_id: uuid, commitment: ref("Commitment") }),
+          object(["event_id", "commitment"], { event_id: UUID, commitment: ref("Commitment") }),
         ],
       },
       refusals: ["EVENT_NOT_FOUND", "BATCH_NOT_FOUND"],
     }),
   },
-  "/api/v1/ves/proofs/verify": { post: VERIFY },
+  "/api/v1/ves/proofs/verify": {
+    post: proofCheck("merkle_root", "The commitment's: then the path must have exactly its depth."),
+  },
 };

@@ -1,27 +1,19 @@
 /** Legacy events, commitments and proofs in the OpenAPI document. */
-import { COMMITMENT_FILTERS, COMMITMENT_RANGE, COMMITMENT_REFUSALS } from "./commitment-paths.js";
 import {
-  BATCH,
-  type Json,
-  list,
-  object,
-  operation,
-  pathParameter,
-  query,
-  ref,
-  STORE,
-  TENANT,
-  uuid,
-} from "./operation.js";
-
-const hash: Json = { type: "string", description: "32 bytes of hex, no prefix." };
-const index: Json = { type: "integer", minimum: 0 };
+  COMMITMENT_FILTERS,
+  COMMITMENT_RANGE,
+  COMMITMENT_REFUSALS,
+  proofBySequence,
+  proofCheck,
+} from "./commitment-paths.js";
+import { BATCH, operation, pathParameter, query, STORE, TENANT } from "./operation.js";
+import { COUNT, type Json, list, object, ref, UUID } from "./schema-parts.js";
 
 const INGEST = operation({
   summary:
     "Submit legacy events of one agent and stream. They carry no signature: the API key or token that may write to the stream vouches for them. They get offsets in the one order and numbers of their own. A stored id is always a duplicate.",
   body: object(["agent_id", "events"], {
-    agent_id: uuid,
+    agent_id: UUID,
     events: { type: "array", maxItems: 1000, items: ref("LegacyEnvelope"), description: BATCH },
   }),
   answer: ref("LegacyIngestAnswer"),
@@ -34,7 +26,7 @@ const EVENTS = operation({
   parameters: [
     TENANT,
     STORE,
-    query("from", { ...index, default: 0 }, "First sequence number, inclusive."),
+    query("from", { ...COUNT, default: 0 }, "First sequence number, inclusive."),
     query("limit", { type: "integer", minimum: 1, maximum: 1000, default: 100 }, "Length of the range; cut to 1000."),
   ],
   answer: list("LegacySequencedEvent", "events"),
@@ -48,32 +40,16 @@ const HISTORY = operation({
     pathParameter("entity_id", "Entity id, percent-encoded."),
     TENANT,
     STORE,
-    query("from", { ...index, default: 0 }, "How many events of the entity to leave out."),
-    query("limit", { ...index, maximum: 100, default: 100 }, "Most events; 0 = 100."),
+    query("from", { ...COUNT, default: 0 }, "How many events of the entity to leave out."),
+    query("limit", { ...COUNT, maximum: 100, default: 100 }, "Most events; 0 = 100."),
   ],
   answer: list("LegacySequencedEvent", "events", {
     entity_type: { type: "string" },
     entity_id: { type: "string" },
-    total: index,
+    total: COUNT,
     has_more: { type: "boolean" },
   }),
   refusals: ["BATCH_TOO_LARGE", "OVERLOADED"],
-});
-
-const VERIFY = operation({
-  summary: "Check an inclusion proof. Needs no stored state: the same check runs offline.",
-  body: object(["leaf_hash", "events_root", "proof_path", "leaf_index"], {
-    leaf_hash: hash,
-    events_root: hash,
-    proof_path: { type: "array", maxItems: 64, items: hash },
-    leaf_index: index,
-    leaf_count: { type: "integer", minimum: 1, description: "The proof's: then the path must have its exact length." },
-  }),
-  answer: object(["valid", "leaf_hash", "events_root"], {
-    valid: { type: "boolean" },
-    leaf_hash: { type: "string" },
-    events_root: { type: "string" },
-  }),
 });
 
 export const LEGACY_PATHS: Json = {
@@ -103,17 +79,9 @@ export const LEGACY_PATHS: Json = {
     }),
   },
   "/api/v1/proofs/{sequence_number}": {
-    get: operation({
-      summary: "Inclusion proof of a legacy event.",
-      parameters: [
-        pathParameter("sequence_number", "Sequence number."),
-        TENANT,
-        STORE,
-        query("batch_id", uuid, "Commitment; absent = the one that covers the event."),
-      ],
-      answer: ref("LegacyInclusionProof"),
-      refusals: ["BATCH_NOT_FOUND"],
-    }),
+    get: proofBySequence("Inclusion proof of a legacy event.", "LegacyInclusionProof"),
   },
-  "/api/v1/proofs/verify": { post: VERIFY },
+  "/api/v1/proofs/verify": {
+    post: proofCheck("events_root", "The proof's: then the path must have its exact length."),
+  },
 };

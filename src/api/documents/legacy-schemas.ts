@@ -1,8 +1,6 @@
 /** Schemas of the legacy routes: events that carry no verified signature, and their commitments. */
+import { COUNT, orNull, ref, TIME, UUID } from "./schema-parts.js";
 
-const uuid = { type: "string", format: "uuid" };
-const time = { type: "string", format: "date-time" };
-const count = { type: "integer", minimum: 0 };
 const sequence = { type: "integer", minimum: 1 };
 const hash = { type: "string", pattern: "^[0-9a-f]{64}$", description: "32 bytes of hex, no prefix." };
 const hashBytes = {
@@ -12,8 +10,6 @@ const hashBytes = {
   items: { type: "integer", minimum: 0, maximum: 255 },
   description: "32 bytes as numbers.",
 };
-const orNull = (schema: Record<string, unknown>) => ({ anyOf: [schema, { type: "null" }] });
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
 const ENVELOPE_REQUIRED = [
   ...["event_id", "tenant_id", "store_id", "entity_type", "entity_id", "event_type"],
@@ -26,10 +22,10 @@ const envelope = {
   required: ENVELOPE_REQUIRED,
   properties: {
     envelope_version: { const: 1 },
-    event_id: { ...uuid, description: "Unique over all streams and both kinds of event." },
-    command_id: orNull({ ...uuid, description: "At most one legacy event per command and stream." }),
-    tenant_id: uuid,
-    store_id: uuid,
+    event_id: { ...UUID, description: "Unique over all streams and both kinds of event." },
+    command_id: orNull({ ...UUID, description: "At most one legacy event per command and stream." }),
+    tenant_id: UUID,
+    store_id: UUID,
     entity_type: { type: "string", minLength: 1, maxLength: 128 },
     entity_id: { type: "string", minLength: 1, maxLength: 512 },
     event_type: { type: "string", minLength: 1, maxLength: 256 },
@@ -39,12 +35,12 @@ const envelope = {
       description: "SHA-256 of the compact payload: keys sorted, `100` and `100.0` kept apart. No 0x.",
     },
     base_version: orNull({
-      ...count,
+      ...COUNT,
       description: "Must equal the entity's version, which counts both kinds of event.",
     }),
-    created_at: time,
-    sequence_number: orNull({ ...count, description: "Given by the sequencer; ignored when sent." }),
-    source_agent: { ...uuid, description: "Must be the request's agent_id." },
+    created_at: TIME,
+    sequence_number: orNull({ ...COUNT, description: "Given by the sequencer; ignored when sent." }),
+    source_agent: { ...UUID, description: "Must be the request's agent_id." },
     signature: orNull({
       type: "array",
       maxItems: 8192,
@@ -62,7 +58,7 @@ const sequencedEvent = {
     envelope: {
       allOf: [ref("LegacyEnvelope"), { required: ["envelope_version", "sequence_number"] }],
     },
-    sequenced_at: time,
+    sequenced_at: TIME,
   },
 };
 
@@ -74,12 +70,12 @@ const ingestAnswer = {
   ],
   additionalProperties: false,
   properties: {
-    batch_id: uuid,
-    events_accepted: count,
-    events_rejected: count,
+    batch_id: UUID,
+    events_accepted: COUNT,
+    events_rejected: COUNT,
     assigned_sequence_start: orNull(sequence),
     assigned_sequence_end: orNull(sequence),
-    head_sequence: { ...count, description: "Last number of the stream's legacy events." },
+    head_sequence: { ...COUNT, description: "Last number of the stream's legacy events." },
     rejections: {
       type: "array",
       minItems: 1,
@@ -87,7 +83,7 @@ const ingestAnswer = {
         type: "object",
         required: ["event_id", "reason", "message"],
         properties: {
-          event_id: uuid,
+          event_id: UUID,
           reason: {
             enum: [
               ...["SchemaValidation", "DuplicateEventId", "InvalidPayloadHash", "DuplicateCommandId"],
@@ -101,12 +97,12 @@ const ingestAnswer = {
   },
 };
 
-const identity = { batch_id: uuid, tenant_id: uuid, store_id: uuid };
+const identity = { batch_id: UUID, tenant_id: UUID, store_id: UUID };
 const range = {
   event_count: sequence,
   sequence_start: sequence,
   sequence_end: { ...sequence, description: "Inclusive." },
-  committed_at: time,
+  committed_at: TIME,
 };
 
 const commitment = {
@@ -137,7 +133,7 @@ const shownCommitment = {
     ...identity,
     ...{ prev_state_root: hashBytes, new_state_root: hashBytes, events_root: hashBytes, event_count: sequence },
     sequence_range: { type: "array", minItems: 2, maxItems: 2, items: sequence },
-    committed_at: time,
+    committed_at: TIME,
     chain_tx_hash: orNull(hashBytes),
   },
 };
@@ -152,10 +148,10 @@ const inclusionProof = {
   additionalProperties: false,
   properties: {
     sequence_number: sequence,
-    batch_id: uuid,
+    batch_id: UUID,
     events_root: hash,
     leaf_hash: hash,
-    leaf_index: count,
+    leaf_index: COUNT,
     leaf_count: { ...sequence, description: "Events of the commitment: fixes the path's length." },
     proof_path: { type: "array", items: hash, description: "Siblings, bottom first." },
     directions: {

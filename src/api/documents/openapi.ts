@@ -1,25 +1,12 @@
 /** The HTTP surface as OpenAPI 3.1, served at /openapi.json. A test holds it to the routes and to live answers. */
 import { packageVersion } from "../../base/asset-paths.js";
-import { ENTRY_KINDS } from "../../store/contract.js";
+import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
 import { LEGACY_PATHS } from "./legacy-paths.js";
-import {
-  BATCH,
-  type Json,
-  list,
-  object,
-  operation,
-  pathParameter,
-  query,
-  ref,
-  SHARED,
-  STORE,
-  TENANT,
-  uuid,
-  whole,
-} from "./operation.js";
+import { BATCH, operation, pathParameter, query, SHARED, STORE, TENANT } from "./operation.js";
 import { PROOF_PATHS } from "./proof-paths.js";
 import { PROOF_SCHEMAS } from "./proof-schemas.js";
+import { type Json, list, object, ref, UUID, whole } from "./schema-parts.js";
 import { SCHEMAS } from "./schemas.js";
 import { TLOG_PATHS } from "./tlog-paths.js";
 
@@ -39,18 +26,18 @@ const NEXT: Json = { type: ["string", "null"], description: "More keys follow: a
 /** The filters of a replay, shared with the WebSocket. */
 export const REPLAY_PARAMETERS: readonly Json[] = [
   query("from_offset", { type: "integer", minimum: 0, default: 0 }, "First offset wanted, inclusive."),
-  query("log_id", uuid, "Refuse (LOG_MISMATCH) if this is not that log."),
+  query("log_id", UUID, "Refuse (LOG_MISMATCH) if this is not that log."),
   query("epoch", { type: "integer" }, "Refuse (LOG_MISMATCH) if the log was restored since."),
-  query("tenant_id", uuid, "Only this tenant."),
-  query("store_id", uuid, "Only this store."),
+  query("tenant_id", UUID, "Only this tenant."),
+  query("store_id", UUID, "Only this store."),
   query("entity_type", { type: "string" }, "Only this entity type."),
   query("entity_id", { type: "string" }, "Only this entity."),
   query("kind", { enum: ENTRY_KINDS }, "Only this kind of entry."),
 ];
 
 const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
-  tenantId: uuid,
-  agentId: uuid,
+  tenantId: UUID,
+  agentId: UUID,
   keyId: { type: "integer", description: "Absent = the agent's highest + 1." },
   publicKey: { type: "string", description: "32 bytes, hex or base64." },
   keyAlgorithm: { enum: [1, 2], default: 1, description: "1 Ed25519, 2 X25519." },
@@ -65,8 +52,8 @@ const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPos
 
 const KEY_REVOKED: Json = whole({
   success: { const: true },
-  tenantId: uuid,
-  agentId: uuid,
+  tenantId: UUID,
+  agentId: UUID,
   keyId: { type: "integer" },
   revokedAt: { type: "string", format: "date-time", description: "Of the first revocation." },
   message: { type: "string" },
@@ -78,8 +65,8 @@ const KEY_COLLECTION: Json = {
     body: KEY_REGISTRATION,
     answer: whole({
       success: { const: true },
-      tenantId: uuid,
-      agentId: uuid,
+      tenantId: UUID,
+      agentId: UUID,
       keyId: { type: "integer" },
       keyAlgorithm: { enum: [1, 2] },
       message: { type: "string" },
@@ -91,7 +78,7 @@ const KEY_COLLECTION: Json = {
   }),
   get: operation({
     summary: "List an agent's keys.",
-    parameters: [TENANT, query("agent_id", uuid, "Agent.", true), ...KEY_PAGE],
+    parameters: [TENANT, query("agent_id", UUID, "Agent.", true), ...KEY_PAGE],
     answer: list("AgentKey", "keys", { next: NEXT }),
   }),
 };
@@ -102,7 +89,7 @@ const KEY_ITEM: Json = {
     parameters: [
       pathParameter("key_id", "Key id."),
       TENANT,
-      query("agent_id", uuid, "Agent.", true),
+      query("agent_id", UUID, "Agent.", true),
       query("key_algorithm", { enum: [1, 2], default: 1 }, "1 Ed25519, 2 X25519."),
     ],
     answer: KEY_REVOKED,
@@ -113,7 +100,7 @@ const KEY_ITEM: Json = {
 const INGEST = operation({
   summary: "Submit signed events of one agent and stream. The answer is sent after they are durable.",
   body: object(["agentId", "events"], {
-    agentId: uuid,
+    agentId: UUID,
     events: { type: "array", minItems: 1, maxItems: 1000, items: ref("Envelope"), description: BATCH },
   }),
   answer: ref("IngestAnswer"),
@@ -148,7 +135,7 @@ const LOG = operation({
   summary: "The log by offset, a page at a time: the same entries as the subscription.",
   parameters: [...REPLAY_PARAMETERS, LIMIT],
   answer: list("Entry", "entries", {
-    log_id: uuid,
+    log_id: UUID,
     epoch: { type: "integer" },
     next_offset: { type: "integer" },
     head_offset: { type: "integer" },
@@ -158,16 +145,16 @@ const LOG = operation({
 
 const HEAD = operation({
   summary: "Where the log ends and, given a stream, where its VES events and its legacy events end.",
-  parameters: [query("tenant_id", uuid, "Tenant; together with store_id."), query("store_id", uuid, "Store.")],
+  parameters: [query("tenant_id", UUID, "Tenant; together with store_id."), query("store_id", UUID, "Store.")],
   answer: ref("LogPosition"),
 });
 
 const NEW_API_KEY = operation({
   summary: "Create an API key. Its text is in this answer and nowhere else.",
   body: object(["tenantId"], {
-    tenantId: uuid,
-    storeIds: { type: "array", items: uuid },
-    agentId: uuid,
+    tenantId: UUID,
+    storeIds: { type: "array", items: UUID },
+    agentId: UUID,
     permissions: { enum: ["read", "read_write", "admin"], default: "read_write" },
     label: { type: "string", maxLength: 128 },
   }),
@@ -177,6 +164,11 @@ const NEW_API_KEY = operation({
       whole({ success: { const: true }, apiKey: { type: "string" }, message: { type: "string" } }),
     ],
   },
+});
+
+const signer = (description: string): Json => ({
+  sequencer_id: UUID,
+  public_key: { type: "string", pattern: "^[0-9a-f]{64}$", description },
 });
 
 const OPERATIONS: Json = {
@@ -245,11 +237,15 @@ export const openapi: Json = {
         summary: "What receipts are checked against.",
         isPublic: true,
         answer: whole({
-          sequencer_id: uuid,
-          public_key: { type: "string", pattern: "^[0-9a-f]{64}$", description: "Signs the receipts of now." },
+          ...signer("Signs the receipts of now."),
           algorithm: { const: "ed25519" },
-          log_id: uuid,
+          log_id: UUID,
           epoch: { type: "integer", minimum: 1 },
+          former: {
+            type: "array",
+            items: whole(signer("Signed receipts before.")),
+            description: "Newest first. A receipt is genuine when one of these keys or that of now signed it.",
+          },
         }),
       }),
     },
@@ -259,8 +255,8 @@ export const openapi: Json = {
       post: operation({
         summary: "Revoke an agent key, at once and for ever.",
         body: object(["tenantId", "agentId", "keyId"], {
-          tenantId: uuid,
-          agentId: uuid,
+          tenantId: UUID,
+          agentId: UUID,
           keyId: { type: "integer" },
           keyAlgorithm: { enum: [1, 2], default: 1 },
           reason: { type: "string", maxLength: 1024 },
@@ -274,14 +270,14 @@ export const openapi: Json = {
     "/api/v1/admin/api-keys": {
       post: NEW_API_KEY,
       get: operation({
-        summary: "List API keys.",
-        parameters: [query("tenant_id", uuid, "Tenant; absent = all the credential covers."), ...KEY_PAGE],
+        summary: "List API keys. An admin of some stores or of one agent sees the keys that reach no further.",
+        parameters: [query("tenant_id", UUID, "Tenant; absent = all the credential covers."), ...KEY_PAGE],
         answer: list("ApiKey", "keys", { next: NEXT }),
       }),
     },
     "/api/v1/admin/api-keys/{key_hash_prefix}": {
       delete: operation({
-        summary: "Revoke an API key at once; its subscriptions end with 1008.",
+        summary: "Revoke an API key at once, one that the list shows; its subscriptions end with 1008.",
         parameters: [pathParameter("key_hash_prefix", "16 to 64 hex digits.")],
         answer: { allOf: [ref("ApiKey"), whole({ success: { const: true }, message: { type: "string" } })] },
         refusals: ["RESOURCE_NOT_FOUND"],

@@ -1,24 +1,7 @@
 /** What the operations of the OpenAPI document are made of. */
 import type { ErrorCode } from "../../base/errors.js";
 import { PROBLEMS } from "../problem.js";
-
-export type Json = Record<string, unknown>;
-
-export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-export const uuid: Json = { type: "string", format: "uuid" };
-export const object = (required: readonly string[], properties: Json): Json => ({
-  type: "object",
-  required,
-  properties,
-});
-/** All members are always there. */
-export const whole = (properties: Json): Json => object(Object.keys(properties), properties);
-export const list = (name: string, member: string, more: Json = {}): Json =>
-  object([member, "count", ...Object.keys(more)], {
-    [member]: { type: "array", items: ref(name) },
-    count: { type: "integer" },
-    ...more,
-  });
+import { type Json, ref, UUID } from "./schema-parts.js";
 
 export function query(name: string, schema: Json, description: string, required = false): Json {
   return { name, in: "query", required, schema, description };
@@ -30,8 +13,8 @@ export function pathParameter(name: string, description: string): Json {
 
 /** Of the events of an ingest. */
 export const BATCH = "As many as the service's MAX_EVENTS_PER_BATCH, 1000 unless it is set.";
-export const TENANT = query("tenant_id", uuid, "Tenant.", true);
-export const STORE = query("store_id", uuid, "Store.", true);
+export const TENANT = query("tenant_id", UUID, "Tenant.", true);
+export const STORE = query("store_id", UUID, "Store.", true);
 
 export interface Operation {
   readonly summary: string;
@@ -40,6 +23,8 @@ export interface Operation {
   readonly answer: Json;
   readonly isPublic?: boolean;
   readonly mediaType?: string;
+  /** Answered with an ETag, and 304 to whoever has it. */
+  readonly hasEtag?: boolean;
   /** Codes of its own, beside those that follow from its parameters, its body and the credential. */
   readonly refusals?: readonly ErrorCode[];
 }
@@ -54,6 +39,7 @@ const BODY: readonly ErrorCode[] = [
 ];
 
 const REQUEST_ID: Json = { "x-request-id": { $ref: "#/components/headers/RequestId" } };
+const ETAG: Json = { etag: { description: "For If-None-Match.", schema: { type: "string" } } };
 const REFUSAL_HEADERS: Json = {
   ...REQUEST_ID,
   "x-error-code": { $ref: "#/components/headers/ErrorCode" },
@@ -82,6 +68,7 @@ export const SHARED: Json = {
 
 export function operation(spec: Operation): Json {
   const content = { [spec.mediaType ?? "application/json"]: { schema: spec.answer } };
+  const headers = spec.hasEtag ? { ...REQUEST_ID, ...ETAG } : REQUEST_ID;
   return {
     summary: spec.summary,
     ...(spec.isPublic ? { security: [] } : {}),
@@ -90,7 +77,8 @@ export function operation(spec: Operation): Json {
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: spec.body } } } }),
     responses: {
-      "200": { description: "OK", headers: REQUEST_ID, content },
+      "200": { description: "OK", headers, content },
+      ...(spec.hasEtag ? { "304": { description: "What has this If-None-Match is still so.", headers } } : {}),
       ...refusals(spec),
       default: { $ref: "#/components/responses/Unavailable" },
     },

@@ -1,5 +1,6 @@
 /** Compliance and validity proofs in the OpenAPI document. */
-import { type Json, object, operation, pathParameter, query, ref, uuid } from "./operation.js";
+import { operation, pathParameter, query } from "./operation.js";
+import { type Json, object, ref, UUID } from "./schema-parts.js";
 
 const EVENT = pathParameter("event_id", "Event id.");
 const BATCH = pathParameter("batch_id", "Batch id.");
@@ -41,14 +42,14 @@ const validityMembers: Json = {
 
 const inputsOf = (id: string): Json =>
   object([id, "public_inputs", "public_inputs_hash"], {
-    [id]: uuid,
+    [id]: UUID,
     public_inputs: { type: "object" },
     public_inputs_hash: { type: "string", description: "SHA-256 of the canonical JSON, hex." },
   });
 
 const listOf = (id: string, name: string): Json =>
   object([id, "proofs", "count"], {
-    [id]: uuid,
+    [id]: UUID,
     proofs: { type: "array", items: ref(name) },
     count: { type: "integer" },
   });
@@ -113,7 +114,7 @@ export const PROOF_PATHS: Json = {
     post: submit("ComplianceProof", complianceMembers, COMPLIANCE_REQUIRED, [EVENT]),
   },
   "/api/v1/ves/compliance-proofs": {
-    post: submit("ComplianceProof", { eventId: uuid, ...complianceMembers }, ["eventId", ...COMPLIANCE_REQUIRED], []),
+    post: submit("ComplianceProof", { eventId: UUID, ...complianceMembers }, ["eventId", ...COMPLIANCE_REQUIRED], []),
   },
   "/api/v1/ves/compliance/proofs/{proof_id}": {
     get: operation({
@@ -142,7 +143,7 @@ export const PROOF_PATHS: Json = {
     post: submit("ValidityProof", validityMembers, VALIDITY_REQUIRED, [BATCH]),
   },
   "/api/v1/ves/validity-proofs": {
-    post: submit("ValidityProof", { batchId: uuid, ...validityMembers }, ["batchId", ...VALIDITY_REQUIRED], []),
+    post: submit("ValidityProof", { batchId: UUID, ...validityMembers }, ["batchId", ...VALIDITY_REQUIRED], []),
   },
   "/api/v1/ves/validity/proofs/{proof_id}": {
     get: operation({

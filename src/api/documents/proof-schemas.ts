@@ -1,14 +1,11 @@
 /** JSON Schemas of compliance and validity proofs. */
-import { type Json, uuid, whole } from "./operation.js";
-
-const hash: Json = { type: "string", pattern: "^[0-9a-f]{64}$" };
-const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" }] });
+import { HASH, type Json, orNull, UUID, whole } from "./schema-parts.js";
 
 const ids = (subject: string): Json => ({
-  proof_id: uuid,
-  [subject]: uuid,
-  tenant_id: uuid,
-  store_id: uuid,
+  proof_id: UUID,
+  [subject]: UUID,
+  tenant_id: UUID,
+  store_id: UUID,
   proof_type: { type: "string" },
   proof_version: { type: "integer", minimum: 1 },
 });
@@ -29,21 +26,21 @@ const witness: Json = {
     ...orNull({ type: "array", minItems: 4, maxItems: 4, items: { type: "integer" } }),
     description: "Four u64: read them from the hex where numbers are doubles.",
   },
-  witness_commitment_hex: orNull(hash),
+  witness_commitment_hex: orNull(HASH),
 };
 
 const stored: Json = {
-  proof_hash: { ...hash, description: "Domain-separated SHA-256 of the proof's bytes." },
+  proof_hash: { ...HASH, description: "Domain-separated SHA-256 of the proof's bytes." },
   public_inputs: { type: "object" },
   submitted_at: { type: "string", format: "date-time" },
   ...stark,
 };
 
 const check: Json = {
-  proof_hash: hash,
+  proof_hash: HASH,
   proof_hash_match: { type: "boolean" },
-  public_inputs_hash: orNull(hash),
-  canonical_public_inputs_hash: hash,
+  public_inputs_hash: orNull(HASH),
+  canonical_public_inputs_hash: HASH,
   public_inputs_match: { type: "boolean" },
   stark_valid: orNull({ type: "boolean" }),
   stark_error: orNull({ type: "string" }),
@@ -61,7 +58,7 @@ const check: Json = {
   }),
 };
 
-const policy: Json = { policy_id: { type: "string" }, policy_hash: hash };
+const policy: Json = { policy_id: { type: "string" }, policy_hash: HASH };
 
 export const PROOF_SCHEMAS: Json = {
   ComplianceProof: whole({

@@ -1,18 +1,15 @@
 /** JSON Schemas shared by the OpenAPI and AsyncAPI documents. Tests validate live answers against them. */
-import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
-import { ENTRY_KINDS } from "../../store/contract.js";
-import { LEGACY_SCHEMAS } from "./legacy-schemas.js";
 
-const uuid = { type: "string", format: "uuid" };
-const time = { type: "string", format: "date-time" };
+import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
+import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
+import { LEGACY_SCHEMAS } from "./legacy-schemas.js";
+import { COUNT, HASH, orNull, ref, TIME, UUID } from "./schema-parts.js";
+
 const hex = (bytes: number, description: string) => ({
   type: "string",
   pattern: `^(0x)?[0-9a-fA-F]{${bytes * 2}}$`,
   description,
 });
-const count = { type: "integer", minimum: 0 };
-const orNull = (schema: Record<string, unknown>) => ({ anyOf: [schema, { type: "null" }] });
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 
 const encryptedPayload = {
   type: "object",
@@ -41,7 +38,7 @@ const encryptedPayload = {
       items: {
         type: "object",
         required: ["recipient_kid", "enc_b64u", "ct_b64u"],
-        properties: { recipient_kid: count, enc_b64u: { type: "string" }, ct_b64u: { type: "string" } },
+        properties: { recipient_kid: COUNT, enc_b64u: { type: "string" }, ct_b64u: { type: "string" } },
       },
     },
   },
@@ -53,23 +50,23 @@ const envelope = {
   required: ENVELOPE_REQUIRED,
   properties: {
     ves_version: { const: 1 },
-    event_id: { ...uuid, description: "Unique over all streams: the idempotency key." },
-    tenant_id: uuid,
-    store_id: uuid,
-    source_agent_id: uuid,
-    agent_key_id: count,
+    event_id: { ...UUID, description: "Unique over all streams: the idempotency key." },
+    tenant_id: UUID,
+    store_id: UUID,
+    source_agent_id: UUID,
+    agent_key_id: COUNT,
     entity_type: { type: "string", minLength: 1, maxLength: 128 },
     entity_id: { type: "string", minLength: 1, maxLength: 512 },
     event_type: { type: "string", minLength: 1, maxLength: 256 },
-    created_at: { ...time, description: "Kept and hashed as this exact text." },
+    created_at: { ...TIME, description: "Kept and hashed as this exact text." },
     payload_kind: { enum: [0, 1], description: "0 plaintext, 1 encrypted." },
     payload: { description: "Kind 0: any JSON but null." },
     payload_encrypted: ref("EncryptedPayload"),
     payload_plain_hash: hex(32, "SHA-256 of the canonical payload."),
     payload_cipher_hash: hex(32, "Zero for kind 0."),
     agent_signature: hex(64, "Ed25519."),
-    command_id: orNull({ ...uuid, description: "At most one event per command and stream." }),
-    base_version: orNull({ ...count, description: "Must equal the entity's version when given." }),
+    command_id: orNull({ ...UUID, description: "At most one event per command and stream." }),
+    base_version: orNull({ ...COUNT, description: "Must equal the entity's version when given." }),
   },
 };
 
@@ -86,14 +83,14 @@ const receipt = {
     "sequencerKeyVersion",
   ],
   properties: {
-    sequencerId: uuid,
-    eventId: uuid,
+    sequencerId: UUID,
+    eventId: UUID,
     sequenceNumber: { type: "integer", minimum: 1 },
-    sequencedAt: time,
+    sequencedAt: TIME,
     receiptHash: hex(32, "SHA-256 over tenant, store, event, number and signing hash."),
     signatureAlg: { const: "ed25519" },
     sequencerSignature: hex(64, "Ed25519 over receiptHash, by the key of GET /api/v1/sequencer."),
-    sequencerKeyVersion: count,
+    sequencerKeyVersion: COUNT,
     receiptSignatureScheme: { const: 1 },
   },
 };
@@ -105,11 +102,11 @@ const entry = {
   additionalProperties: false,
   properties: {
     kind: { enum: ENTRY_KINDS, description: "ves_event: signed by its agent. event: a legacy event." },
-    offset: { ...count, description: "Place in the one total order: from 0, gap-free, never reused." },
-    tenant_id: uuid,
-    store_id: uuid,
+    offset: { ...COUNT, description: "Place in the one total order: from 0, gap-free, never reused." },
+    tenant_id: UUID,
+    store_id: UUID,
     sequence_number: { type: "integer", minimum: 1, description: "Place in its stream: from 1, gap-free." },
-    sequenced_at: time,
+    sequenced_at: TIME,
     event: { anyOf: [ref("Envelope"), ref("LegacyEnvelope")] },
     receipt: ref("Receipt"),
   },
@@ -120,19 +117,19 @@ const ingestAnswer = {
   required: ["batchId", "eventsAccepted", "eventsRejected", "sequenceStart", "sequenceEnd", "headSequence"],
   additionalProperties: false,
   properties: {
-    batchId: uuid,
-    eventsAccepted: { ...count, description: "Newly stored. Exact replays count neither here nor as rejected." },
-    eventsRejected: count,
-    sequenceStart: orNull(count),
-    sequenceEnd: orNull(count),
-    headSequence: count,
+    batchId: UUID,
+    eventsAccepted: { ...COUNT, description: "Newly stored. Exact replays count neither here nor as rejected." },
+    eventsRejected: COUNT,
+    sequenceStart: orNull(COUNT),
+    sequenceEnd: orNull(COUNT),
+    headSequence: COUNT,
     rejections: {
       type: "array",
       items: {
         type: "object",
         required: ["event_id", "reason", "message"],
         properties: {
-          event_id: uuid,
+          event_id: UUID,
           reason: { type: "string", description: "Compare the part before the first colon." },
           message: { type: "string" },
         },
@@ -154,10 +151,10 @@ const problem = {
     code: { type: "string" },
     request_id: { type: "string" },
     pointer: { type: "string", description: "RFC 6901 pointer into the request body." },
-    log_id: { ...uuid, description: "LOG_MISMATCH: the log there is." },
-    epoch: { ...count, description: "LOG_MISMATCH: its epoch." },
-    next_offset: { ...count, description: "CURSOR_IN_FUTURE, CURSOR_TOO_OLD: where the log ends." },
-    catch_up_max: { ...count, description: "CURSOR_TOO_OLD: how far behind the end a subscription may start." },
+    log_id: { ...UUID, description: "LOG_MISMATCH: the log there is." },
+    epoch: { ...COUNT, description: "LOG_MISMATCH: its epoch." },
+    next_offset: { ...COUNT, description: "CURSOR_IN_FUTURE, CURSOR_TOO_OLD: where the log ends." },
+    catch_up_max: { ...COUNT, description: "CURSOR_TOO_OLD: how far behind the end a subscription may start." },
     error: {
       type: "object",
       required: ["code", "numeric_code", "message"],
@@ -170,11 +167,11 @@ const logPosition = {
   type: "object",
   required: ["log_id", "epoch", "next_offset"],
   properties: {
-    log_id: uuid,
+    log_id: UUID,
     epoch: { type: "integer", minimum: 1, description: "Raised by a restore: earlier cursors are refused." },
-    next_offset: count,
-    head_sequence: { ...count, description: "With tenant_id and store_id: last number of its VES events, 0 = none." },
-    legacy_head_sequence: { ...count, description: "With tenant_id and store_id: the same of its legacy events." },
+    next_offset: COUNT,
+    head_sequence: { ...COUNT, description: "With tenant_id and store_id: last number of its VES events, 0 = none." },
+    legacy_head_sequence: { ...COUNT, description: "With tenant_id and store_id: the same of its legacy events." },
   },
 };
 
@@ -182,17 +179,17 @@ const agentKey = {
   type: "object",
   required: ["tenantId", "agentId", "keyId", "keyType", "keyAlgorithm", "publicKey", "status", "createdAt"],
   properties: {
-    tenantId: uuid,
-    agentId: uuid,
-    keyId: count,
+    tenantId: UUID,
+    agentId: UUID,
+    keyId: COUNT,
     keyType: { enum: ["signing", "encryption"] },
     keyAlgorithm: { enum: [1, 2], description: "1 Ed25519, 2 X25519." },
     publicKey: hex(32, "Raw public key."),
     status: { enum: ["active", "revoked", "expired", "not_yet_valid"] },
-    validFrom: orNull(time),
-    validTo: orNull(time),
-    createdAt: time,
-    revokedAt: orNull(time),
+    validFrom: orNull(TIME),
+    validTo: orNull(TIME),
+    createdAt: TIME,
+    revokedAt: orNull(TIME),
     revokeReason: orNull({ type: "string" }),
   },
 };
@@ -202,18 +199,17 @@ const apiKey = {
   required: ["keyHashPrefix", "tenantId", "storeIds", "agentId", "permissions", "active", "createdAt"],
   properties: {
     keyHashPrefix: { type: "string", description: "First 16 hex digits of the key's SHA-256." },
-    tenantId: uuid,
-    storeIds: { type: "array", items: uuid, description: "Empty = every store of the tenant." },
-    agentId: orNull(uuid),
+    tenantId: UUID,
+    storeIds: { type: "array", items: UUID, description: "Empty = every store of the tenant." },
+    agentId: orNull(UUID),
     permissions: { enum: ["read", "read_write", "admin"] },
     label: orNull({ type: "string" }),
     active: { type: "boolean" },
-    createdAt: time,
-    revokedAt: orNull(time),
+    createdAt: TIME,
+    revokedAt: orNull(TIME),
   },
 };
 
-const plainHex32 = { type: "string", pattern: "^[0-9a-f]{64}$" };
 const sequenceNumber = { type: "integer", minimum: 1 };
 
 const commitment = {
@@ -225,23 +221,23 @@ const commitment = {
   ],
   additionalProperties: false,
   properties: {
-    batch_id: uuid,
-    tenant_id: uuid,
-    store_id: uuid,
+    batch_id: UUID,
+    tenant_id: UUID,
+    store_id: UUID,
     ves_version: { const: 1 },
-    tree_depth: count,
+    tree_depth: COUNT,
     leaf_count: { type: "integer", minimum: 1, description: "Length of the range." },
     padded_leaf_count: { type: "integer", minimum: 1, description: "2 ^ tree_depth." },
-    merkle_root: plainHex32,
-    prev_state_root: { ...plainHex32, description: "new_state_root of the commitment before; zero for the first." },
-    new_state_root: plainHex32,
+    merkle_root: HASH,
+    prev_state_root: { ...HASH, description: "new_state_root of the commitment before; zero for the first." },
+    new_state_root: HASH,
     sequence_start: sequenceNumber,
     sequence_end: { ...sequenceNumber, description: "Inclusive." },
-    committed_at: time,
-    chain_id: orNull(count),
-    chain_tx_hash: orNull(plainHex32),
-    chain_block_number: orNull(count),
-    anchored_at: orNull(time),
+    committed_at: TIME,
+    chain_id: orNull(COUNT),
+    chain_tx_hash: orNull(HASH),
+    chain_block_number: orNull(COUNT),
+    anchored_at: orNull(TIME),
     is_anchored: { type: "boolean" },
   },
 };
@@ -252,11 +248,11 @@ const inclusionProof = {
   required: ["sequence_number", "batch_id", "merkle_root", "leaf_hash", "leaf_index", "proof_path", "directions"],
   properties: {
     sequence_number: sequenceNumber,
-    batch_id: uuid,
-    merkle_root: plainHex32,
-    leaf_hash: plainHex32,
-    leaf_index: count,
-    proof_path: { type: "array", items: plainHex32, description: "Siblings, bottom first: tree_depth of them." },
+    batch_id: UUID,
+    merkle_root: HASH,
+    leaf_hash: HASH,
+    leaf_index: COUNT,
+    proof_path: { type: "array", items: HASH, description: "Siblings, bottom first: tree_depth of them." },
     directions: {
       type: "array",
       items: { type: "boolean" },

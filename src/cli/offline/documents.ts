@@ -3,6 +3,7 @@
  * be read as what it should be is a UsageError of one line. Bound: `BYTES_MAX` per document.
  */
 import { createReadStream } from "node:fs";
+import { bodyParts, boundedBytes } from "../../base/body-parts.js";
 import { SequencerError } from "../../client/sequencer-error.js";
 import type { CommandArgs } from "../command-args.js";
 import { UsageError } from "../usage-error.js";
@@ -10,6 +11,7 @@ import { printable } from "./checklist.js";
 import { DocumentError, parseDocument } from "./parse-document.js";
 
 const BYTES_MAX = 256 * 1024 * 1024;
+/** Of a URL, to the end of its answer. */
 const TIMEOUT_MS = 30_000;
 
 /** Where the API key comes from when no flag gives it. */
@@ -50,14 +52,9 @@ export class Documents {
   async text(place: string, isPublic = false): Promise<string> {
     try {
       const source = /^https?:\/\//i.test(place) ? await this.#open(place, isPublic) : fileOf(place);
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      for await (const chunk of source) {
-        chunks.push(chunk);
-        bytes += chunk.length;
-        if (bytes > BYTES_MAX) throw this.#refuse(place, `exceeds ${BYTES_MAX} bytes`);
-      }
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
+      const bytes = await boundedBytes(source, BYTES_MAX);
+      if (bytes === null) throw this.#refuse(place, `exceeds ${BYTES_MAX} bytes`);
+      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     } catch (error) {
       if (error instanceof UsageError) throw error;
       throw this.#refuse(place, `cannot be read: ${reasonOf(error)}`);
@@ -67,9 +64,10 @@ export class Documents {
   async #open(url: string, isPublic: boolean): Promise<AsyncIterable<Uint8Array>> {
     const headers: Record<string, string> =
       this.#apiKey === null || isPublic ? {} : { authorization: `ApiKey ${this.#apiKey}` };
-    const answer = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const answer = await fetch(url, { headers, redirect: "manual", signal });
     if (answer.status !== 200 || answer.body === null) throw this.#refuse(url, `was answered with ${answer.status}`);
-    return answer.body;
+    return bodyParts(answer, signal);
   }
 
   #refuse(place: string, problem: string): UsageError {

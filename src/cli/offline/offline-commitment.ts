@@ -1,6 +1,7 @@
 /** Commitments as any route shows them, and the checks of what each says about itself. */
 import { parseUuid } from "../../base/ids.js";
-import { integerAt, type JsonObject, listAt, objectOf, textAt } from "../../client/answers.js";
+import { integerAt, listAt, objectOf, textAt } from "../../client/answers.js";
+import type { JsonObject } from "../../client/json-object.js";
 import { readCommitment, type StateCommitment, verifyCommitment } from "../../protocol/commitment.js";
 import { paddedLeafCount, treeDepth } from "../../protocol/merkle.js";
 import { type Checklist, unless } from "./checklist.js";
@@ -39,14 +40,14 @@ export function readOfflineCommitment(value: unknown): OfflineCommitment {
 }
 
 /** One commitment, or a page of them. */
-export function readCommitments(value: unknown): OfflineCommitment[] {
+export function readOfflineCommitments(value: unknown): OfflineCommitment[] {
   const json: JsonObject = objectOf(value);
   if (json.commitments === undefined) return [readOfflineCommitment(json)];
   return listAt(json, "commitments").map(readOfflineCommitment);
 }
 
 /** Returns whether they are whole enough for every other check. */
-export function checkCommitments(list: Checklist, commitments: readonly OfflineCommitment[]): boolean {
+export function checkEachCommitment(list: Checklist, commitments: readonly OfflineCommitment[]): boolean {
   if (!list.addEach("commitment form", commitments, nameOf, formFault)) return false;
   list.addEach("leaf count", commitments, nameOf, ({ leafCount, ...range }) =>
     unless(leafCount === lengthOf(range), `leaf_count is ${leafCount}`),

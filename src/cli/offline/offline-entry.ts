@@ -1,6 +1,7 @@
 /** An entry as any route or subscription shows it, or `{event, receipt}`, with every member that is computed with typed. */
 import { fromHex } from "../../base/bytes.js";
-import { integerAt, type JsonObject, objectOf, readEntry, textAt } from "../../client/answers.js";
+import { integerAt, objectOf, readEntry, textAt } from "../../client/answers.js";
+import type { JsonObject } from "../../client/json-object.js";
 import { SequencerError } from "../../client/sequencer-error.js";
 import { matchesPayload, signingFieldsOf } from "../../protocol/agent-event.js";
 import { CanonicalJsonError } from "../../protocol/canonical-json.js";
@@ -18,7 +19,7 @@ export interface OfflineEntry {
 }
 
 /** What follows from an event whose payload is intact. */
-export interface SignedEvent {
+export interface SignedFacts {
   readonly fields: SigningFields;
   readonly signingHash: Uint8Array;
   /** 64 bytes. */
@@ -74,7 +75,7 @@ function invalid(what: string): SequencerError {
 }
 
 /** The event's signed facts, or the fault why there are none. */
-export function signedEvent(event: EventEnvelope): SignedEvent | string {
+export function signedFacts(event: EventEnvelope): SignedFacts | string {
   const fields = signingFieldsOf(event);
   const agentSignature = fromHex(event.agent_signature, 64);
   if (fields === null || agentSignature === null) return "an id, hash or signature of the event is malformed";
@@ -82,7 +83,7 @@ export function signedEvent(event: EventEnvelope): SignedEvent | string {
   return { fields, signingHash: eventSigningHash(fields), agentSignature };
 }
 
-export function payloadFault(event: EventEnvelope, { fields }: SignedEvent): string | null {
+export function payloadFault(event: EventEnvelope, { fields }: SignedFacts): string | null {
   try {
     return unless(matchesPayload(event, fields), "the payload is not the one that was signed");
   } catch (error) {
@@ -97,8 +98,8 @@ export function checkEntry(
   { event, receipt, place }: OfflineEntry,
   agentKey: Uint8Array | null,
   ed25519: Ed25519,
-): SignedEvent | null {
-  const signed = signedEvent(event);
+): SignedFacts | null {
+  const signed = signedFacts(event);
   if (typeof signed === "string") {
     list.add("event envelope", signed);
     return null;

@@ -7,7 +7,7 @@ import type { Kernels } from "../kernels.js";
 import { rescueHash } from "../rescue.js";
 import type { BatchStatement } from "../statement.js";
 import { type Air, type Assertion, type Instance, sortAssertions } from "./air.js";
-import { ACCUMULATOR_BASE, COMPLIANCE_BASE, BATCH_COLUMNS as c, STREAMS } from "./batch-columns.js";
+import { ACCUMULATOR_BASE, ACCUMULATORS, COMPLIANCE_BASE, BATCH_COLUMNS as c } from "./batch-columns.js";
 import { emitEventSchedule, emitLimitCheck } from "./batch-constraints-events.js";
 import { emitLeafBinding, emitLeafHash } from "./batch-constraints-leaves.js";
 import { emitTree } from "./batch-constraints-tree.js";
@@ -87,7 +87,7 @@ function batchAssertions(inputs: BatchInputs, plan: BatchPlan, metadata: readonl
   at(plan.leafRow, c.eventInputs, ...inputs.accumulator);
   phaseStart(plan.leafRow, BATCH_PHASES.leaf, c.isLeaf, plan.leaves);
   zero(plan.leafRow, c.previous, 4);
-  for (const stream of STREAMS) zero(plan.leafRow, stream.leaf, stream.width);
+  for (const accumulator of ACCUMULATORS) zero(plan.leafRow, accumulator.leaf, accumulator.width);
   phaseStart(plan.leafHashRow, BATCH_PHASES.leafHash, c.isLeafHash, plan.leaves);
   phaseStart(plan.commitmentRow, BATCH_PHASES.commitment, c.isCommit, plan.leaves);
   for (let leaf = plan.events; leaf < plan.leaves; leaf++) zero(plan.leafRow + leaf, c.out, 4);
@@ -125,5 +125,5 @@ function assertFirstRow(
   for (const column of [c.eventIndex, c.eventRow, c.phase, c.done]) at(0, column, 0n);
   at(0, c.first, 1n);
   zero(0, c.right, 4);
-  for (const stream of STREAMS) zero(0, stream.event, stream.width);
+  for (const accumulator of ACCUMULATORS) zero(0, accumulator.event, accumulator.width);
 }

@@ -67,7 +67,7 @@ export const COMPLIANCE_BASE = 7n;
  * Values that leave the event rows and must arrive unchanged at the leaves: accumulator columns on both sides, width,
  * and where a row's own contribution stands. Order of section 8.6 group D.
  */
-export interface Stream {
+export interface Accumulator {
   readonly event: number;
   readonly leaf: number;
   readonly width: number;
@@ -77,7 +77,7 @@ export interface Stream {
 }
 
 const c = BATCH_COLUMNS;
-export const STREAMS: readonly Stream[] = [
+export const ACCUMULATORS: readonly Accumulator[] = [
   { event: c.eventCommitments, leaf: c.leafCommitments, width: 4, source: c.commitment, isOffsetByPosition: false },
   { event: c.eventIds, leaf: c.leafIds, width: 4, source: c.eventId, isOffsetByPosition: false },
   { event: c.eventPolicies, leaf: c.leafPolicies, width: 8, source: c.policyHash, isOffsetByPosition: false },

@@ -1,5 +1,5 @@
 /** Batch constraints on leaf hashing (group C, 104) and on the binding of leaves to events (group D, 151), section 8.6. */
-import { BATCH_COLUMNS as c, STREAMS, type Stream } from "./batch-columns.js";
+import { ACCUMULATOR_BASE, ACCUMULATORS, type Accumulator, BATCH_COLUMNS as c } from "./batch-columns.js";
 import { BATCH_PARAMETERS, type BatchRow } from "./batch-row.js";
 import type { Expression } from "./constraint-program.js";
 
@@ -70,37 +70,38 @@ export function emitLeafBinding(row: BatchRow): void {
   const padded = FOUR.map((i) => b.sub(b.mul(b.current(c.right + i), row.padPower), b.next(c.previous + i)));
   row.gate(row.leafBreak, ...padded);
 
-  const eachCell = (selector: Expression, part: (stream: Stream, i: number) => Expression): void => {
-    for (const stream of STREAMS) for (let i = 0; i < stream.width; i++) row.gate(selector, part(stream, i));
+  const eachCell = (selector: Expression, part: (accumulator: Accumulator, i: number) => Expression): void => {
+    for (const accumulator of ACCUMULATORS)
+      for (let i = 0; i < accumulator.width; i++) row.gate(selector, part(accumulator, i));
   };
-  for (const stream of STREAMS) {
-    for (let i = 0; i < stream.width; i++) row.gate(carry, row.step(stream.event + i));
-    for (let i = 0; i < stream.width; i++) row.gate(update, accumulates(row, stream, stream.event, i));
+  for (const accumulator of ACCUMULATORS) {
+    for (let i = 0; i < accumulator.width; i++) row.gate(carry, row.step(accumulator.event + i));
+    for (let i = 0; i < accumulator.width; i++) row.gate(update, accumulates(row, accumulator, accumulator.event, i));
   }
-  eachCell(leafNext, (stream, i) => row.step(stream.event + i));
-  eachCell(isLeaf, (stream, i) => accumulates(row, stream, stream.leaf, i));
-  eachCell(row.leafBreak, (stream, i) => {
-    const total = b.add(b.mul(b.current(stream.event + i), row.padPower), padding(row, stream, i));
-    return b.sub(total, b.next(stream.leaf + i));
+  eachCell(leafNext, (accumulator, i) => row.step(accumulator.event + i));
+  eachCell(isLeaf, (accumulator, i) => accumulates(row, accumulator, accumulator.leaf, i));
+  eachCell(row.leafBreak, (accumulator, i) => {
+    const total = b.add(b.mul(b.current(accumulator.event + i), row.padPower), padding(row, accumulator, i));
+    return b.sub(total, b.next(accumulator.leaf + i));
   });
 }
 
 /** x' - 11 x - contribution. */
-function accumulates(row: BatchRow, stream: Stream, column: number, i: number): Expression {
+function accumulates(row: BatchRow, accumulator: Accumulator, column: number, i: number): Expression {
   const { b } = row;
-  return b.sub(b.next(column + i), b.mul(11n, b.current(column + i)), contribution(row, stream, i));
+  return b.sub(b.next(column + i), b.mul(ACCUMULATOR_BASE, b.current(column + i)), contribution(row, accumulator, i));
 }
 
-function contribution(row: BatchRow, stream: Stream, i: number): Expression {
-  const source = row.b.current(stream.source + i);
-  return stream.isOffsetByPosition ? row.b.add(source, BigInt(i + 1)) : source;
+function contribution(row: BatchRow, accumulator: Accumulator, i: number): Expression {
+  const source = row.b.current(accumulator.source + i);
+  return accumulator.isOffsetByPosition ? row.b.add(source, BigInt(i + 1)) : source;
 }
 
 /** What the padding leaves add: their contribution folded once per pad, so value * (11^pads - 1) / 10. */
-function padding(row: BatchRow, stream: Stream, i: number): Expression {
+function padding(row: BatchRow, accumulator: Accumulator, i: number): Expression {
   const { b } = row;
   const sum = b.parameter(BATCH_PARAMETERS.padSum);
-  if (stream.isOffsetByPosition) return b.mul(BigInt(i + 1), sum);
-  if (stream.source === c.policyHash) return b.mul(b.current(c.policyHash + i), sum);
+  if (accumulator.isOffsetByPosition) return b.mul(BigInt(i + 1), sum);
+  if (accumulator.source === c.policyHash) return b.mul(b.current(c.policyHash + i), sum);
   return b.mul(0n, sum);
 }

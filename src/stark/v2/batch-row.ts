@@ -2,7 +2,7 @@
  * Names for the cells and selectors that batch constraints share (section 8.6, "Abbreviations"). Expressions are interned
  * by the builder, so asking twice costs nothing.
  */
-import { BATCH_COLUMNS as c } from "./batch-columns.js";
+import { ACCUMULATOR_BASE, BATCH_COLUMNS as c } from "./batch-columns.js";
 import type { Expression, Operand, ProgramBuilder } from "./constraint-program.js";
 
 /** Parameters of the batch program, by index. */
@@ -60,7 +60,7 @@ export class BatchRow {
 
   /** 11 * x_i + out_i: a value appended to the accumulator in `column`. */
   append(column: number, i: number): Expression {
-    return this.b.add(this.b.mul(11n, this.b.current(column + i)), this.b.current(c.out + i));
+    return this.b.add(this.b.mul(ACCUMULATOR_BASE, this.b.current(column + i)), this.b.current(c.out + i));
   }
 
   get pair(): Expression {

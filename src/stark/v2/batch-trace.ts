@@ -6,7 +6,7 @@ import { fieldAdd, fieldMul } from "../field.js";
 import type { Kernels } from "../kernels.js";
 import { permutationTrace } from "../rescue.js";
 import { BATCH_PHASES, complianceStart } from "./batch-air.js";
-import { ACCUMULATOR_BASE, COMPLIANCE_BASE, BATCH_COLUMNS as c, STREAMS } from "./batch-columns.js";
+import { ACCUMULATOR_BASE, ACCUMULATORS, COMPLIANCE_BASE, BATCH_COLUMNS as c } from "./batch-columns.js";
 import { type BatchPlan, batchPlan } from "./batch-statement.js";
 import type { BatchLeaf, BatchWitness } from "./batch-witness.js";
 import { batchShape } from "./proof-shape.js";
@@ -29,9 +29,9 @@ function append(total: readonly bigint[], values: readonly bigint[]): bigint[] {
 class BatchTrace {
   readonly #matrix: TraceMatrix;
   readonly #plan: BatchPlan;
-  /** Running values of the streams, by side; what each row shows. */
-  readonly #eventStreams = STREAMS.map((stream) => new Array<bigint>(stream.width).fill(0n));
-  readonly #leafStreams = STREAMS.map((stream) => new Array<bigint>(stream.width).fill(0n));
+  /** Running values of the accumulators, by side; what each row shows. */
+  readonly #eventSums = ACCUMULATORS.map((accumulator) => new Array<bigint>(accumulator.width).fill(0n));
+  readonly #leafSums = ACCUMULATORS.map((accumulator) => new Array<bigint>(accumulator.width).fill(0n));
   #compliance: bigint;
   #leafSum: readonly bigint[] = ZERO4;
   #row = 0;
@@ -66,15 +66,15 @@ class BatchTrace {
     this.#matrix.set(this.#row, column, ...values);
   }
 
-  #streams(): void {
-    for (const [k, stream] of STREAMS.entries()) {
-      this.#set(stream.event, ...this.#eventStreams[k]!);
-      this.#set(stream.leaf, ...this.#leafStreams[k]!);
+  #sums(): void {
+    for (const [k, accumulator] of ACCUMULATORS.entries()) {
+      this.#set(accumulator.event, ...this.#eventSums[k]!);
+      this.#set(accumulator.leaf, ...this.#leafSums[k]!);
     }
     this.#set(c.compliance, this.#compliance);
   }
 
-  /** What a leaf contributes to each stream; a padding leaf contributes policy and amount positions only. */
+  /** What a leaf contributes to each accumulator; a padding leaf contributes policy and amount positions only. */
   #contributions(leaf: BatchLeaf | undefined): (readonly bigint[])[] {
     const [low, high] = limbsOf(leaf?.amount ?? 0n);
     return [
@@ -87,8 +87,8 @@ class BatchTrace {
     ];
   }
 
-  #advance(streams: bigint[][], leaf: BatchLeaf | undefined): void {
-    for (const [k, values] of this.#contributions(leaf).entries()) streams[k] = append(streams[k]!, values);
+  #advance(sums: bigint[][], leaf: BatchLeaf | undefined): void {
+    for (const [k, values] of this.#contributions(leaf).entries()) sums[k] = append(sums[k]!, values);
   }
 
   #event(index: number, leaf: BatchLeaf): void {
@@ -96,7 +96,7 @@ class BatchTrace {
     const flag = leaf.isCompliant ? 1n : 0n;
     for (let row = 0; row < ROWS_PER_EVENT; row++) {
       if (row === 3) {
-        this.#advance(this.#eventStreams, leaf);
+        this.#advance(this.#eventSums, leaf);
         this.#leafSum = append(this.#leafSum, leaf.hash);
         this.#compliance = fieldMul(this.#compliance, fieldMul(COMPLIANCE_BASE, flag));
       }
@@ -114,7 +114,7 @@ class BatchTrace {
       this.#set(c.flag, row === 2 ? flag : 1n - flag);
       this.#set(c.eventIndex, BigInt(index));
       this.#set(c.eventRow, BigInt(row));
-      this.#streams();
+      this.#sums();
       this.#row++;
     }
   }
@@ -131,7 +131,7 @@ class BatchTrace {
     this.#set(c.eventIndex, BigInt(this.witness.inputs.events));
     this.#set(c.done, 1n);
     this.#set(c.flag, flagFiller(this.#row));
-    this.#streams();
+    this.#sums();
   }
 
   #leafCells(leaf: BatchLeaf): void {
@@ -158,7 +158,7 @@ class BatchTrace {
       this.#set(c.right, ...eventSum);
       this.#set(c.out, ...(leaf?.hash ?? ZERO4));
       this.#set(c.previous, ...this.#leafSum);
-      this.#advance(this.#leafStreams, leaf);
+      this.#advance(this.#leafSums, leaf);
       this.#leafSum = append(this.#leafSum, leaf?.hash ?? ZERO4);
       this.#row++;
     }

@@ -1,7 +1,7 @@
 /** What a batch proof is made from, and the values it implies outside the trace (section 8.4). */
 import { fieldAdd, fieldMul } from "../field.js";
 import type { Kernels } from "../kernels.js";
-import { effectiveLimit, type PolicyId } from "../policy.js";
+import { effectiveLimit } from "../policy.js";
 import { permute, rescueHash, rescuePair } from "../rescue.js";
 import { commitAmount } from "../witness-commitment.js";
 import { metadataHash } from "./batch-air.js";
@@ -17,16 +17,7 @@ export interface BatchEvent {
 }
 
 /** Everything about a batch that its events do not determine. */
-export interface BatchHeader {
-  readonly previousRoot: readonly bigint[];
-  readonly batchId: readonly bigint[];
-  readonly tenantId: readonly bigint[];
-  readonly storeId: readonly bigint[];
-  readonly sequenceStart: bigint;
-  readonly timestamp: bigint;
-  readonly policyId: PolicyId;
-  readonly policyLimit: bigint;
-}
+export type BatchHeader = Omit<BatchInputs, "newRoot" | "sequenceEnd" | "events" | "isAllCompliant" | "accumulator">;
 
 export interface BatchLeaf extends BatchEvent {
   readonly commitment: readonly bigint[];

@@ -1,7 +1,7 @@
 /** FRI commitment phase (section 9 step 7) and the openings it needs afterwards. */
 import type { Kernels, Pointer } from "../kernels.js";
 import { interpolateOnCoset } from "./evaluation-domain.js";
-import { buildTree, type MerkleTree, treeRoot } from "./merkle-opening.js";
+import { buildTree, type DigestTree, digestTreeRoot } from "./merkle-opening.js";
 import { friPlan, LOG_BLOWUP, type ProofOptions } from "./options.js";
 import type { Transcript } from "./transcript.js";
 
@@ -9,7 +9,7 @@ export interface FriLayer {
   /** Rows in wire form, `folding` elements each; row i holds the values at i, i + rows, i + 2 rows, ... */
   readonly wire: Pointer;
   readonly rows: number;
-  readonly tree: MerkleTree;
+  readonly tree: DigestTree;
 }
 
 export interface FriCommitments {
@@ -44,7 +44,7 @@ export function commitFri(
     const leaves = kernels.alloc(rows * 32);
     call.hashRows(leaves, wire, folding * 8 * extensionDegree, rows);
     const tree = buildTree(kernels, leaves, logDomain - logFolding);
-    transcript.reseed(treeRoot(tree));
+    transcript.reseed(digestTreeRoot(tree));
     current = kernels.alloc(rows * 16);
     call.foldRows(current, elements, rows, logFolding, 0, logDomain, transcript.draw(1));
     layers.push({ wire, rows, tree });

@@ -91,13 +91,13 @@ export function runMerges(kernels: Kernels, levels: readonly MergeLevel[]): Poin
 }
 
 /** A full tree: `levels[0]` points at 2^depth leaves, `levels[depth]` at the root. */
-export interface MerkleTree {
+export interface DigestTree {
   readonly depth: number;
   readonly levels: readonly Pointer[];
 }
 
 /** Builds the tree over 2^depth digests at `leaves`. */
-export function buildTree(kernels: Kernels, leaves: Pointer, depth: number): MerkleTree {
+export function buildTree(kernels: Kernels, leaves: Pointer, depth: number): DigestTree {
   const levels = [leaves];
   for (let height = 1; height <= depth; height++) {
     const count = 2 ** (depth - height);
@@ -108,12 +108,12 @@ export function buildTree(kernels: Kernels, leaves: Pointer, depth: number): Mer
   return { depth, levels };
 }
 
-export function treeRoot(tree: MerkleTree): Pointer {
+export function digestTreeRoot(tree: DigestTree): Pointer {
   return tree.levels[tree.depth]!;
 }
 
 /** Addresses of the digests of each slot for these positions (section 9, opening proof construction). */
-export function openTree(tree: MerkleTree, positions: readonly number[]): Pointer[][] {
+export function openTree(tree: DigestTree, positions: readonly number[]): Pointer[][] {
   const queried = new Set(positions);
   const pairs = [...new Set(positions.map((position) => position & ~1))].sort((a, b) => a - b);
   const leaf = (position: number): Pointer => tree.levels[0]! + 32 * position;

@@ -2,15 +2,15 @@
 import type { Kernels, Pointer } from "../kernels.js";
 import type { Air } from "./air.js";
 import type { FriCommitments } from "./fri-prover.js";
-import { type MerkleTree, openTree, treeRoot } from "./merkle-opening.js";
+import { type DigestTree, digestTreeRoot, openTree } from "./merkle-opening.js";
 import { optionBytes, type ProofOptions } from "./options.js";
 import { ProofWriter } from "./proof-writer.js";
 
 /** A committed matrix over the extension domain. */
-export interface Commitment {
+export interface MatrixCommitment {
   readonly rows: Pointer;
   readonly rowBytes: number;
-  readonly tree: MerkleTree;
+  readonly tree: DigestTree;
 }
 
 /** Claimed values at the out-of-domain point, in wire form. */
@@ -22,8 +22,8 @@ export interface OutOfDomain {
 }
 
 export interface ProofParts {
-  readonly traceCommitment: Commitment;
-  readonly partCommitment: Commitment;
+  readonly traceCommitment: MatrixCommitment;
+  readonly partCommitment: MatrixCommitment;
   readonly ood: OutOfDomain;
   readonly fri: FriCommitments;
   readonly nonce: bigint;
@@ -39,7 +39,7 @@ export function assembleProof(kernels: Kernels, air: Air, options: ProofOptions,
   writer.u8(...optionBytes(options));
   writer.u8(positions.length);
   writer.uint(32 * (3 + fri.layers.length), 2);
-  for (const { tree } of [traceCommitment, partCommitment, ...fri.layers]) writer.bytes(digest(treeRoot(tree)));
+  for (const { tree } of [traceCommitment, partCommitment, ...fri.layers]) writer.bytes(digest(digestTreeRoot(tree)));
   writer.bytes(digest(fri.remainderCommitment));
   for (const commitment of [traceCommitment, partCommitment]) writeQueries(kernels, writer, commitment, positions);
   writer.uint(1 + ood.traceBytes, 2);
@@ -57,7 +57,7 @@ export function assembleProof(kernels: Kernels, air: Air, options: ProofOptions,
 function writeQueries(
   kernels: Kernels,
   writer: ProofWriter,
-  commitment: Commitment,
+  commitment: MatrixCommitment,
   positions: readonly number[],
 ): void {
   writer.varint(positions.length * commitment.rowBytes);
@@ -69,7 +69,7 @@ function writeQueries(
   writer.bytes(opening);
 }
 
-function openingBytes(kernels: Kernels, tree: MerkleTree, positions: readonly number[]): Uint8Array {
+function openingBytes(kernels: Kernels, tree: DigestTree, positions: readonly number[]): Uint8Array {
   const writer = new ProofWriter();
   const slots = openTree(tree, positions).map((slot) => slot.map((pointer) => kernels.bytes(pointer, 32)));
   writer.opening(tree.depth, slots);

@@ -8,9 +8,9 @@ import { type Air, transcriptSeed } from "./air.js";
 import { compose } from "./composition.js";
 import { EvaluationDomain } from "./evaluation-domain.js";
 import { commitFri } from "./fri-prover.js";
-import { buildTree, treeRoot } from "./merkle-opening.js";
+import { buildTree, digestTreeRoot } from "./merkle-opening.js";
 import { LOG_BLOWUP, type ProofOptions } from "./options.js";
-import { assembleProof, type Commitment, type OutOfDomain } from "./proof-assembly.js";
+import { assembleProof, type MatrixCommitment, type OutOfDomain } from "./proof-assembly.js";
 import type { TraceMatrix } from "./trace-matrix.js";
 import { Transcript } from "./transcript.js";
 import { deepFrame } from "./verifier.js";
@@ -36,13 +36,13 @@ function proveInArena(kernels: Kernels, air: Air, trace: TraceMatrix, options: P
 
   const traceCoefficients = domain.interpolate(kernels.putElements(trace.cells), width);
   const traceCommitment = commit(kernels, domain, traceCoefficients, width);
-  transcript.reseed(treeRoot(traceCommitment.tree));
+  transcript.reseed(digestTreeRoot(traceCommitment.tree));
   const weights = transcript.draw(air.program.constraints + air.assertions.length);
 
   const limbs = compose(kernels, air, domain, traceCommitment.rows, weights, degree);
   const partCoefficients = interleaveParts(kernels, air, limbs);
   const partCommitment = commit(kernels, domain, partCoefficients, compositionColumns * degree);
-  transcript.reseed(treeRoot(partCommitment.tree));
+  transcript.reseed(digestTreeRoot(partCommitment.tree));
 
   const z = transcript.draw(1);
   const values = evaluateAt(kernels, air, traceCoefficients, limbs, z);
@@ -61,7 +61,7 @@ function proveInArena(kernels: Kernels, air: Air, trace: TraceMatrix, options: P
   return assembleProof(kernels, air, options, { traceCommitment, partCommitment, ood, fri, nonce, positions });
 }
 
-function commit(kernels: Kernels, domain: EvaluationDomain, coefficients: Pointer, width: number): Commitment {
+function commit(kernels: Kernels, domain: EvaluationDomain, coefficients: Pointer, width: number): MatrixCommitment {
   const rows = domain.extend(coefficients, width);
   const leaves = kernels.alloc(domain.size * 32);
   kernels.call.hashRows(leaves, rows, width * 8, domain.size);
@@ -136,8 +136,8 @@ function evaluateDeep(
   kernels: Kernels,
   air: Air,
   domain: EvaluationDomain,
-  trace: Commitment,
-  parts: Commitment,
+  trace: MatrixCommitment,
+  parts: MatrixCommitment,
   deep: Pointer,
   frame: Pointer,
   degree: 1 | 2,

@@ -10,7 +10,7 @@ import { stateRoot } from "../../protocol/state-root.js";
 import type { Commitment } from "../commitment-contract.js";
 import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "./commitment-rows.js";
 import type { Connection } from "./connection.js";
-import { LeafReader } from "./leaf-reader.js";
+import { MerkleLeafReader } from "./merkle-leaf-reader.js";
 
 export interface BackfillOptions {
   /** Only this tenant, or all. */
@@ -43,11 +43,16 @@ export function* backfillStateRoots(db: Connection, options: BackfillOptions): G
     )
     .pluck()
     .all({ tenant: bytesOrNull(tenantId), store: bytesOrNull(storeId) }) as number[];
-  const leaves = new LeafReader(db);
+  const leaves = new MerkleLeafReader(db);
   for (const ref of refs) yield db.transaction(() => backfillStream(db, leaves, ref, options)).immediate();
 }
 
-function backfillStream(db: Connection, leaves: LeafReader, ref: number, options: BackfillOptions): StreamBackfill {
+function backfillStream(
+  db: Connection,
+  leaves: MerkleLeafReader,
+  ref: number,
+  options: BackfillOptions,
+): StreamBackfill {
   const rows = db
     .prepare(
       `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref
@@ -69,7 +74,7 @@ function backfillStream(db: Connection, leaves: LeafReader, ref: number, options
 /** The commitments whose roots are missing, with them. */
 function walk(
   chain: readonly Commitment[],
-  leaves: LeafReader,
+  leaves: MerkleLeafReader,
   isForced: boolean,
 ): { filled: Commitment[]; fault: string | null } {
   const filled: Commitment[] = [];

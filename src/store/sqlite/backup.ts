@@ -22,6 +22,7 @@ import Database from "better-sqlite3";
 import { flushPath } from "../../base/flush-path.js";
 import type { LogHead } from "../contract.js";
 import { databasePath, openReaderOf, restoringPath } from "./connection.js";
+import { giveToFolderOwner } from "./file-owner.js";
 import { lockFolder } from "./folder-lock.js";
 import { readLogHead, readLogIdentity } from "./log-identity.js";
 
@@ -109,6 +110,7 @@ export function restore(options: RestoreOptions): { head: LogHead; replaced: str
   const part = `${pending}.part`;
   try {
     const backedUp = snapshot(file, part);
+    giveToFolderOwner(part);
     const epoch = Math.max(backedUp.epoch + 1, lastEpoch(folder, options.epochMin) + 1, options.epochMin);
     writeEpoch(part, epoch);
     // From here on a service refuses to start on this folder until the restore is through.
@@ -191,6 +193,7 @@ function moveAside(folder: string, nowText: string): string | null {
   const aside = join(folder, `replaced-${nowText}`);
   mkdirSync(aside, { mode: 0o700 });
   chmodSync(aside, 0o700);
+  giveToFolderOwner(aside);
   for (const path of paths) linkSync(path, join(aside, basename(path)));
   flushPath(aside);
   flushPath(folder);

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { assert } from "../../base/assert.js";
+import { whyNotOpened } from "./file-owner.js";
 import { refuseForeignDatabase, refuseLoneWriteAheadLog } from "./folder-checks.js";
 
 export type Connection = Database.Database;
@@ -46,7 +47,7 @@ export function restoringPath(folder: string): string {
 }
 
 /**
- * Opens the writer: WAL, every commit flushed (FULL), no automatic checkpoints (they run elsewhere, see `checkpoint.ts`).
+ * Opens the writer: WAL, every commit flushed (FULL), no automatic checkpoints (they run elsewhere, see `wal-checkpoint.ts`).
  * Foreign keys are declared but not enforced per insert: the lane assigns every reference itself.
  */
 export function openWriter(folder: string): Connection {
@@ -67,15 +68,22 @@ export function openWriter(folder: string): Connection {
 
 /** Opens or creates a database of this service's own. Throws before anything is written to another's. */
 export function openOwn(path: string, timeout: number): Connection {
+  return openNamed(path, path, timeout, refuseForeignDatabase);
+}
+
+/**
+ * Opens or creates a database and makes it ready. `name`: what it is called when that fails: an error of SQLite's own names no
+ * file, and loses its message on the way to another thread.
+ */
+export function openNamed(name: string, path: string, timeout: number, prepare: (db: Connection) => void): Connection {
   let db: Connection | null = null;
   try {
     db = new Database(path, { timeout });
-    refuseForeignDatabase(db);
+    prepare(db);
     return db;
   } catch (error) {
     db?.close();
-    // An error of SQLite's own names no file, and loses its message on the way to another thread.
-    throw new Error(`${path} cannot be used: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${name} cannot be used: ${whyNotOpened(path, error)}`, { cause: error });
   }
 }
 
@@ -125,7 +133,7 @@ export function whyUnreadable(path: string): string | null {
 const MAY_NOT = /^SQLITE_(READONLY|CANTOPEN|PERM)/;
 
 /** A connection for checkpoints only. */
-export function openCheckpointer(folder: string): Connection {
+export function openWalCheckpointer(folder: string): Connection {
   const db = new Database(databasePath(folder), { fileMustExist: true, timeout: CHECKPOINT_WAIT_MS });
   db.pragma("wal_autocheckpoint = 0");
   return db;

@@ -5,7 +5,8 @@
  */
 import { statSync } from "node:fs";
 import type { Connection } from "./connection.js";
-import { hasPlaces } from "./tlog-place.js";
+import { hasColumn, hasTable } from "./schema-questions.js";
+import { hasAnyFoundingPlace } from "./tlog-place.js";
 
 /** Throws where the write-ahead log beside `path` has lost its database. Call before SQLite opens it. */
 export function refuseLoneWriteAheadLog(path: string): void {
@@ -18,13 +19,13 @@ export function refuseLoneWriteAheadLog(path: string): void {
 /** Throws for a database that is not this service's. It was only read. */
 export function refuseForeignDatabase(db: Connection): void {
   if (isEmpty(db)) return;
-  const known = db.prepare("SELECT 1 FROM pragma_table_info('schema_migrations') WHERE name = 'sha256'").get();
-  if (known === undefined) throw new Error("it is the database of another program, nothing was written to it");
+  if (hasColumn(db, "schema_migrations", "sha256")) return;
+  throw new Error("it is the database of another program, nothing was written to it");
 }
 
 /** Throws where a log would be founded in a folder that has signed checkpoints of one: that one was lost, in whole or in part. */
 export function refuseSecondFounding(db: Connection, folder: string): void {
-  if (isFounded(db) || !hasPlaces(folder)) return;
+  if (isFounded(db) || !hasAnyFoundingPlace(folder)) return;
   throw new Error(
     `${folder} has signed checkpoints of a log, but ${db.name} holds none: put it back with its -wal file, restore a backup with --force, or begin a new log in an empty folder`,
   );
@@ -35,8 +36,7 @@ function isEmpty(db: Connection): boolean {
 }
 
 function isFounded(db: Connection): boolean {
-  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'log'").get();
-  return table !== undefined && db.prepare("SELECT 1 FROM log").get() !== undefined;
+  return hasTable(db, "log") && db.prepare("SELECT 1 FROM log").get() !== undefined;
 }
 
 function sizeOf(path: string): number {

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import Database from "better-sqlite3";
 import { flushPath } from "../../base/flush-path.js";
+import { giveToFolderOwner, whyNotOpened } from "./file-owner.js";
 
 /** Of two that come at the same moment each may be in the other's way: one of them has it by then. */
 const BUSY_TIMEOUT_MS = 500;
@@ -23,12 +24,13 @@ export function lockFolder(folder: string): Disposable {
     db.pragma("journal_mode = DELETE");
     db.exec("BEGIN EXCLUSIVE");
     chmodSync(path, 0o600);
+    giveToFolderOwner(path);
   } catch (error) {
     db.close();
     if (error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_BUSY")) {
       throw new FolderLockedError(`the data folder ${folder} is in use by another process`);
     }
-    throw error;
+    throw new Error(`${path} cannot be locked: ${(error as Error).message}`, { cause: error });
   }
   return { [Symbol.dispose]: () => db.close() };
 }
@@ -41,13 +43,22 @@ function openAt(path: string): Database.Database {
   try {
     return new Database(path, { timeout: BUSY_TIMEOUT_MS });
   } catch (error) {
-    throw new Error(`${path} cannot be opened: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${path} cannot be opened: ${whyNotOpened(path, error)}`, { cause: error });
+  }
+}
+
+/** The first folder that had to be made. Throws where a file has the name, or nothing may be made there. */
+function makeFolder(folder: string): string | undefined {
+  try {
+    return mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new Error(`the data folder ${folder} cannot be made: ${(error as Error).message}`, { cause: error });
   }
 }
 
 /** Whatever is flushed inside it later, a folder whose own name was not is gone after a power cut. */
 function createFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const first = makeFolder(folder);
   if (first === undefined) return;
   for (let made = folder; ; made = dirname(made)) {
     flushPath(dirname(made));

@@ -1,5 +1,5 @@
 import type { Statement } from "better-sqlite3";
-import type { EntryKind } from "../contract.js";
+import type { EntryKind } from "../../protocol/entry-kind.js";
 import type { Connection } from "./connection.js";
 
 /** The lane's prepared statements. Every value is a parameter. */

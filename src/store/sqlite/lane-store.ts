@@ -7,17 +7,17 @@ import { assert } from "../../base/assert.js";
 import { bytesEqual } from "../../base/bytes.js";
 import { crashPoint } from "../../base/crash-point.js";
 import { type Uuid, uuidFromBytes, uuidInto, uuidToBytes } from "../../base/ids.js";
+import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { agentKey, agentKeyKey, commandKey, idKey, streamKey } from "../chunk-key.js";
 import {
   type ChunkQuery,
   type ChunkState,
   type ChunkWrites,
-  ENTRY_KINDS,
   type EntityState,
   type LaneStore,
   type LogIdentity,
   type NewEntry,
-  type SequencerIdentity,
+  type ReceiptSigner,
   StorageFullError,
   type StreamState,
 } from "../contract.js";
@@ -34,7 +34,7 @@ import type { WriterPause } from "./writer-pause.js";
 export interface SqliteLaneStoreOptions {
   readonly db: Connection;
   readonly identity: LogIdentity;
-  readonly sequencer: SequencerIdentity;
+  readonly sequencer: ReceiptSigner;
   /** Rejection records kept; the oldest go first. */
   readonly rejectionsKeptMax: number;
   /** See `RecentPlaces`. */
@@ -223,7 +223,7 @@ export class SqliteLaneStore implements LaneStore {
     }
   }
 
-  #registerSequencer(sequencer: SequencerIdentity): number {
+  #registerSequencer(sequencer: ReceiptSigner): number {
     const id = uuidToBytes(sequencer.sequencerId);
     this.#sql.insertSequencer.run(id, sequencer.publicKey);
     const row = this.#sql.sequencerRef.get(id, sequencer.publicKey) as { ref: number };

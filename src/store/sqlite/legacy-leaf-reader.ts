@@ -3,12 +3,11 @@
  * entities had right after it. Both follow from entries alone, so they are the same whenever they are read.
  */
 import { assert } from "../../base/assert.js";
-import { uuidToBytes } from "../../base/ids.js";
+import { type StreamName, uuidToBytes } from "../../base/ids.js";
+import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { legacyLeaf } from "../../protocol/legacy-merkle.js";
 import { type EntityVersion, legacyStateRoot } from "../../protocol/legacy-state-root.js";
-import type { MerkleStream } from "../../protocol/merkle.js";
 import type { EventRange } from "../commitment-contract.js";
-import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
@@ -84,17 +83,17 @@ export class LegacyLeafReader {
   }
 
   /** Every entity of the stream by type and id, as it is now, and how many events it got in `after` < offset <= `until`. */
-  entities(stream: MerkleStream, after: number, until: number): readonly EntityRow[] {
+  entities(stream: StreamName, after: number, until: number): readonly EntityRow[] {
     return this.#sql.versions.all({ stream: this.#streamRef(stream), after, until }) as EntityRow[];
   }
 
   /** Where the event with that number is in the log; null = nowhere. */
-  offsetOf(stream: MerkleStream, sequenceNumber: number): number | null {
+  offsetOf(stream: StreamName, sequenceNumber: number): number | null {
     const ref = this.#streamRef(stream);
     return (ref === null ? undefined : this.#places.offsetOfNumber(ref, LEGACY, sequenceNumber)) ?? null;
   }
 
-  #streamRef({ tenantId, storeId }: MerkleStream): number | null {
+  #streamRef({ tenantId, storeId }: StreamName): number | null {
     return (this.#sql.streamRef.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as number | undefined) ?? null;
   }
 }

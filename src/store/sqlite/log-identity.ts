@@ -1,6 +1,7 @@
 import type { Uuid } from "../../base/ids.js";
 import type { LogHead, LogIdentity } from "../contract.js";
 import { assertDurable, type Connection } from "./connection.js";
+import { hasColumn } from "./schema-questions.js";
 
 /** Reads the log's identity, or founds the log with the given id. Its write is the one `synchronous` is asserted after. */
 export function openLogIdentity(db: Connection, freshLogId: Uuid, nowMs: number): LogIdentity {
@@ -37,7 +38,6 @@ export function readLogHead(db: Connection): LogHead {
 
 /** From this offset on an entry without its checksum is damaged. A log of before that was noted: nothing is known. */
 export function readCheckedFrom(db: Connection): number {
-  const noted = db.prepare("SELECT 1 FROM pragma_table_info('log') WHERE name = 'checked_from'").get();
-  if (noted === undefined) return Number.POSITIVE_INFINITY;
+  if (!hasColumn(db, "log", "checked_from")) return Number.POSITIVE_INFINITY;
   return db.prepare("SELECT checked_from FROM log WHERE id = 1").pluck().get() as number;
 }

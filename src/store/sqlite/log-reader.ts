@@ -5,27 +5,27 @@
  */
 import { AssertionError, assert } from "../../base/assert.js";
 import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
+import { ENTRY_KINDS, type EntryKind } from "../../protocol/entry-kind.js";
 import { receiptHashOfIds } from "../../protocol/receipt.js";
-import {
-  type AgentKey,
-  type AgentKeyRange,
-  type AgentKeyRef,
-  type ApiKey,
-  type ApiKeyRange,
-  ENTRY_KINDS,
-  type EntityName,
-  type EntryFilter,
-  type EntryKind,
-  type HistoryPage,
-  type KeyPage,
-  type LegacyRange,
-  type LogEntry,
-  type LogHead,
-  type StreamPage,
-  type StreamRange,
+import type {
+  AgentKey,
+  AgentKeyRange,
+  AgentKeyRef,
+  ApiKey,
+  ApiKeyRange,
+  EntityName,
+  EntryFilter,
+  HistoryPage,
+  KeyPage,
+  LegacyRange,
+  LogEntry,
+  LogHead,
+  ReceiptSigner,
+  StreamPage,
+  StreamRange,
 } from "../contract.js";
 import { compileFilter, matchAll } from "../entry-filter.js";
-import { type EntryFacts, entryBytesMax, frameCheck, writeEntry } from "../entry-frame.js";
+import { entryBytesMax, type FrameFacts, frameCheck, writeEntry } from "../entry-frame.js";
 import { type FramePage, FramePageWriter } from "../frame-page.js";
 import type { Connection } from "./connection.js";
 import { ENVELOPE_IN_ROW_BYTES_MAX, type FrameRow, PACKED_ROW, type PackedRow, unpackRow } from "./frame-row.js";
@@ -137,6 +137,10 @@ export class SqliteLogReader {
 
   head(): LogHead {
     return readLogHead(this.#db);
+  }
+
+  formerSequencers(current: ReceiptSigner): readonly ReceiptSigner[] {
+    return this.#sequencers.others(current);
   }
 
   /** `spare`: a buffer to write it into, that nobody else looks at. */
@@ -340,7 +344,7 @@ export class SqliteLogReader {
   }
 
   /** Its bytes are views of one buffer: they are the next row's as soon as that is asked for. */
-  #facts(row: FrameRow, stream: Stream): EntryFacts {
+  #facts(row: FrameRow, stream: Stream): FrameFacts {
     const written = this.#idAndHashes.write(row[7], "hex");
     assert(
       written === RECEIPT_SIGNATURE_END,

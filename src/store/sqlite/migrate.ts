@@ -10,6 +10,7 @@ import { crashPoint } from "../../base/crash-point.js";
 import { type Connection, isDiskFull } from "./connection.js";
 import { type FilledSlice, fillPlaces } from "./fill-places.js";
 import { countEntries } from "./log-identity.js";
+import { hasTable } from "./schema-questions.js";
 
 interface Migration {
   readonly version: number;
@@ -157,7 +158,5 @@ function partsOf({ sql }: Migration): { readonly begin: string; readonly end: st
 
 /** Of a log; 0 of any other database. */
 function entriesOf(db: Connection): number {
-  const isLog = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'entries'").get();
-  if (isLog === undefined) return 0;
-  return countEntries(db);
+  return hasTable(db, "entries") ? countEntries(db) : 0;
 }

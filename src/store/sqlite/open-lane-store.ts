@@ -1,5 +1,5 @@
 import type { Uuid } from "../../base/ids.js";
-import type { LaneStore, LogHead, SequencerIdentity } from "../contract.js";
+import type { LaneStore, LogHead, ReceiptSigner } from "../contract.js";
 import { openWriter } from "./connection.js";
 import { refuseSecondFounding } from "./folder-checks.js";
 import { SqliteLaneStore } from "./lane-store.js";
@@ -12,7 +12,7 @@ export interface OpenLaneStoreOptions {
   readonly folder: string;
   readonly migrationsFolder: string;
   readonly freshLogId: Uuid;
-  readonly sequencer: SequencerIdentity;
+  readonly sequencer: ReceiptSigner;
   readonly rejectionsKeptMax: number;
   readonly nowMs: number;
   /** Entries whose places are merged together; left out = `GENERATION_PLACES`. */

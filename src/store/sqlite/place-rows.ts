@@ -1,6 +1,7 @@
 /** Rows of `recent_places`: the places of a chunk's entries, packed. */
 import type { Place } from "../recent-places.js";
 import type { Connection } from "./connection.js";
+import { hasTable } from "./schema-questions.js";
 
 /** Event id, 16 bytes; stream reference and kind, u32; sequence number, f64. Big-endian. */
 export const PLACE_BYTES = 32;
@@ -17,8 +18,7 @@ export const ENTRIES_AT = `json_each(?) place CROSS JOIN entries e ON e."offset"
 
 /** False = a log from before ids and numbers were found in tables of their own: unique indexes lead to its entries. */
 export function hasPlaceTables(db: Connection): boolean {
-  const table = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'recent_places'");
-  return table.get() !== undefined;
+  return hasTable(db, "recent_places");
 }
 
 export function packPlaces(places: readonly Place[]): Buffer {

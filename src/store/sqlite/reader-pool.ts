@@ -6,6 +6,7 @@ import { Piscina } from "piscina";
 import { workerPath } from "../../base/asset-paths.js";
 import type { Uuid } from "../../base/ids.js";
 import { WORKER_LIMITS } from "../../base/worker-limits.js";
+import type { EntryKind } from "../../protocol/entry-kind.js";
 import type {
   ChainState,
   Commitment,
@@ -22,13 +23,13 @@ import type {
   ApiKeyRange,
   EntityName,
   EntryFilter,
-  EntryKind,
   HistoryPage,
   KeyPage,
   LegacyRange,
   LogEntry,
   LogHead,
   LogReader,
+  ReceiptSigner,
   StreamPage,
   StreamRange,
 } from "../contract.js";
@@ -89,6 +90,10 @@ export class SqliteReaderPool implements LogReader, ProofReader {
 
   head(): Promise<LogHead> {
     return this.#run("head");
+  }
+
+  formerSequencers(current: ReceiptSigner): Promise<readonly ReceiptSigner[]> {
+    return this.#run("formerSequencers", current);
   }
 
   async page(fromOffset: number, filter: EntryFilter, entriesMax: number): Promise<FramePage> {

@@ -3,21 +3,17 @@
  * survives a restore of the folder and is shared by every copy of it. Reading, judging and writing are one exclusive
  * transaction, so that of two signers one wins.
  */
-import Database from "better-sqlite3";
 import { bytesEqual } from "../../base/bytes.js";
 import type { TreeHead } from "../../protocol/tlog-proof.js";
+import { StorageFullError } from "../contract.js";
 import { SignerConflictError, type SigningGuard } from "../tlog-contract.js";
+import { type Connection, isDiskFull, openNamed } from "./connection.js";
 
 const BUSY_TIMEOUT_MS = 1_000;
 
+/** Throws, by the file's name, where it is none that this user may write, or another program's. */
 export function openSigningGuard(path: string): SigningGuard {
-  const db = new Database(path, { timeout: BUSY_TIMEOUT_MS });
-  db.pragma("journal_mode = DELETE");
-  // FULL would leave the removal of the journal to the disk: after a power cut it could undo what was said to be written.
-  db.pragma("synchronous = EXTRA");
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS heads (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT, WITHOUT ROWID",
-  );
+  const db = openNamed(`the guard file ${path}`, path, BUSY_TIMEOUT_MS, prepareHeads);
   const find = db.prepare("SELECT size, root FROM heads WHERE origin = ?");
   const write = db.prepare("INSERT OR REPLACE INTO heads VALUES (?, ?, ?)");
   const read = (origin: string): TreeHead | null => {
@@ -36,7 +32,23 @@ export function openSigningGuard(path: string): SigningGuard {
   });
   return {
     read,
-    advance: (origin, next, rootAt) => advance.exclusive(origin, next, rootAt),
+    advance(origin, next, rootAt) {
+      try {
+        advance.exclusive(origin, next, rootAt);
+      } catch (error) {
+        if (isDiskFull(error)) throw new StorageFullError("the disk of the guard file is full", { cause: error });
+        throw error;
+      }
+    },
     [Symbol.dispose]: () => db.close(),
   };
+}
+
+function prepareHeads(db: Connection): void {
+  db.pragma("journal_mode = DELETE");
+  // FULL would leave the removal of the journal to the disk: after a power cut it could undo what was said to be written.
+  db.pragma("synchronous = EXTRA");
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS heads (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL) STRICT, WITHOUT ROWID",
+  );
 }

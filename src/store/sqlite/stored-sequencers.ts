@@ -1,18 +1,27 @@
 import { assert } from "../../base/assert.js";
+import { bytesEqual } from "../../base/bytes.js";
 import { uuidFromBytes } from "../../base/ids.js";
-import type { SequencerIdentity } from "../contract.js";
+import type { ReceiptSigner } from "../contract.js";
 import type { Connection } from "./connection.js";
 
 /** The identities that signed receipts, by their row. Rows never change, so each is read once per connection. */
 export class StoredSequencers {
-  readonly #known = new Map<number, SequencerIdentity>();
+  readonly #known = new Map<number, ReceiptSigner>();
   readonly #row;
+  readonly #newestFirst;
 
   constructor(db: Connection) {
     this.#row = db.prepare("SELECT sequencer_id, public_key FROM sequencers WHERE ref = ?");
+    this.#newestFirst = db.prepare("SELECT ref FROM sequencers ORDER BY ref DESC").pluck();
   }
 
-  byRef(ref: number): SequencerIdentity {
+  /** All but one. A row for each identity that the service was ever started with. */
+  others({ sequencerId, publicKey }: ReceiptSigner): ReceiptSigner[] {
+    const all = (this.#newestFirst.all() as number[]).map((ref) => this.byRef(ref));
+    return all.filter((other) => other.sequencerId !== sequencerId || !bytesEqual(other.publicKey, publicKey));
+  }
+
+  byRef(ref: number): ReceiptSigner {
     const known = this.#known.get(ref);
     if (known !== undefined) return known;
     const row = this.#row.get(ref) as { sequencer_id: Buffer; public_key: Buffer } | undefined;

@@ -1,7 +1,7 @@
 import { assert } from "../../base/assert.js";
+import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { receiptHashOfIds } from "../../protocol/receipt.js";
 import { leafRecord } from "../../protocol/tlog-leaf.js";
-import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 
 type Row = readonly [

@@ -10,27 +10,27 @@ import { join } from "node:path";
 import { flushPath } from "../../base/flush-path.js";
 
 /** Null when the file is not there. */
-export function placeOf(folder: string, origin: string): string | null {
+export function foundingPlace(folder: string, origin: string): string | null {
   const path = placePath(folder, origin);
   const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
   return stat === undefined ? null : `${stat.ino}:${stat.birthtimeNs}:${readFileSync(path, "utf8").trim()}`;
 }
 
-export function isPlaceTaken(folder: string, origin: string): boolean {
+export function hasFoundingPlace(folder: string, origin: string): boolean {
   return existsSync(placePath(folder, origin));
 }
 
 /** Whether checkpoints were signed in this folder, of whichever log. */
-export function hasPlaces(folder: string): boolean {
+export function hasAnyFoundingPlace(folder: string): boolean {
   return readdirSync(folder).some((name) => PLACE_NAME.test(name));
 }
 
 /** Writes the file, unless a start that crashed left it, and makes it durable. */
-export function createPlace(folder: string, origin: string): string {
+export function createFoundingPlace(folder: string, origin: string): string {
   const path = placePath(folder, origin);
   if (!existsSync(path)) writeFileSync(path, `${randomBytes(16).toString("hex")}\n`, { mode: 0o600, flush: true });
   flushPath(folder);
-  return placeOf(folder, origin)!;
+  return foundingPlace(folder, origin)!;
 }
 
 const PLACE_NAME = /^tlog-[0-9a-f]{16}\.place$/;

@@ -1,8 +1,9 @@
 /** Whether this folder may go on signing for an origin: judged by the lane before it starts, and by the signer itself. */
 import { bytesEqual } from "../../base/bytes.js";
+import { HASH_BYTES } from "../../protocol/hash.js";
 import { TILE_WIDTH } from "../../protocol/tlog-tile.js";
 import { TileTree } from "../../protocol/tlog-tile-tree.js";
-import { HASH_BYTES, leafHash, treeRoot } from "../../protocol/tlog-tree.js";
+import { leafHash, treeRoot } from "../../protocol/tlog-tree.js";
 import { SignerConflictError, type SigningGuard, type TlogStore } from "../tlog-contract.js";
 import { openSigningGuard } from "./signing-guard.js";
 import type { TlogEntries } from "./tlog-entries.js";

@@ -10,7 +10,7 @@ import { StorageFullError } from "../contract.js";
 import { SignerConflictError, type StoredTile, type TlogStore } from "../tlog-contract.js";
 import { assertDurable, type Connection, isDiskFull, openOwn } from "./connection.js";
 import { migrate } from "./migrate.js";
-import { createPlace, isPlaceTaken, placeOf } from "./tlog-place.js";
+import { createFoundingPlace, foundingPlace, hasFoundingPlace } from "./tlog-place.js";
 
 export interface TlogStoreOptions {
   readonly folder: string;
@@ -51,17 +51,17 @@ function openTree(db: Connection, folder: string, origin: string): TreeRow {
   const find = db.prepare("SELECT ref, size, root, place FROM trees WHERE origin = ?");
   const known = find.get(origin) as TreeRow | undefined;
   if (known !== undefined && known.place !== "") {
-    if (known.place === placeOf(folder, origin)) return known;
+    if (known.place === foundingPlace(folder, origin)) return known;
     throw new SignerConflictError("this data folder is a copy or a restored backup of the one that signed checkpoints");
   }
-  if (known === undefined && isPlaceTaken(folder, origin)) {
+  if (known === undefined && hasFoundingPlace(folder, origin)) {
     throw new SignerConflictError("this folder has signed checkpoints, but tlog.db no longer knows which");
   }
   // Crash from here to the last line: a tree without a place, which has signed nothing. The next start goes on here.
   if (known === undefined)
     db.prepare("INSERT INTO trees (origin, size, root) VALUES (?, 0, ?)").run(origin, EMPTY_ROOT);
   assertDurable(db);
-  const place = createPlace(folder, origin);
+  const place = createFoundingPlace(folder, origin);
   db.prepare("UPDATE trees SET place = ? WHERE origin = ?").run(place, origin);
   return find.get(origin) as TreeRow;
 }

@@ -7,7 +7,7 @@ type Entry = readonly [stream: number, sequence: number, entity: number, timeMs:
 function judge(entries: readonly Entry[]): string | null {
   const column = (of: (entry: Entry) => number) => Float64Array.from(entries, of);
   const finding = new OrderCheck().take({
-    ...{ from: 0, to: entries.length, finding: null, commands: [0, 0], placedTo: 0 },
+    ...{ from: 0, to: entries.length, finding: null, commands: [0, 0], leaves: new Uint8Array(), placedTo: 0 },
     kinds: column(() => 0),
     streamRefs: column(([stream]) => stream),
     sequenceNumbers: column(([, sequence]) => sequence),

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { uuidFromBytes } from "../../../src/base/ids.js";
 import { Broadcaster } from "../../../src/broadcast/broadcaster.js";
 import { EntrySource, entryQuery } from "../../../src/broadcast/entry-source.js";
@@ -27,7 +27,10 @@ class Client implements Socket {
   bufferedBytes(): number {
     return 0;
   }
-  end(): void {}
+  readonly ends: string[] = [];
+  end(code: number, reason: string): void {
+    this.ends.push(`${code} ${reason}`);
+  }
   terminate(): void {}
 }
 
@@ -97,4 +100,43 @@ it("counts writes, not subscribers: those that are behind do not make a turn lon
   expect(most).toBe(WRITES_PER_TURN);
   const all = Array.from({ length: 32 }, (_, offset) => `${offset}`);
   for (const { received } of clients) expect(received).toEqual(all);
+});
+
+describe("a subscription that a token opened", () => {
+  afterEach(() => vi.useRealTimers());
+
+  const HOUR_MS = 3_600_000;
+
+  function opened(livesMs: number) {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"], now: 0 });
+    const client = new Client();
+    const tail = new Tail(0, { bytesMax: 1 << 20, pageBytesMax: 1 << 20 });
+    const source = new EntrySource({ logId: ID, epoch: 1 }, tail, {} as LogReader, new KeptPages(0));
+    const place = { source, query: entryQuery({}, 100), fromOffset: 0, isBatched: false, protocol: null };
+    const options = { ...place, onFrames() {}, onError: (error: unknown) => expect.fail(String(error)) };
+    const subscription = new Broadcaster(1).add(options, { credential: null, expiresAtMs: livesMs, tenantId: null });
+    subscription.opened(client);
+    return { client, subscription };
+  }
+
+  it("ends when the token expires, not before", () => {
+    const { client } = opened(2 * HOUR_MS);
+    vi.advanceTimersByTime(2 * HOUR_MS - 1);
+    expect(client.ends).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(client.ends).toEqual(["1008 TOKEN_EXPIRED"]);
+  });
+
+  it("ends soon after the machine slept past that time, or its clock was set", () => {
+    const { client } = opened(2 * HOUR_MS);
+    vi.setSystemTime(5 * HOUR_MS);
+    vi.advanceTimersByTime(30_000);
+    expect(client.ends).toEqual(["1008 TOKEN_EXPIRED"]);
+  });
+
+  it("leaves no timer behind when it is closed", () => {
+    const { subscription } = opened(2 * HOUR_MS);
+    subscription.closed();
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });

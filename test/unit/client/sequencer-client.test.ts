@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { EventEnvelope } from "../../../src/client/index.js";
-import { generateSigningKey, SequencerClient } from "../../../src/client/index.js";
+import { type EventEnvelope, generateSigningKey, SequencerClient } from "../../../src/client/index.js";
 import { benchOf, settle } from "./support.js";
 
 const AGENT_ID = "22222222-2222-2222-2222-222222222222";
@@ -160,7 +159,8 @@ test("the sequencer's identity is asked for once, and again only after a failure
   await refused;
   const [first, second] = [client.sequencer(), client.sequencer()];
   await http.last.answer({ log_id: "l", epoch: 1, sequencer_id: "s", public_key: "07".repeat(32) });
-  expect(await first).toEqual({ logId: "l", epoch: 1, sequencerId: "s", publicKey: new Uint8Array(32).fill(7) });
+  const signer = { sequencerId: "s", publicKey: new Uint8Array(32).fill(7) };
+  expect(await first).toEqual({ logId: "l", epoch: 1, ...signer, former: [] });
   expect(await second).toBe(await first);
   expect(http.asked).toHaveLength(2);
 });
@@ -179,4 +179,24 @@ test.each([
     seed: new Uint8Array(32).fill(1),
   };
   expect(() => client.agent({ ...right, ...wrong })).toThrow(TypeError);
+});
+
+test("an answer without end is given up, and read no further", async () => {
+  const part = new Uint8Array(1024 * 1024).fill(0x20);
+  let sent = 0;
+  let isCancelled = false;
+  const endless = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      sent += 1;
+      controller.enqueue(part);
+    },
+    cancel() {
+      isCancelled = true;
+    },
+  });
+  const client = new SequencerClient({ url: "http://host", fetch: async () => new Response(endless) });
+  await expect(client.head()).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
+  expect(isCancelled).toBe(true);
+  // 128 MiB, the part that goes beyond, and one that was read ahead.
+  expect(sent).toBeLessThanOrEqual(130);
 });

@@ -28,7 +28,7 @@ const agent = new SequencerClient({ url: "http://host" }).agent({
 });
 const input = { entityType: "order", entityId: "O-1", eventType: "order.created", payload: { n: 1 } };
 
-function sequenced(event: VesEntry["event"], sequenceNumber = 7): VesEntry {
+function sequenced(event: VesEntry["event"], sequenceNumber = 7, signer = sequencer): VesEntry {
   const hash = receiptHash({
     tenantId: event.tenant_id,
     storeId: event.store_id,
@@ -51,7 +51,7 @@ function sequenced(event: VesEntry["event"], sequenceNumber = 7): VesEntry {
       sequencedAt: "2025-01-01T00:00:00.000Z",
       receiptHash: toHex(hash),
       signatureAlg: "ed25519",
-      sequencerSignature: toHex(nobleEd25519.sign(hash, sequencer.seed)),
+      sequencerSignature: toHex(nobleEd25519.sign(hash, signer.seed)),
       sequencerKeyVersion: 0,
       receiptSignatureScheme: 1,
     },
@@ -106,11 +106,25 @@ test("another sequencer's key or another agent's key does not verify", () => {
   expect(verifyEntry(entry, sequencer, { agentPublicKey: generateSigningKey().publicKey })).toBe(false);
 });
 
+test("receipts of before the key changed verify by the former one, wherever it stands among the trusted", () => {
+  const [unused, now] = [generateSigningKey(), generateSigningKey()];
+  const trusted = { publicKey: now.publicKey, former: [unused, sequencer] };
+  const byNow = sequenced(entry.event, 7, now);
+  // In turns: the key that signed last is tried first, never alone.
+  for (const signed of [entry, byNow, entry, entry, byNow]) expect(verifyEntry(signed, trusted)).toBe(true);
+  for (const forged of [forge({ payload: { n: 2 } }), forge({}, { sequencerSignature: "00".repeat(64) })]) {
+    expect(verifyEntry(forged, trusted)).toBe(false);
+  }
+  expect(verifyEntry(entry, { publicKey: now.publicKey, former: [unused] })).toBe(false);
+});
+
 test("proofs of possession: of the key itself, and of an encryption key by the signing key", async () => {
   const { publicKey } = await generateEncryptionKeyPair();
   const own = proofOfPossession(agentKey.seed);
-  expect(verifyProofOfPossession(agentKey.publicKey, own, nobleEd25519)).toBe(true);
-  expect(proofOfPossession(agentKey.seed, publicKey)).not.toEqual(own);
+  expect(verifyProofOfPossession(agentKey.publicKey, own, agentKey.publicKey, nobleEd25519)).toBe(true);
+  const vouched = proofOfPossession(agentKey.seed, publicKey);
+  expect(verifyProofOfPossession(publicKey, vouched, agentKey.publicKey, nobleEd25519)).toBe(true);
+  expect(verifyProofOfPossession(publicKey, own, agentKey.publicKey, nobleEd25519)).toBe(false);
 });
 
 describe("an encrypted entry", () => {

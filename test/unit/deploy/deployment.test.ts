@@ -7,8 +7,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { NODE_VERSION } from "../../../packaging/targets.js";
+import { PROBLEMS } from "../../../src/api/problem.js";
 import { packageRoot } from "../../../src/base/asset-paths.js";
 import { ENGINE_FLAGS, SERVICE_NODE_FLAGS } from "../../../src/base/worker-limits.js";
+import { type MetricSources, Metrics } from "../../../src/ops/metrics.js";
 import { OPTIONS } from "../../../src/options-table.js";
 
 const read = (path: string): string => readFileSync(join(packageRoot, path), "utf8");
@@ -63,6 +65,24 @@ it("nothing runs as root, writes outside its volumes or gains privileges", () =>
   expect(fieldOf(unit, "UnsetEnvironment")).toBe("NODE_OPTIONS");
 });
 
+it("the unit's filter lets Node start: it asks for memory protection keys, and a filter without an error number kills", () => {
+  expect(fieldOf(unit, "SystemCallFilter").split(" ")).toEqual(["@system-service", "@pkey"]);
+  expect(fieldOf(unit, "SystemCallErrorNumber")).toBe("EPERM");
+});
+
+it("systemd starts it again however often it failed, except for what no start mends", () => {
+  expect(fieldOf(unit, "Restart")).toBe("always");
+  expect(fieldOf(unit, "StartLimitIntervalSec")).toBe("0");
+  expect(fieldOf(unit, "RestartPreventExitStatus")).toBe("2 73");
+});
+
+it("the Compose file's key outlives the shell it was made in, outside of the repository", () => {
+  for (const text of [compose, read("deploy/README.md")]) {
+    expect(text).toContain('echo "BOOTSTRAP_ADMIN_API_KEY=ss_$(openssl rand -hex 24)" > .env');
+  }
+  expect(read(".gitignore").split("\n")).toContain(".env");
+});
+
 it("starts Node with the same arguments, however the service is started", () => {
   const flags = SERVICE_NODE_FLAGS.join(" ");
   expect(read("package.json")).toContain(`"start": "exec node ${flags} dist/src/main.js"`);
@@ -104,6 +124,29 @@ it("names only options the service has", () => {
   );
   expect(options.length).toBeGreaterThan(5);
   expect(options.filter((name) => !known.has(name))).toEqual([]);
+});
+
+it("alerts look at metrics the service has, by labels and codes it gives them", async () => {
+  const alerts = read("deploy/alerts.yml");
+  const metrics = new Metrics();
+  metrics.watch(new Proxy({} as MetricSources, { get: () => () => 0 }));
+  metrics.walCheckpoint("disk_full");
+  const codes = [...alerts.matchAll(/code="(\w+)"/g)].map(([, code]) => code!);
+  for (const code of codes) {
+    expect(PROBLEMS).toHaveProperty(code);
+    metrics.refusal(code);
+  }
+  const served = await metrics.registry.metrics();
+  const expressions = alerts.replace(/^ *(#|summary:|- name:).*$/gm, "");
+  const named = [...expressions.matchAll(/\b((?:sequencer|process)_\w+)(\{(\w+="\w+"))?/g)];
+  expect(named.length).toBeGreaterThan(10);
+  for (const [, name, , label = ""] of named) {
+    expect(served, `${name} ${label}`).toMatch(
+      new RegExp(`^${name}(\\{.*${label.startsWith("job=") ? "" : label}.*\\})? `, "m"),
+    );
+  }
+  expect(read("deploy/prometheus.yml")).toContain("rule_files:\n  - alerts.yml\n");
+  expect(compose).toContain("./deploy/alerts.yml:/etc/prometheus/alerts.yml:ro");
 });
 
 it("is built by the Node it ships, from everything the build reads", () => {

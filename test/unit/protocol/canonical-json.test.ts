@@ -72,12 +72,10 @@ test.each([
   expect(() => canonicalJson(value as JsonValue)).toThrow(CanonicalJsonError);
 });
 
-test("127 levels pass and 128 fail, at the default bound", () => {
+test("127 levels pass and 128 fail", () => {
   const nested = (levels: number): JsonValue => JSON.parse("[".repeat(levels) + "]".repeat(levels)) as JsonValue;
   expect(canonicalJson(nested(127))).toHaveLength(254);
   expect(() => canonicalJson(nested(128))).toThrow(CanonicalJsonError);
-  expect(canonicalJson([{}], 2)).toBe("[{}]");
-  expect(() => canonicalJson([{}], 1)).toThrow(CanonicalJsonError);
   expect(() => canonicalJson(nested(5000))).toThrow(CanonicalJsonError);
 });
 

@@ -84,10 +84,12 @@ describe("golden values of a plaintext event (G1)", () => {
 
   test("proof of possession", () => {
     expect(toHex(popChallenge(publicKey))).toBe(golden["G1 PoP challenge"]);
-    const proof = signProofOfPossession(TEST1_SEED, nobleEd25519);
+    const proof = signProofOfPossession(publicKey, TEST1_SEED, nobleEd25519);
     expect(toHex(proof)).toBe(golden["G1 PoP signature"]);
-    expect(verifyProofOfPossession(publicKey, proof, nobleEd25519)).toBe(true);
-    expect(verifyProofOfPossession(nobleEd25519.publicKey(TEST2_SEED), proof, nobleEd25519)).toBe(false);
+    const other = nobleEd25519.publicKey(TEST2_SEED);
+    expect(verifyProofOfPossession(publicKey, proof, publicKey, nobleEd25519)).toBe(true);
+    expect(verifyProofOfPossession(publicKey, proof, other, nobleEd25519)).toBe(false);
+    expect(verifyProofOfPossession(other, proof, publicKey, nobleEd25519)).toBe(false);
   });
 
   function signingHash(): Uint8Array {

@@ -4,8 +4,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
 import type { Uuid } from "../../../src/base/ids.js";
 import {
-  leafRecord,
   merkleLeaf,
+  merkleLeafRecord,
   merkleNode,
   PAD_LEAF,
   paddedLeafCount,
@@ -15,10 +15,10 @@ import {
 import { MerkleFrontier } from "../../../src/protocol/merkle-frontier.js";
 import {
   pathDirections,
-  readInclusionProof,
+  readMerkleProof,
   verifyEventInclusion,
-  verifyInclusion,
-  verifyPath,
+  verifyMerkleInclusion,
+  verifyMerklePath,
 } from "../../../src/protocol/merkle-proof.js";
 import { type MerkleTree, MerkleTreeBuilder } from "../../../src/protocol/merkle-tree.js";
 import { modelLeaf, modelTree, sha256 } from "../../support/merkle-model.js";
@@ -30,7 +30,7 @@ const STREAM = {
 };
 const SIGNING_HASH = hex(golden["G1 event_signing_hash"]!);
 const SIGNATURE = hex(golden["G1 agent_signature"]!);
-const RECORD = leafRecord(SIGNING_HASH, SIGNATURE);
+const RECORD = merkleLeafRecord(SIGNING_HASH, SIGNATURE);
 
 describe("golden values (G1)", () => {
   const tree = buildTree([1, 2, 3].map(() => ({ hash: SIGNING_HASH, signature: SIGNATURE })));
@@ -108,7 +108,7 @@ describe("every leaf is proven, and nothing else", () => {
     const model = modelTree(own.map(({ hash, signature }, i) => modelLeaf(STREAM, i + 1, hash, signature)));
     expect(toHex(tree.root)).toBe(toHex(model.at(-1)![0]!));
     const frontier = new MerkleFrontier(STREAM, 1);
-    for (const { hash, signature } of own) frontier.add(leafRecord(hash, signature));
+    for (const { hash, signature } of own) frontier.add(merkleLeafRecord(hash, signature));
     expect(frontier.leafCount).toBe(leafCount);
     expect(toHex(frontier.root())).toBe(toHex(tree.root));
     for (let index = 0; index < leafCount; index++) checkLeaf(tree, model, index);
@@ -141,8 +141,8 @@ function checkLeaf(tree: MerkleTree, model: readonly Buffer[][], index: number):
     { ...proof, leafHash: PAD_LEAF },
     { ...proof, leafHash: proof.leafHash.subarray(1) },
   ];
-  if (!isEqualToModel || !verifyInclusion(proof)) throw new Error(`leaf ${index} of ${leafCount} is not proven`);
-  const accepted = refused.findIndex((other) => verifyInclusion(other));
+  if (!isEqualToModel || !verifyMerkleInclusion(proof)) throw new Error(`leaf ${index} of ${leafCount} is not proven`);
+  const accepted = refused.findIndex((other) => verifyMerkleInclusion(other));
   if (accepted >= 0) throw new Error(`leaf ${index} of ${leafCount}: forgery ${accepted} is accepted`);
 }
 
@@ -159,21 +159,21 @@ describe("what a proof cannot say", () => {
     const path = [tree.leaf(2), padlessSibling()];
     expect(merkleNode(path[1]!, merkleNode(path[0]!, PAD_LEAF))).toEqual(tree.root);
     const proof = { leafHash: PAD_LEAF, leafIndex: 3, path, merkleRoot: tree.root };
-    expect(verifyPath(proof)).toBe(false);
-    expect(verifyInclusion({ ...proof, leafCount: 4 })).toBe(false);
+    expect(verifyMerklePath(proof)).toBe(false);
+    expect(verifyMerkleInclusion({ ...proof, leafCount: 4 })).toBe(false);
   });
 
   test("that an inner node is an event", () => {
     const leafHash = merkleNode(tree.leaf(0), tree.leaf(1));
     const proof = { leafHash, leafIndex: 0, path: [merkleNode(tree.leaf(2), PAD_LEAF)], merkleRoot: tree.root };
-    expect(verifyPath(proof)).toBe(true);
-    for (const leafCount of [3, 4]) expect(verifyInclusion({ ...proof, leafCount })).toBe(false);
+    expect(verifyMerklePath(proof)).toBe(true);
+    for (const leafCount of [3, 4]) expect(verifyMerkleInclusion({ ...proof, leafCount })).toBe(false);
   });
 
   test("anything in a path no tree can have", () => {
     const path = Array.from({ length: 33 }, () => PAD_LEAF);
     const merkleRoot = path.reduce((node, sibling) => merkleNode(node, sibling), tree.leaf(0));
-    expect(verifyPath({ leafHash: tree.leaf(0), leafIndex: 0, path, merkleRoot })).toBe(false);
+    expect(verifyMerklePath({ leafHash: tree.leaf(0), leafIndex: 0, path, merkleRoot })).toBe(false);
   });
 
   test("that one event is another, or has another number", () => {
@@ -211,9 +211,9 @@ describe("the wire form of a proof", () => {
   };
 
   test("is read back and verifies", () => {
-    const proof = readInclusionProof({ ...json, directions: "not read" })!;
+    const proof = readMerkleProof({ ...json, directions: "not read" })!;
     expect(proof.sequenceNumber).toBe(2);
-    expect(verifyInclusion({ ...proof, leafCount: 3 })).toBe(true);
+    expect(verifyMerkleInclusion({ ...proof, leafCount: 3 })).toBe(true);
   });
 
   test.each(Object.keys(json))("is refused with an odd %s", (name) => {
@@ -227,7 +227,7 @@ describe("the wire form of a proof", () => {
       `0x${json.leaf_hash}`,
       Array.from({ length: 33 }, () => json.leaf_hash),
     ];
-    for (const value of odd) expect(readInclusionProof({ ...json, [name]: value })).toBeNull();
+    for (const value of odd) expect(readMerkleProof({ ...json, [name]: value })).toBeNull();
   });
 });
 
@@ -255,7 +255,7 @@ describe("without built-in modules and Buffer", () => {
   });
 
   test("the same tree", async () => {
-    const record = leafRecord(SIGNING_HASH, SIGNATURE);
+    const record = merkleLeafRecord(SIGNING_HASH, SIGNATURE);
     vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined);
     vi.stubGlobal("Buffer", undefined);
     vi.resetModules();
@@ -273,7 +273,7 @@ interface Event {
 
 function buildTree(events: readonly Event[], sequenceStart = 1): MerkleTree {
   const builder = new MerkleTreeBuilder(STREAM, sequenceStart, events.length);
-  for (const { hash, signature } of events) builder.add(leafRecord(hash, signature));
+  for (const { hash, signature } of events) builder.add(merkleLeafRecord(hash, signature));
   return builder.finish();
 }
 

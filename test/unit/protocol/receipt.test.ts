@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
 import { type Uuid, uuidToBytes } from "../../../src/base/ids.js";
 import { nobleEd25519 } from "../../../src/protocol/ed25519.js";
-import { type Receipt, receiptHash, receiptHashOfIds, verifyReceipt } from "../../../src/protocol/receipt.js";
+import { type Receipt, receiptHash, receiptHashOfIds, verifyReceiptSignature } from "../../../src/protocol/receipt.js";
 import { counting } from "./support.js";
 
 const seed = counting(32, 5);
@@ -29,21 +29,21 @@ const receipt: Receipt = {
 test("the hash is the same of ids as text and as bytes", () => {
   const { tenantId, storeId, eventSigningHash } = event;
   const ids = [tenantId, storeId, eventId] as const;
-  expect(receiptHashOfIds(...ids, 7, eventSigningHash)).toEqual(hash);
+  expect(receiptHashOfIds(...ids, 7, eventSigningHash, "ves_event")).toEqual(hash);
   const [tenant, store, id] = ids.map(uuidToBytes) as [Uint8Array, Uint8Array, Uint8Array];
-  expect(receiptHashOfIds(tenant, store, id, 7, eventSigningHash)).toEqual(hash);
+  expect(receiptHashOfIds(tenant, store, id, 7, eventSigningHash, "ves_event")).toEqual(hash);
   expect(receiptHashOfIds(tenant, store, id, 7, eventSigningHash, "event")).not.toEqual(hash);
 });
 
 describe("receipt verification", () => {
   test("the sequencer's receipt verifies, through JSON too", () => {
-    expect(verifyReceipt(receipt, event, publicKey)).toBe(true);
-    expect(verifyReceipt(JSON.parse(JSON.stringify(receipt)) as Receipt, event, publicKey)).toBe(true);
+    expect(verifyReceiptSignature(receipt, event, publicKey)).toBe(true);
+    expect(verifyReceiptSignature(JSON.parse(JSON.stringify(receipt)) as Receipt, event, publicKey)).toBe(true);
   });
 
   test("what the hash does not cover may change", () => {
     const changed = { ...receipt, sequencerId: "x", sequencedAt: "y", sequencerKeyVersion: 9 };
-    expect(verifyReceipt(changed, event, publicKey)).toBe(true);
+    expect(verifyReceiptSignature(changed, event, publicKey)).toBe(true);
   });
 
   test.each<[string, Partial<Receipt>]>([
@@ -60,13 +60,13 @@ describe("receipt verification", () => {
     ["no signature", { sequencerSignature: "" }],
     ["signature declared absent", { signatureAlg: "none" }],
   ])("refuses %s", (_name, change) => {
-    expect(verifyReceipt({ ...receipt, ...change }, event, publicKey)).toBe(false);
+    expect(verifyReceiptSignature({ ...receipt, ...change }, event, publicKey)).toBe(false);
   });
 
   test("refuses another stream, another signing hash, another sequencer", () => {
-    expect(verifyReceipt(receipt, { ...event, tenantId: event.storeId }, publicKey)).toBe(false);
-    expect(verifyReceipt(receipt, { ...event, storeId: event.tenantId }, publicKey)).toBe(false);
-    expect(verifyReceipt(receipt, { ...event, eventSigningHash: counting(32) }, publicKey)).toBe(false);
-    expect(verifyReceipt(receipt, event, nobleEd25519.publicKey(counting(32)))).toBe(false);
+    expect(verifyReceiptSignature(receipt, { ...event, tenantId: event.storeId }, publicKey)).toBe(false);
+    expect(verifyReceiptSignature(receipt, { ...event, storeId: event.tenantId }, publicKey)).toBe(false);
+    expect(verifyReceiptSignature(receipt, { ...event, eventSigningHash: counting(32) }, publicKey)).toBe(false);
+    expect(verifyReceiptSignature(receipt, event, nobleEd25519.publicKey(counting(32)))).toBe(false);
   });
 });

@@ -177,7 +177,7 @@ describe("walking", () => {
           if (index === 0) seen.push(cursor.readU32());
           else if (index === 2) seen.push(cursor.readNullOr(() => cursor.readString()));
         });
-      } else if (key === "b") seen.push(cursor.readBoolean());
+      } else if (key === "b") seen.push(cursor.readValue());
       else if (key === "c") cursor.readArray(() => seen.push("never"));
     });
     cursor.end();
@@ -259,7 +259,6 @@ function walk(cursor: JsonCursor, shape: JsonValue): unknown {
     return Object.fromEntries(members);
   }
   if (typeof shape === "string") return cursor.readString();
-  if (typeof shape === "boolean") return cursor.readBoolean();
   return cursor.readNullOr(() => cursor.readValue());
 }
 
@@ -268,7 +267,7 @@ function readByPlan(cursor: JsonCursor, choice: number, read: () => void): unkno
     case 0:
       return cursor.readString();
     case 1:
-      return cursor.readBoolean();
+      return cursor.readText();
     case 2:
       return cursor.readU32();
     case 3:

@@ -144,7 +144,7 @@ describe("the log's tree", () => {
         const isAnyRootFine = from === 0 && to > 0;
         holds(verifyConsistency(head(from), { size: to, root: flipped(roots[to]!) }, proof) === isAnyRootFine);
         if (from > 0 && from < to) {
-          for (const wrong of mutations(proof)) expect(verifyConsistency(head(from), head(to), wrong) === false);
+          for (const wrong of mutations(proof)) holds(verifyConsistency(head(from), head(to), wrong) === false);
         } else holds(verifyConsistency(head(from), head(to), [leaves[0]!]) === false);
         if (to > from) holds(verifyConsistency(head(to), head(from), proof) === false);
       }

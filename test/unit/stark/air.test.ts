@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ComplianceStatement } from "../../../src/stark/statement.js";
-import type { Air } from "../../../src/stark/v2/air.js";
-import { transcriptSeed } from "../../../src/stark/v2/air.js";
+import { type Air, transcriptSeed } from "../../../src/stark/v2/air.js";
 import { complianceAir } from "../../../src/stark/v2/compliance-air.js";
 import { complianceTrace } from "../../../src/stark/v2/compliance-trace.js";
 import { PROOF_PROFILES } from "../../../src/stark/v2/options.js";

@@ -9,16 +9,16 @@ import {
   chainFault,
   readBatchFile,
 } from "../../../src/stark/batch-file.js";
-import {
-  canonicalJson,
-  isJsonObject,
-  type JsonObject,
-  parseJson,
-  prettyJson,
-} from "../../../src/stark/canonical-json.js";
 import { complianceBundleJson, parseComplianceBundle, proofMetadata } from "../../../src/stark/compliance-bundle.js";
 import { ComplianceInputError } from "../../../src/stark/compliance-input-error.js";
 import { parseComplianceInputs } from "../../../src/stark/compliance-inputs.js";
+import {
+  canonicalExactJson,
+  type ExactJsonObject,
+  isExactJsonObject,
+  parseExactJson,
+  prettyExactJson,
+} from "../../../src/stark/exact-json.js";
 import { readProofArtefact } from "../../../src/stark/proof-artefact.js";
 import { batchInputs } from "../../../src/stark/v2/batch-statement.js";
 import { verify } from "../../../src/stark/verify.js";
@@ -27,9 +27,9 @@ import { type batchStatement, fixtureProof, fixtureStatement, fixtureText, newKe
 const kernels = newKernels();
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-function bundleJson(): JsonObject {
-  const json = parseJson(fixtureText("c_secure", "canon"));
-  if (!isJsonObject(json)) throw new Error("fixture");
+function bundleJson(): ExactJsonObject {
+  const json = parseExactJson(fixtureText("c_secure", "canon"));
+  if (!isExactJsonObject(json)) throw new Error("fixture");
   const unbound = parseComplianceInputs(json);
   const amountBinding = makeAmountBinding(unbound, 10_000n);
   const proof = fixtureProof("c_secure");
@@ -58,10 +58,10 @@ describe("compliance bundle (section 7.1)", () => {
       ].sort(),
     );
     expect(bundle.boundPublicInputsHash).toBe(fixtureText("c_secure", "boundhash"));
-    const reread = parseJson(prettyJson(bundle)) as JsonObject;
-    expect(canonicalJson(reread)).toBe(canonicalJson(bundle));
+    const reread = parseExactJson(prettyExactJson(bundle)) as ExactJsonObject;
+    expect(canonicalExactJson(reread)).toBe(canonicalExactJson(bundle));
     expect(parseComplianceBundle(kernels, reread).amountBinding.amount).toBe(10_000n);
-    const artefact = readProofArtefact(kernels, bytesOf(prettyJson(bundle)));
+    const artefact = readProofArtefact(kernels, bytesOf(prettyExactJson(bundle)));
     expect(artefact.witnessCommitment).toBe(bundle.witnessCommitmentHex);
     expect(artefact.inputs?.sequenceNumber).toBe(42n);
   });
@@ -153,7 +153,7 @@ describe("batch files (section 7.3)", () => {
   };
 
   it("round-trip in both forms, and what is read verifies", () => {
-    for (const bytes of [bytesOf(prettyJson(batchFileJson(file))), batchFileBytes(file)]) {
+    for (const bytes of [bytesOf(prettyExactJson(batchFileJson(file))), batchFileBytes(file)]) {
       const reread = readBatchFile(bytes);
       expect(reread.inputs).toEqual(inputs);
       expect([reread.provingTimeMs, reread.traceLength, reread.proverVersion]).toEqual([25n, 1024n, "test"]);
@@ -171,7 +171,7 @@ describe("batch files (section 7.3)", () => {
   });
 
   it("inconsistent, cut or extended files are refused", () => {
-    const text = prettyJson(batchFileJson(file));
+    const text = prettyExactJson(batchFileJson(file));
     const changes: [string, string][] = [
       ['"version": 4', '"version": 3'],
       ['"num_events": "8"', '"num_events": "9"'],

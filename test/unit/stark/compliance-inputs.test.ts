@@ -1,13 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { bindInputs, makeAmountBinding, parseAmountBinding } from "../../../src/stark/amount-binding.js";
-import {
-  canonicalJson,
-  isJsonObject,
-  type JsonObject,
-  JsonSyntaxError,
-  parseJson,
-} from "../../../src/stark/canonical-json.js";
 import { ComplianceInputError } from "../../../src/stark/compliance-input-error.js";
 import {
   boundInputsHash,
@@ -18,6 +11,13 @@ import {
   parseComplianceInputs,
 } from "../../../src/stark/compliance-inputs.js";
 import { complianceProofHash } from "../../../src/stark/digest.js";
+import {
+  canonicalExactJson,
+  ExactJsonError,
+  type ExactJsonObject,
+  isExactJsonObject,
+  parseExactJson,
+} from "../../../src/stark/exact-json.js";
 import { effectiveLimit, parsePolicy, policyHashHex } from "../../../src/stark/policy.js";
 import { verifyCompliance } from "../../../src/stark/verify-compliance.js";
 import { commitAmount, commitmentFromHex, commitmentToHex } from "../../../src/stark/witness-commitment.js";
@@ -32,13 +32,13 @@ import {
 
 const kernels = newKernels();
 
-function objectOf(text: string): JsonObject {
-  const json = parseJson(text);
-  if (!isJsonObject(json)) throw new Error("not an object");
+function objectOf(text: string): ExactJsonObject {
+  const json = parseExactJson(text);
+  if (!isExactJsonObject(json)) throw new Error("not an object");
   return json;
 }
 
-function boundJson(name: string): JsonObject {
+function boundJson(name: string): ExactJsonObject {
   return objectOf(fixtureText(name, "bound"));
 }
 
@@ -46,9 +46,9 @@ describe.each(COMPLIANCE_FIXTURES)("public inputs of %s", (name) => {
   const inputs = parseComplianceInputs(boundJson(name));
 
   it("print, hash and convert as the original's", () => {
-    expect(canonicalJson(complianceInputsJson(inputs))).toBe(fixtureText(name, "bound"));
+    expect(canonicalExactJson(complianceInputsJson(inputs))).toBe(fixtureText(name, "bound"));
     const { witnessCommitment: _, ...canonical } = complianceInputsJson(inputs);
-    expect(canonicalJson(canonical)).toBe(fixtureText(name, "canon"));
+    expect(canonicalExactJson(canonical)).toBe(fixtureText(name, "canon"));
     expect(inputsHash(inputs)).toBe(fixtureText(name, "canonhash"));
     expect(boundInputsHash(inputs)).toBe(fixtureText(name, "boundhash"));
     expect(complianceProofHash(fixtureProof(name))).toBe(fixtureText(name, "hash"));
@@ -152,7 +152,7 @@ describe("public inputs are refused by field", () => {
 describe("lossless JSON", () => {
   it("keeps every u64 and round-trips", () => {
     const text = '{"a":[18446744073709551615,-3,1.5,1e3],"b":{"c":"\\u00e9\\n","d":null,"e":true}}';
-    expect(canonicalJson(parseJson(text))).toBe(
+    expect(canonicalExactJson(parseExactJson(text))).toBe(
       '{"a":[18446744073709551615,-3,1.5,1000],"b":{"c":"é\\n","d":null,"e":true}}',
     );
   });
@@ -160,21 +160,21 @@ describe("lossless JSON", () => {
   it.each(['{"a":1,"a":2}', "01", "[1,]", '{"a"}', "nul", '"\u0001"', "1 2", "", "[".repeat(100), "1e999"])(
     "refuses %j",
     (text) => {
-      expect(() => parseJson(text)).toThrow(JsonSyntaxError);
+      expect(() => parseExactJson(text)).toThrow(ExactJsonError);
     },
   );
 
   it("strings of any length and every escape", () => {
     const long = "A".repeat(20_000_000);
-    expect(parseJson(`"${long}"`)).toHaveLength(long.length);
-    expect(parseJson('"\\"\\\\\\/\\u0041\\ud83d\\ude00"')).toBe('"\\/A\u{1f600}');
-    for (const bad of ['"\\x"', '"\\u12"', '"open', '"\\"']) expect(() => parseJson(bad)).toThrow(JsonSyntaxError);
+    expect(parseExactJson(`"${long}"`)).toHaveLength(long.length);
+    expect(parseExactJson('"\\"\\\\\\/\\u0041\\ud83d\\ude00"')).toBe('"\\/A\u{1f600}');
+    for (const bad of ['"\\x"', '"\\u12"', '"open', '"\\"']) expect(() => parseExactJson(bad)).toThrow(ExactJsonError);
   });
 
   it("a key named __proto__ is a key", () => {
     const parsed = objectOf('{"__proto__":{"threshold":1}}');
     expect(parsed.threshold).toBeUndefined();
-    expect(canonicalJson(parsed)).toBe('{"__proto__":{"threshold":1}}');
+    expect(canonicalExactJson(parsed)).toBe('{"__proto__":{"threshold":1}}');
   });
 });
 

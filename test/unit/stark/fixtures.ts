@@ -4,8 +4,8 @@ import { packageRoot } from "../../../src/base/asset-paths.js";
 import { fromHex } from "../../../src/base/bytes.js";
 import { parseUuid, uuidToBytes } from "../../../src/base/ids.js";
 import { makeAmountBinding } from "../../../src/stark/amount-binding.js";
-import { isJsonObject, parseJson } from "../../../src/stark/canonical-json.js";
 import { boundInputsHash, type ComplianceInputs, parseComplianceInputs } from "../../../src/stark/compliance-inputs.js";
+import { isExactJsonObject, parseExactJson } from "../../../src/stark/exact-json.js";
 import { bytesToLimbs } from "../../../src/stark/field.js";
 import { Kernels, kernelsUrl } from "../../../src/stark/kernels.js";
 import type { BatchStatement, ComplianceStatement, Statement } from "../../../src/stark/statement.js";
@@ -59,8 +59,8 @@ export function batchStatement(elements: readonly bigint[]): BatchStatement {
 
 /** The events behind the batch fixtures: ids counting up in the last byte, amounts from 1000, sequence from 42. */
 export function batchEventsOf(kernels: Kernels, count: number): BatchEvent[] {
-  const json = parseJson(fixtureText("c_default", "canon"));
-  if (!isJsonObject(json)) throw new Error("fixture");
+  const json = parseExactJson(fixtureText("c_default", "canon"));
+  if (!isExactJsonObject(json)) throw new Error("fixture");
   const { amountBindingHash: _, ...unbound } = json;
   return Array.from({ length: count }, (_, i): BatchEvent => {
     const eventId = parseUuid(`123e4567-e89b-12d3-a456-42661417400${i}`)!;

@@ -4,10 +4,10 @@ import type { Kernels, Pointer } from "../../../src/stark/kernels.js";
 import type { ComplianceStatement } from "../../../src/stark/statement.js";
 import { transcriptSeed } from "../../../src/stark/v2/air.js";
 import { complianceAir } from "../../../src/stark/v2/compliance-air.js";
-import { buildTree, treeRoot } from "../../../src/stark/v2/merkle-opening.js";
+import { buildTree, digestTreeRoot } from "../../../src/stark/v2/merkle-opening.js";
 import { composeAt } from "../../../src/stark/v2/ood-check.js";
 import { PROOF_PROFILES } from "../../../src/stark/v2/options.js";
-import { assembleProof, type Commitment } from "../../../src/stark/v2/proof-assembly.js";
+import { assembleProof, type MatrixCommitment } from "../../../src/stark/v2/proof-assembly.js";
 import { Transcript } from "../../../src/stark/v2/transcript.js";
 import { deepFrame } from "../../../src/stark/v2/verifier.js";
 import { verify } from "../../../src/stark/verify.js";
@@ -23,7 +23,7 @@ function falseStatement(): ComplianceStatement {
   return { ...honest, effectiveLimit: 0n, witnessCommitment: [1n, 2n, 3n, 4n] };
 }
 
-function zeroCommitment(kernels: Kernels, rowBytes: number): Commitment {
+function zeroCommitment(kernels: Kernels, rowBytes: number): MatrixCommitment {
   const rows = kernels.alloc(DOMAIN * rowBytes);
   kernels.bytes(rows, DOMAIN * rowBytes).fill(0);
   const leaves = kernels.alloc(DOMAIN * 32);
@@ -74,9 +74,9 @@ function forge(kernels: Kernels, statement: ComplianceStatement): Uint8Array {
   const transcript = new Transcript(kernels, transcriptSeed(air, options), 1);
   const traceCommitment = zeroCommitment(kernels, 248 * 8);
   const partCommitment = zeroCommitment(kernels, 8 * 8);
-  transcript.reseed(treeRoot(traceCommitment.tree));
+  transcript.reseed(digestTreeRoot(traceCommitment.tree));
   const weights = transcript.draw(157 + 80);
-  transcript.reseed(treeRoot(partCommitment.tree));
+  transcript.reseed(digestTreeRoot(partCommitment.tree));
   const z = transcript.draw(1);
   const trace = kernels.alloc(248 * 32);
   kernels.bytes(trace, 248 * 32).fill(0);

@@ -28,7 +28,7 @@ export function extMul([a, b]: Ext, [c, d]: Ext): Ext {
   return [mod(a * c - 2n * b * d), mod(a * d + b * c + b * d)];
 }
 
-export const extAdd = ([a, b]: Ext, [c, d]: Ext): Ext => [mod(a + c), mod(b + d)];
+const extAdd = ([a, b]: Ext, [c, d]: Ext): Ext => [mod(a + c), mod(b + d)];
 
 /** Value of a polynomial with base coefficients, ascending, at an extension point. */
 export function evaluate(coefficients: readonly bigint[], x: Ext): Ext {

@@ -11,7 +11,7 @@ import { verifyCommitmentChain } from "../../../src/protocol/commitment.js";
 import { type BackfillOptions, backfillStateRoots } from "../../../src/store/sqlite/backfill-state-roots.js";
 import { SqliteCommitmentReader } from "../../../src/store/sqlite/commitment-reader.js";
 import type { Connection } from "../../../src/store/sqlite/connection.js";
-import { LeafReader } from "../../../src/store/sqlite/leaf-reader.js";
+import { MerkleLeafReader } from "../../../src/store/sqlite/merkle-leaf-reader.js";
 import { migrate } from "../../../src/store/sqlite/migrate.js";
 import { modelLeaf, modelRoot, sha256 } from "../../support/merkle-model.js";
 
@@ -136,10 +136,10 @@ describe("the table", () => {
 
 test("leaves are made of no event but the one that has the number", () => {
   const range = { ...STREAM, sequenceStart: 1, sequenceEnd: EVENTS };
-  expect(new LeafReader(db).read(range, () => {})).toBe(EVENTS);
+  expect(new MerkleLeafReader(db).read(range, () => {})).toBe(EVENTS);
   db.exec("DROP TRIGGER places_by_number_are_never_changed");
   db.exec('UPDATE places_by_number SET "offset" = 7 WHERE sequence_number = 5');
-  expect(() => new LeafReader(db).read(range, () => {})).toThrow("number 5 leads to event 8");
+  expect(() => new MerkleLeafReader(db).read(range, () => {})).toThrow("number 5 leads to event 8");
 });
 
 describe("backfill", () => {

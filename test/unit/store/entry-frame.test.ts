@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
 import { type Uuid, uuidFromBytes } from "../../../src/base/ids.js";
+import { ENTRY_KINDS } from "../../../src/protocol/entry-kind.js";
 import { receiptHash } from "../../../src/protocol/receipt.js";
-import { ENTRY_KINDS, type SequencedEvent } from "../../../src/store/contract.js";
+import type { SequencedEvent } from "../../../src/store/contract.js";
 import { encodeEntry, encodeReceipt, receiptHashOf } from "../../../src/store/entry-frame.js";
 
 const counting = (length: number, from: number): Uint8Array => Uint8Array.from({ length }, (_, i) => from + i);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Cosigner, Publisher } from "../../../src/tlog/publisher.js";
-import type { ServedCheckpoint } from "../../../src/tlog/tlog-message.js";
+import type { SignedCheckpoint } from "../../../src/tlog/tlog-message.js";
 
 /** Which checkpoint is served when, with witnesses that answer when the test says so. */
 
@@ -29,7 +29,7 @@ class SlowCosigner implements Cosigner {
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const checkpoint = (size: number): ServedCheckpoint => ({
+const checkpoint = (size: number): SignedCheckpoint => ({
   note: `note ${size}\n`,
   size,
   root: new Uint8Array(32),

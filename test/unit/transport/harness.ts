@@ -151,7 +151,8 @@ export const JSON_TYPE = { "content-type": "application/json" };
 
 /** The whole of a reply that announces the end of its connection. */
 export function isRefused(received: string): boolean {
-  return /connection: close/i.test(received) && received.endsWith("\r\n0\r\n\r\n");
+  const [head = "", body] = received.split("\r\n\r\n");
+  return /connection: close/i.test(head) && body?.length === Number(/content-length: (\d+)/i.exec(head)?.[1]);
 }
 
 export async function problemOf(response: Response): Promise<Record<string, unknown>> {

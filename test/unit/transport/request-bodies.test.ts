@@ -32,9 +32,9 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
         admit: (request) => {
           const isMember = request.header("x-member") === "yes";
           const refusal = new CodedError("AUTH_REQUIRED", "members only");
-          if (when === "later") return isMember ? Promise.resolve() : Promise.reject(refusal);
+          if (when === "later") return isMember ? Promise.resolve("members") : Promise.reject(refusal);
           if (!isMember) throw refusal;
-          return undefined;
+          return "members";
         },
         handle: ({ body }) => ({ status: 200, body: String(body.byteLength) }),
       }),
@@ -105,6 +105,13 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
     client.write(head("POST", "/size", { ...JSON_TYPE, "transfer-encoding": "chunked" }));
     client.write(`${piece.repeat(7)}0\r\n\r\n`);
     expect(await client.until((text) => text.endsWith("}"))).toContain('{"bytes":700000,"sum":700000}');
+  });
+
+  test("fields behind a chunked body, announced, are nobody's request: its answer ends the connection", async () => {
+    using client = running.open();
+    const framing = { "transfer-encoding": "chunked", trailer: "x-sum" };
+    client.write(`${head("POST", "/things", { ...JSON_TYPE, ...framing })}2\r\n{}\r\n0\r\nx-sum: 1\r\n\r\n`);
+    expect(await client.closed()).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*connection: close[\s\S]*}$/i);
   });
 
   test("a declared length over the bound is refused before any of it arrives, and the connection closed", async () => {

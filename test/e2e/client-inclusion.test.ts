@@ -74,6 +74,7 @@ describe("proofs through the SDK", () => {
     ["a forged sibling", "PROOF_INVALID", (a) => ({ ...a, proof_path: (a.proof_path as string[]).map(flip) })],
     ["a shorter path", "PROOF_INVALID", (a) => ({ ...a, proof_path: (a.proof_path as string[]).slice(1) })],
     ["another number", "PROOF_INVALID", (a) => ({ ...a, sequence_number: 8 })],
+    ["another leaf's place", "PROOF_INVALID", (a) => ({ ...a, leaf_index: Number(a.leaf_index) + 1 })],
     ["another root", "PROOF_INVALID", (a) => ({ ...a, merkle_root: flip(a.merkle_root) })],
     ["another commitment's id", "PROOF_INVALID", (a) => ({ ...a, batch_id: agent.agentId })],
     [
@@ -86,6 +87,17 @@ describe("proofs through the SDK", () => {
   ])("refuses %s with %s", async (_, code, tell) => {
     const client = lying({ part: "inclusion-proofs", tell });
     await expect(client.proveInclusion(entry)).rejects.toMatchObject({ code });
+  });
+
+  it("refuses commitments of another stream than the one asked for", async () => {
+    const other = { tenantId: agent.tenantId.toUpperCase(), storeId: agent.agentId };
+    const own = (
+      await service.get(`/api/v1/ves/commitments?tenant_id=${agent.tenantId}&store_id=${agent.storeId}&status=all`)
+    ).json;
+    const client = lying({ part: "ves/commitments?", tell: () => own });
+    await expect(client.commitments(other)).rejects.toMatchObject({ code: "COMMITMENT_INVALID" });
+    const spelled = { tenantId: other.tenantId, storeId: agent.storeId.toUpperCase() };
+    expect(await client.commitments(spelled)).toHaveLength(own.count);
   });
 
   it("refuses the proof of another event", async () => {
@@ -153,8 +165,19 @@ describe("proofs through the SDK", () => {
     const forked = fork.auditLog({ key: own, position: signed(5, 1) });
     await expect(forked.advance()).rejects.toMatchObject({ code: "LOG_FORKED" });
     const renamed = lying({ part: "log/checkpoint", tell: () => ({ checkpoint: signed(5, 1, "log.example/other") }) });
-    await expect(renamed.auditLog({ key: own }).advance()).rejects.toMatchObject({ code: "CHECKPOINT_INVALID" });
-    await expect(fork.auditLog({ key }).advance()).rejects.toMatchObject({ code: "CHECKPOINT_INVALID" });
+    await expect(renamed.auditLog({ key: own }).advance()).rejects.toMatchObject({ code: "LOG_MISMATCH" });
+    // As the same log after a restore: its origin, and the key's name, are of the next epoch.
+    const restored = fork.auditLog({ key, position });
+    await expect(restored.advance()).rejects.toMatchObject({ code: "LOG_MISMATCH" });
+    expect(restored.position).toBe(position);
+    expect(() => honest().auditLog({ key, position: signed(5, 1) })).toThrow(/it is of log\.example/);
+    const named = key.split("+")[0]!;
+    const text = checkpointText({ origin: named, size: 5, root: new Uint8Array(32) });
+    const forger = lying({
+      part: "log/checkpoint",
+      tell: () => ({ checkpoint: signNote(text, named, seed, ed25519) }),
+    });
+    await expect(forger.auditLog({ key }).advance()).rejects.toMatchObject({ code: "CHECKPOINT_INVALID" });
 
     const unsigned = early.replace(/\n\n.*/s, "\n\n");
     for (const checkpoint of [unsigned, "", early.replace(/^(.*\n)\d+/, "$199999")]) {

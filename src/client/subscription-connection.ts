@@ -32,7 +32,7 @@ const PAGE_ENTRIES_MAX = 1000;
 /** While HTTP answers, a socket is tried every second at worst, and the page before it brings what there is. */
 const SOCKET_BACKOFF: BackoffPolicy = { baseMs: 100, maxMs: 1000 };
 
-export class Connection {
+export class SubscriptionConnection {
   readonly #options: SubscribeOptions;
   readonly #link: SubscriptionLink;
   readonly #buffer: EntryBuffer;

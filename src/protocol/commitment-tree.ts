@@ -1,11 +1,13 @@
 /**
- * A tree's nodes in one buffer, leaves first, then level by level up to the root; level d holds ceil(n / 2^d) nodes. Ready
- * to be moved between threads: `nodes` is all there is. What stands where a level ends, the kinds of tree say.
+ * The tree of a commitment, of either series: its nodes in one buffer, leaves first, then level by level up to the root;
+ * level d holds ceil(n / 2^d) nodes. Ready to be moved between threads: `nodes` is all there is. What stands where a level
+ * ends, the kinds of tree say.
  */
 import { assert } from "../base/assert.js";
-import { HASH_BYTES, treeDepth } from "./merkle.js";
+import { HASH_BYTES } from "./hash.js";
+import { treeDepth } from "./merkle.js";
 
-export abstract class TreeNodes {
+export abstract class CommitmentTree {
   readonly #levelStarts: readonly number[];
 
   constructor(

@@ -11,7 +11,7 @@ import { crashPoint } from "../../base/crash-point.js";
 import { type Connection, databasePath, isDiskFull } from "./connection.js";
 import { WriterPause } from "./writer-pause.js";
 
-export interface CheckpointPolicy {
+export interface WalCheckpointPolicy {
   /** WAL size from which a PASSIVE checkpoint runs. */
   readonly walBytesTarget: number;
   /** WAL content from which the writer is made to wait. */
@@ -20,18 +20,18 @@ export interface CheckpointPolicy {
 }
 
 /** What the checkpoint thread is started with. */
-export interface CheckpointWorkerData {
+export interface WalCheckpointWorkerData {
   readonly folder: string;
-  readonly policy: CheckpointPolicy;
+  readonly policy: WalCheckpointPolicy;
   /** `WriterPause` shared with the lane. */
   readonly writerPause: SharedArrayBuffer;
 }
 
 /** `disk_full`: nothing of it was taken, the write-ahead log keeps everything, and the next look tries again. */
-export type CheckpointMode = "none" | "passive" | "restart" | "disk_full";
+export type WalCheckpointMode = "none" | "passive" | "restart" | "disk_full";
 
-export interface CheckpointOutcome {
-  readonly mode: CheckpointMode;
+export interface WalCheckpointOutcome {
+  readonly mode: WalCheckpointMode;
   /** Milliseconds the writer was held back. */
   readonly heldMs: number;
 }
@@ -49,9 +49,9 @@ const PAUSE_MS_MAX = 1_000;
 export function checkpointIfDue(
   db: Connection,
   folder: string,
-  policy: CheckpointPolicy,
+  policy: WalCheckpointPolicy,
   pause: WriterPause = new WriterPause(WriterPause.allocate()),
-): CheckpointOutcome {
+): WalCheckpointOutcome {
   if (walSize(folder) < policy.walBytesTarget) return { mode: "none", heldMs: 0 };
   try {
     return checkpoint(db, policy, pause);
@@ -61,7 +61,7 @@ export function checkpointIfDue(
   }
 }
 
-function checkpoint(db: Connection, policy: CheckpointPolicy, pause: WriterPause): CheckpointOutcome {
+function checkpoint(db: Connection, policy: WalCheckpointPolicy, pause: WriterPause): WalCheckpointOutcome {
   crashPoint("checkpoint.begun");
   let frames = movePassively(db);
   crashPoint("checkpoint.passive");

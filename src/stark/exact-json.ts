@@ -4,9 +4,9 @@
  * crates do; for values up to 2^53-1 that equals RFC 8785.
  */
 
-export type JsonValue = null | boolean | string | bigint | number | readonly JsonValue[] | JsonObject;
-export interface JsonObject {
-  readonly [key: string]: JsonValue;
+export type ExactJson = null | boolean | string | bigint | number | readonly ExactJson[] | ExactJsonObject;
+export interface ExactJsonObject {
+  readonly [key: string]: ExactJson;
 }
 
 /** Nesting beyond this is refused: nothing the formats define comes near it. */
@@ -15,20 +15,20 @@ const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const LONE_SURROGATE = /\p{Cs}/u;
 const SPACE = /[ \t\n\r]*/y;
 
-export class JsonSyntaxError extends Error {
-  override readonly name = "JsonSyntaxError";
+export class ExactJsonError extends Error {
+  override readonly name = "ExactJsonError";
 }
 
-export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+export function isExactJsonObject(value: ExactJson | undefined): value is ExactJsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Parses one JSON text. Duplicate keys are refused. Throws JsonSyntaxError. */
-export function parseJson(text: string): JsonValue {
+/** Parses one JSON text. Duplicate keys are refused. Throws ExactJsonError. */
+export function parseExactJson(text: string): ExactJson {
   const cursor = new Cursor(text);
   const value = cursor.value(0);
   cursor.space();
-  if (cursor.at !== text.length) throw new JsonSyntaxError(`unexpected text at ${cursor.at}`);
+  if (cursor.at !== text.length) throw new ExactJsonError(`unexpected text at ${cursor.at}`);
   return value;
 }
 
@@ -55,8 +55,8 @@ class Cursor {
     return true;
   }
 
-  value(depth: number): JsonValue {
-    if (depth > DEPTH_MAX) throw new JsonSyntaxError("nested too deeply");
+  value(depth: number): ExactJson {
+    if (depth > DEPTH_MAX) throw new ExactJsonError("nested too deeply");
     if (this.take("{")) return this.object(depth);
     if (this.take("[")) return this.array(depth);
     if (this.take("true")) return true;
@@ -73,36 +73,36 @@ class Cursor {
     const start = this.at;
     let end = start + 1;
     while (end < this.text.length && this.text[end] !== '"') end += this.text[end] === "\\" ? 2 : 1;
-    if (this.text[start] !== '"' || end >= this.text.length) throw new JsonSyntaxError(`unexpected text at ${start}`);
+    if (this.text[start] !== '"' || end >= this.text.length) throw new ExactJsonError(`unexpected text at ${start}`);
     this.at = end + 1;
     const literal = this.text.slice(start, this.at);
     const value = stringOf(literal);
     // Only an escape can make a lone surrogate, and a string with one has no canonical bytes.
     if (value === null || (literal.includes("\\u") && LONE_SURROGATE.test(value))) {
-      throw new JsonSyntaxError(`bad string at ${start}`);
+      throw new ExactJsonError(`bad string at ${start}`);
     }
     return value;
   }
 
-  object(depth: number): JsonObject {
-    const entries = new Map<string, JsonValue>();
+  object(depth: number): ExactJsonObject {
+    const entries = new Map<string, ExactJson>();
     if (this.take("}")) return {};
     do {
       const key = this.string();
-      if (entries.has(key)) throw new JsonSyntaxError("duplicate key");
-      if (!this.take(":")) throw new JsonSyntaxError(`missing colon at ${this.at}`);
+      if (entries.has(key)) throw new ExactJsonError("duplicate key");
+      if (!this.take(":")) throw new ExactJsonError(`missing colon at ${this.at}`);
       entries.set(key, this.value(depth + 1));
     } while (this.take(","));
-    if (!this.take("}")) throw new JsonSyntaxError(`missing brace at ${this.at}`);
+    if (!this.take("}")) throw new ExactJsonError(`missing brace at ${this.at}`);
     return Object.fromEntries(entries);
   }
 
-  array(depth: number): JsonValue[] {
-    const items: JsonValue[] = [];
+  array(depth: number): ExactJson[] {
+    const items: ExactJson[] = [];
     if (this.take("]")) return items;
     do items.push(this.value(depth + 1));
     while (this.take(","));
-    if (!this.take("]")) throw new JsonSyntaxError(`missing bracket at ${this.at}`);
+    if (!this.take("]")) throw new ExactJsonError(`missing bracket at ${this.at}`);
     return items;
   }
 }
@@ -117,42 +117,42 @@ function stringOf(literal: string): string | null {
 
 function finite(text: string): number {
   const value = Number(text);
-  if (!Number.isFinite(value)) throw new JsonSyntaxError("number out of range");
+  if (!Number.isFinite(value)) throw new ExactJsonError("number out of range");
   return value;
 }
 
 /** Canonical form: sorted keys, no spaces, exact integers. */
-export function canonicalJson(value: JsonValue): string {
-  return printJson(value, "", true);
+export function canonicalExactJson(value: ExactJson): string {
+  return print(value, "", true);
 }
 
 /** Compact form with keys in insertion order, integers exact. */
-export function compactJson(value: JsonValue): string {
-  return printJson(value, "", false);
+export function compactExactJson(value: ExactJson): string {
+  return print(value, "", false);
 }
 
 /** Pretty form with two spaces and keys in insertion order, integers exact. */
-export function prettyJson(value: JsonValue): string {
-  return printJson(value, "\n", false);
+export function prettyExactJson(value: ExactJson): string {
+  return print(value, "\n", false);
 }
 
-function printJson(value: JsonValue, newline: string, isSorted: boolean): string {
+function print(value: ExactJson, newline: string, isSorted: boolean): string {
   if (typeof value === "bigint") return value.toString();
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const inner = newline === "" ? "" : `${newline}  `;
   const isList = Array.isArray(value);
   const items = isList
-    ? value.map((item: JsonValue) => printJson(item, inner, isSorted))
-    : keysOf(value as JsonObject, isSorted).map(
+    ? value.map((item: ExactJson) => print(item, inner, isSorted))
+    : keysOf(value as ExactJsonObject, isSorted).map(
         (key) =>
-          `${JSON.stringify(key)}:${newline === "" ? "" : " "}${printJson((value as JsonObject)[key]!, inner, isSorted)}`,
+          `${JSON.stringify(key)}:${newline === "" ? "" : " "}${print((value as ExactJsonObject)[key]!, inner, isSorted)}`,
       );
   const [open, close] = isList ? ["[", "]"] : ["{", "}"];
   if (items.length === 0) return open + close;
   return `${open}${inner}${items.join(`,${inner}`)}${newline}${close}`;
 }
 
-function keysOf(value: JsonObject, isSorted: boolean): string[] {
+function keysOf(value: ExactJsonObject, isSorted: boolean): string[] {
   const keys = Object.keys(value);
   return isSorted ? keys.sort() : keys;
 }

@@ -2,12 +2,12 @@ import { Worker } from "node:worker_threads";
 import { workerPath } from "../../base/asset-paths.js";
 import { threadError } from "../../base/errors.js";
 import { WORKER_LIMITS } from "../../base/worker-limits.js";
-import type { CheckpointMode, CheckpointWorkerData } from "./checkpoint.js";
+import type { WalCheckpointMode, WalCheckpointWorkerData } from "./wal-checkpoint.js";
 
 /** Runs checkpoints in their own thread until disposed. A thread that fails is reported, not restarted. */
-export function startCheckpointer(
-  workerData: CheckpointWorkerData,
-  onCheckpoint: (mode: CheckpointMode) => void,
+export function startWalCheckpointer(
+  workerData: WalCheckpointWorkerData,
+  onCheckpoint: (mode: WalCheckpointMode) => void,
   onFailure: (error: Error) => void,
 ): AsyncDisposable {
   const worker = new Worker(workerPath("checkpoint"), {

@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { SequencerClient } from "../../src/client/index.js";
-import type { JsonObject } from "../../src/stark/canonical-json.js";
 import { complianceStatement, parseComplianceInputs } from "../../src/stark/compliance-inputs.js";
 import { complianceProofHash } from "../../src/stark/digest.js";
+import type { ExactJsonObject } from "../../src/stark/exact-json.js";
 import { proveCompliance } from "../../src/stark/prove.js";
 import { commitAmount, commitmentToHex } from "../../src/stark/witness-commitment.js";
 import { startService, type TestAgent, type TestService, uuid } from "../support/service.js";
@@ -16,7 +16,7 @@ import { validitySubmission } from "../support/stark-proofs.js";
 import { newKernels } from "../unit/stark/fixtures.js";
 
 const command = fileURLToPath(new URL("../../dist/src/cli/ves-stark.js", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "proof-client-"));
+const folder = mkdtempSync(join(tmpdir(), "client-stark-proofs-"));
 const kernels = newKernels();
 const POLICY = { policyId: "aml.threshold", policyParams: { threshold: 10_000n } };
 
@@ -41,7 +41,7 @@ describe("proofs through the client", () => {
     rmSync(folder, { recursive: true });
   });
 
-  function prove(publicInputs: JsonObject, amount: bigint) {
+  function prove(publicInputs: ExactJsonObject, amount: bigint) {
     const witnessCommitment = commitmentToHex(commitAmount(kernels, amount));
     const statement = complianceStatement(parseComplianceInputs(publicInputs), witnessCommitment);
     return { proof: proveCompliance(kernels, amount, statement).proof, witnessCommitment };
@@ -91,7 +91,7 @@ describe("proofs through the client", () => {
     expect(publicInputs).toMatchObject({ batchId, leafCount: 2n });
     const made = validitySubmission(await service.get(`/api/v1/ves/validity/${batchId}/inputs`));
     const proof = new Uint8Array(Buffer.from(made.proofB64, "base64"));
-    const batchPublicInputs = made.batchPublicInputs as unknown as JsonObject;
+    const batchPublicInputs = made.batchPublicInputs as unknown as ExactJsonObject;
     const stored = await admin.proofs.submitValidity({ batchId, proof, batchPublicInputs, publicInputs });
     expect(stored).toMatchObject({ kind: "validity", subjectId: batchId, publicInputs });
     expect(await admin.proofs.check("validity", stored.proofId)).toMatchObject({ valid: true, starkValid: true });

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { checkpointIfDue } from "../../../src/store/sqlite/checkpoint.js";
-import { databasePath, openCheckpointer, openWriter } from "../../../src/store/sqlite/connection.js";
+import { databasePath, openWalCheckpointer, openWriter } from "../../../src/store/sqlite/connection.js";
+import { checkpointIfDue } from "../../../src/store/sqlite/wal-checkpoint.js";
 import { WriterPause } from "../../../src/store/sqlite/writer-pause.js";
 
 /** Asked, it reads in a transaction that it ends a moment later, while the asker may be blocked. */
@@ -105,7 +105,7 @@ it("makes the log start over from the bound on, also when all of it was moved: a
   writer.pragma("synchronous = OFF");
   writer.exec("CREATE TABLE t (a BLOB)");
   const insert = writer.prepare("INSERT INTO t VALUES (randomblob(3000))");
-  const checkpointer = openCheckpointer(folder);
+  const checkpointer = openWalCheckpointer(folder);
   const policy = { walBytesTarget: 1, walBytesMax: 1 << 20, intervalMs: 1 };
   insert.run();
   expect(checkpointIfDue(checkpointer, folder, policy).mode).toBe("passive");

@@ -10,7 +10,7 @@ import type { AgentKeyRegistration } from "../lane/lane-item.js";
 import { decodeBase64Any } from "../protocol/base64url.js";
 import { isAcceptablePublicKey, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/ed25519.js";
 import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
-import { popChallenge } from "../protocol/proof-of-possession.js";
+import { verifyProofOfPossession } from "../protocol/proof-of-possession.js";
 import { KEY_PURPOSE_SIGNING, type LogReader } from "../store/contract.js";
 import { checkKey } from "../verify/check-event.js";
 import { selectEd25519 } from "../verify/ed25519-native.js";
@@ -55,7 +55,7 @@ export async function proveRegistration(
   const signature = fromHex(proof.proofOfPossession, SIGNATURE_BYTES);
   if (signature === null) throw badProof(`must be ${SIGNATURE_BYTES} bytes of hex`);
   const signer = key.purpose === KEY_PURPOSE_SIGNING ? key.publicKey : await vouchingKey(key, proof, context);
-  if (!ed25519.verify(signature, popChallenge(key.publicKey), signer)) throw badProof("does not match the key");
+  if (!verifyProofOfPossession(key.publicKey, signature, signer, ed25519)) throw badProof("does not match the key");
   return key;
 }
 

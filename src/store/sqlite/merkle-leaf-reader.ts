@@ -5,10 +5,10 @@
 import { assert } from "../../base/assert.js";
 import { bytesEqual } from "../../base/bytes.js";
 import { uuidToBytes } from "../../base/ids.js";
-import { LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
+import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
+import { MERKLE_LEAF_RECORD_BYTES } from "../../protocol/merkle.js";
 import { MerkleFrontier } from "../../protocol/merkle-frontier.js";
 import type { EventRange } from "../commitment-contract.js";
-import { ENTRY_KINDS } from "../contract.js";
 import type { Connection } from "./connection.js";
 import { PlaceFinder } from "./place-finder.js";
 import { ENTRIES_AT } from "./place-rows.js";
@@ -18,7 +18,7 @@ const VES = ENTRY_KINDS.indexOf("ves_event");
 
 type LeafRow = readonly [sequenceNumber: number, signingHash: Buffer, agentSignature: Buffer];
 
-export class LeafReader {
+export class MerkleLeafReader {
   readonly #places: PlaceFinder;
   readonly #streamRef;
   readonly #page;
@@ -61,14 +61,14 @@ export class LeafReader {
 
 /** Throws where a row is not the event that has its number: a leaf is never made of another. */
 function packRecords(rows: readonly LeafRow[], from: number): Uint8Array {
-  const records = new Uint8Array(rows.length * LEAF_RECORD_BYTES);
+  const records = new Uint8Array(rows.length * MERKLE_LEAF_RECORD_BYTES);
   let at = 0;
   for (const [sequenceNumber, signingHash, agentSignature] of rows) {
-    const expected = from + at / LEAF_RECORD_BYTES;
+    const expected = from + at / MERKLE_LEAF_RECORD_BYTES;
     assert(sequenceNumber === expected, `number ${expected} leads to event ${sequenceNumber}`);
     records.set(signingHash, at);
     records.set(agentSignature, at + signingHash.length);
-    at += LEAF_RECORD_BYTES;
+    at += MERKLE_LEAF_RECORD_BYTES;
   }
   return records;
 }
