@@ -13,6 +13,7 @@ import { ServerProcess } from "../../src/cli/server-process.js";
 import { seededRandom } from "../support/load.js";
 import { makeLog } from "../support/log-maker.js";
 import { type Edit, plantBuild } from "../support/planted-build.js";
+import { TEST_SEED } from "../support/seed.js";
 import { TestService } from "../support/service.js";
 import { CrashService } from "./crash-service.js";
 
@@ -73,10 +74,9 @@ const ROUNDS = Number(process.env.CRASH_ROUNDS ?? POINTS.length + 2);
 /** After each crash the whole log is proven again: it must not grow without end. */
 const ROUNDS_PER_LOG = 4 * (POINTS.length + 2);
 const MINUTES = Number(process.env.CRASH_MINUTES ?? 0);
-const SEED = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
 
-it(`loses, repeats and reorders nothing over crashes (seed ${SEED})`, async () => {
-  const random = seededRandom(SEED);
+it(`loses, repeats and reorders nothing over crashes (seed ${TEST_SEED})`, async () => {
+  const random = seededRandom(TEST_SEED);
   const endMs = performance.now() + MINUTES * 60_000;
   const reached = new Map<CrashPoint, number>();
   const sum = { entries: 0, receipts: 0, heard: 0, revoked: 0 };
@@ -98,7 +98,7 @@ it(`loses, repeats and reorders nothing over crashes (seed ${SEED})`, async () =
     sum.receipts += books.ledger.receipts.size;
     sum.heard += books.heard.length;
     sum.revoked += books.revoked.size;
-    console.log(`${rounds} rounds on ${logs} logs (seed ${SEED}): ${JSON.stringify(sum)}`);
+    console.log(`${rounds} rounds on ${logs} logs (seed ${TEST_SEED}): ${JSON.stringify(sum)}`);
   }
   console.log(JSON.stringify(Object.fromEntries(reached)));
   if (rounds >= POINTS.length) expect([...reached.keys()].sort()).toEqual([...POINTS].sort());

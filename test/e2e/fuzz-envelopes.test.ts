@@ -4,18 +4,18 @@ import { FuzzStream } from "../support/fuzz/fuzz-stream.js";
 import { HttpClient } from "../support/fuzz/http-client.js";
 import { judgeEvent } from "../support/fuzz/judge.js";
 import { Random } from "../support/fuzz/random.js";
+import { TEST_SEED } from "../support/seed.js";
 import { startService, type TestService } from "../support/service.js";
 
 /**
  * Mutated envelopes against the real service: no crash, no 5xx, nothing accepted but what an independent judge finds
  * validly signed, nothing stored for what was rejected, the same receipts for what is sent again.
- * FUZZ_ENVELOPES = how many; FUZZ_SEED repeats a run of the same count.
+ * FUZZ_ENVELOPES = how many; a seed repeats a run of the same count.
  */
 const MUTANTS = Number(process.env.FUZZ_ENVELOPES ?? 5000);
-const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const STREAMS = 16;
 
-describe(`${MUTANTS} mutated envelopes, FUZZ_SEED=${SEED}`, () => {
+describe(`${MUTANTS} mutated envelopes, seed ${TEST_SEED}`, () => {
   let service: TestService;
   const clients: HttpClient[] = [];
   beforeAll(async () => {
@@ -27,11 +27,10 @@ describe(`${MUTANTS} mutated envelopes, FUZZ_SEED=${SEED}`, () => {
   });
 
   it("answers and stores exactly what the protocol says", { timeout: 60_000 + 3 * MUTANTS }, async () => {
-    console.log(`FUZZ_SEED=${SEED} FUZZ_ENVELOPES=${MUTANTS}`);
     const startedMs = performance.now();
     const streams: FuzzStream[] = [];
     for (let i = 0; i < STREAMS; i++) {
-      const random = new Random(SEED + i);
+      const random = new Random(TEST_SEED + i);
       const agent = await FuzzAgent.register(service, random);
       const { tenantId, storeId } = agent.context;
       const client = new HttpClient(service.process.port, await service.apiKey({ tenantId, storeIds: [storeId] }), 1);

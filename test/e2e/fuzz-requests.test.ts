@@ -4,6 +4,7 @@ import { HttpClient } from "../support/fuzz/http-client.js";
 import { mutateBytes, mutateText } from "../support/fuzz/mutate-bytes.js";
 import { Random } from "../support/fuzz/random.js";
 import { sendRaw } from "../support/raw-http.js";
+import { TEST_SEED } from "../support/seed.js";
 import { startService, type TestAgent, type TestService, uuid } from "../support/service.js";
 
 /**
@@ -11,13 +12,12 @@ import { startService, type TestAgent, type TestService, uuid } from "../support
  * answers 200 or a whole problem below 500, or closes; it logs no failure and goes on. FUZZ_REQUESTS = how many of each.
  */
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 400);
-const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
-describe(`${REQUESTS} mutated requests of each kind, FUZZ_SEED=${SEED}`, { timeout: 60_000 + REQUESTS * 50 }, () => {
+describe(`${REQUESTS} mutated requests of each kind, seed ${TEST_SEED}`, { timeout: 60_000 + REQUESTS * 50 }, () => {
   let service: TestService;
   let client: HttpClient;
   let agent: TestAgent;
-  const random = new Random(SEED);
+  const random = new Random(TEST_SEED);
 
   beforeAll(async () => {
     service = await startService();

@@ -12,12 +12,12 @@ import {
   signBatches,
 } from "../support/load.js";
 import { checkAcknowledged, checkOrder, checkSame, hasValidReceipt, sequencerPublicKey } from "../support/log-check.js";
+import { TEST_SEED } from "../support/seed.js";
 import { ed25519, startService, type TestAgent, type TestService } from "../support/service.js";
 import { readLog, Subscriber } from "../support/subscriber.js";
 
 const EVENTS = Number(process.env.ORDER_EVENTS ?? 3000);
 const IS_ALL_NOBLE = process.env.ORDER_NOBLE_ALL === "1";
-const SEED = Number(process.env.ORDER_SEED ?? 20261120);
 const CLIENTS = 8;
 const BATCH_EVENTS_MAX = 100;
 /** Receipts checked with noble (0.9 ms each) where not all of them are. */
@@ -25,12 +25,12 @@ const NOBLE_SAMPLE = 300;
 const CAMPAIGN_MS = 60_000 + EVENTS * 10;
 
 /** The total order, with everything that could disturb it going on at once. */
-it(`orders ${EVENTS} events of ${CLIENTS} concurrent clients, once each (seed ${SEED})`, {
+it(`orders ${EVENTS} events of ${CLIENTS} concurrent clients, once each (seed ${TEST_SEED})`, {
   timeout: CAMPAIGN_MS,
 }, async () => {
   await using service = await startService({ SEQ_WS_MAX_CATCHUP_EVENTS: "1000000000" });
   const agents = await agentsOnFourStreams(service, CLIENTS);
-  const random = seededRandom(SEED);
+  const random = seededRandom(TEST_SEED);
   const work = agents.map((agent, index) => signWork(agent, shareOf(index), random));
   await using subscriber = await Subscriber.open(service, "from_offset=0");
 
@@ -59,7 +59,7 @@ it(`orders ${EVENTS} events of ${CLIENTS} concurrent clients, once each (seed ${
   const perSecond = Math.round(EVENTS / (ingestMs / 1000));
   console.log(
     `order: ${EVENTS} events in ${Math.round(ingestMs)} ms (${perSecond}/s), last frame at ${Math.round(deliveredMs)} ms, ` +
-      `${replays} replayed, ${duplicates} duplicates refused, ${verified} receipts verified with noble, seed ${SEED}`,
+      `${replays} replayed, ${duplicates} duplicates refused, ${verified} receipts verified with noble, seed ${TEST_SEED}`,
   );
 });
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { agentsOnFourStreams, largePayload, seededRandom, sendBatch, signBatch, signBatches } from "../support/load.js";
 import { checkOrder, checkSame } from "../support/log-check.js";
 import { RawConnection } from "../support/raw-connection.js";
+import { TEST_SEED } from "../support/seed.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
 import {
   entryTexts,
@@ -14,7 +15,6 @@ import {
 } from "../support/subscriber.js";
 
 const MIB = 1024 * 1024;
-const SEED = Number(process.env.REPLAY_SEED ?? 11);
 
 describe("filters and forms", () => {
   let service: TestService;
@@ -132,7 +132,7 @@ describe("the seam between memory and store", () => {
       SEQ_BROADCASTER_PAGE_SIZE: page,
       SEQ_WS_MAX_SUBSCRIBERS: "1000",
     });
-    const random = seededRandom(SEED);
+    const random = seededRandom(TEST_SEED);
     const agents = await agentsOnFourStreams(service, 4);
     const work = agents.map((agent) => signBatches(agent, 60, () => 1 + Math.floor(random() * 8)));
     const joined: { from: number; subscriber: Subscriber }[] = [];

@@ -12,10 +12,10 @@ import {
 } from "../support/load.js";
 import { checkAcknowledged, checkOrder, checkSame, hasValidReceipt, sequencerPublicKey } from "../support/log-check.js";
 import { runMain } from "../support/run-main.js";
+import { TEST_SEED } from "../support/seed.js";
 import { ed25519, startService, type TestService, uuid } from "../support/service.js";
 import { parseFrame, readLog, Subscriber } from "../support/subscriber.js";
 
-const SEED = Number(process.env.RESTART_SEED ?? 7);
 const CRASHES = 4;
 
 describe("restart", () => {
@@ -39,9 +39,9 @@ describe("restart", () => {
     expect((await service.get("/api/v1/head")).json).toMatchObject({ log_id: logId, epoch, next_offset: 50 });
   });
 
-  it(`keeps every acknowledged receipt over ${CRASHES} crashes under load (seed ${SEED})`, async () => {
+  it(`keeps every acknowledged receipt over ${CRASHES} crashes under load (seed ${TEST_SEED})`, async () => {
     await using service = await startService();
-    const random = seededRandom(SEED);
+    const random = seededRandom(TEST_SEED);
     const agents = await agentsOnFourStreams(service, 6);
     const work = agents.map((agent) => signBatches(agent, 600, () => 1 + Math.floor(random() * 30)));
     const total = new Set(work.flatMap((batches) => batches.flatMap(({ eventIds }) => eventIds))).size;

@@ -7,13 +7,13 @@ import { nobleEd25519 } from "../../src/protocol/ed25519.js";
 import { encodeNoteKey, NOTE_COSIGNATURE } from "../../src/protocol/signed-note.js";
 import { seededRandom, sendBatch, signBatch } from "../support/load.js";
 import { expectProblem } from "../support/problem.js";
+import { TEST_SEED } from "../support/seed.js";
 import { startService, type TestAgent, TestService } from "../support/service.js";
 import { type AuditedCheckpoint, rootOf, TlogAuditor } from "../support/tlog-auditor.js";
 
 /** No signer, however it is killed, copied or set back, signs two histories under one origin. */
 
 const ENV = { TLOG_CHECKPOINT_INTERVAL_MS: "50" };
-const SEED = Number(process.env.TLOG_SEED ?? Date.now() % 1_000_000);
 const CRASHES = 4;
 
 const garbage: string[] = [];
@@ -84,8 +84,8 @@ function moved(agent: TestAgent, service: TestService): TestAgent {
 }
 
 describe("the checkpoint signer", () => {
-  it(`never forks, killed at random moments under load (TLOG_SEED=${SEED})`, async () => {
-    const random = seededRandom(SEED);
+  it(`never forks, killed at random moments under load (seed ${TEST_SEED})`, async () => {
+    const random = seededRandom(TEST_SEED);
     await using service = await startService(ENV);
     const agent = await service.agent();
     const served = new Map<string, AuditedCheckpoint>();

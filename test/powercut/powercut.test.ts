@@ -1,7 +1,7 @@
 /**
  * Power cuts: a real run is recorded below the file system's calls, and the disk is put into states that losing power may
  * have left. The real store opens each, the real verify-log proves it, and whatever anybody was told before the cut is in
- * it, byte for byte. `POWERCUTS=2500` for the campaign, `POWERCUTS_SEED` to repeat one.
+ * it, byte for byte. `POWERCUTS=2500` for the campaign.
  */
 import { strict as assert } from "node:assert";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -13,6 +13,7 @@ import { ServerProcess } from "../../src/cli/server-process.js";
 import { databasePath } from "../../src/store/sqlite/connection.js";
 import { checkSame } from "../support/log-check.js";
 import { type Edit, plantBuild } from "../support/planted-build.js";
+import { TEST_SEED } from "../support/seed.js";
 import { TestService } from "../support/service.js";
 import { Subscriber } from "../support/subscriber.js";
 import { checkState } from "./check-state.js";
@@ -21,7 +22,6 @@ import { Recorder } from "./recorder.js";
 import { WORKLOADS } from "./workloads.js";
 
 const POWERCUTS = Number(process.env.POWERCUTS ?? 150);
-const SEED = Number(process.env.POWERCUTS_SEED ?? Date.now() % 1_000_000);
 /** Of so many states one is given to the real service, which goes on from there. */
 const SERVED_EVERY = 30;
 
@@ -49,7 +49,7 @@ describe.runIf(recorder !== null)("power cuts", () => {
     async (workload) => {
       const run = await RecordedRun.make(workload, recorder!, newFolder());
       const counts = { states: 0, empty: 0, served: 0 };
-      for (const state of run.states(Math.ceil(POWERCUTS / WORKLOADS.length), SEED, join(states, "disk"))) {
+      for (const state of run.states(Math.ceil(POWERCUTS / WORKLOADS.length), TEST_SEED, join(states, "disk"))) {
         const entries = await explain(state, () => checkState(state));
         counts.states += 1;
         if (entries === 0) counts.empty += 1;
@@ -59,7 +59,7 @@ describe.runIf(recorder !== null)("power cuts", () => {
       }
       const { records, told, frames } = run;
       const facts = { records: records.length, receiptsTold: told.receipts.length, entries: frames.length };
-      console.log(`${workload.name} (seed ${SEED}): ${JSON.stringify({ ...counts, ...facts })}`);
+      console.log(`${workload.name} (seed ${TEST_SEED}): ${JSON.stringify({ ...counts, ...facts })}`);
     },
     3_600_000,
   );
@@ -72,7 +72,7 @@ describe.runIf(recorder !== null)("power cuts", () => {
 });
 
 async function firstLoss(run: RecordedRun): Promise<string | null> {
-  for (const state of run.states(50, SEED, join(states, "disk"))) {
+  for (const state of run.states(50, TEST_SEED, join(states, "disk"))) {
     try {
       await checkState(state);
     } catch (error) {
@@ -117,7 +117,9 @@ async function explain<T>(state: DiskState, check: () => Promise<T>): Promise<T>
     return await check();
   } catch (error) {
     const { cut, cutAt, run } = state;
-    throw new Error(`seed ${SEED}, cut before record ${cutAt} of ${run.records.length}, ${cut} kept`, { cause: error });
+    throw new Error(`seed ${TEST_SEED}, cut before record ${cutAt} of ${run.records.length}, ${cut} kept`, {
+      cause: error,
+    });
   }
 }
 

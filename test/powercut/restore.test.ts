@@ -13,13 +13,13 @@ import { seededRandom } from "../support/load.js";
 import { checkSame } from "../support/log-check.js";
 import { makeLog } from "../support/log-maker.js";
 import { runMain } from "../support/run-main.js";
+import { TEST_SEED } from "../support/seed.js";
 import { readFrames } from "./check-state.js";
 import { DiskModel } from "./disk-model.js";
 import { CUTS, cutPower } from "./power-cut.js";
 import { Recorder } from "./recorder.js";
 
 const POWERCUTS = Number(process.env.POWERCUTS ?? 150);
-const SEED = Number(process.env.POWERCUTS_SEED ?? Date.now() % 1_000_000);
 
 /** Nothing here is about the time a flush takes. */
 const base = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "sequencer-powercut-"));
@@ -30,7 +30,7 @@ const KEPT = 20;
 const WRITTEN = 40;
 
 it.runIf(recorder !== null)(
-  `keeps the log that a restore replaces (seed ${SEED})`,
+  `keeps the log that a restore replaces (seed ${TEST_SEED})`,
   async () => {
     const { root, env } = recorder!;
     const { data, copy } = { data: join(root, "data"), copy: join(root, "copy.db") };
@@ -38,7 +38,7 @@ it.runIf(recorder !== null)(
     const disk = new DiskModel(root);
     expect((await runMain(["restore", copy, "--data-dir", data, "--force"], env)).code).toBe(0);
     const records = recorder!.read();
-    const random = seededRandom(SEED);
+    const random = seededRandom(TEST_SEED);
     const target = join(base, "state");
     const found = { old: 0, restored: 0, again: 0 };
     // The interesting instants are few: one cut per record at least.
@@ -55,7 +55,7 @@ it.runIf(recorder !== null)(
         throw new Error(`cut before record ${cutAt} of ${records.length}, ${cut} kept`, { cause: error });
       }
     }
-    console.log(`${count} power cuts during a restore (seed ${SEED}): ${JSON.stringify(found)}`);
+    console.log(`${count} power cuts during a restore (seed ${TEST_SEED}): ${JSON.stringify(found)}`);
   },
   3_600_000,
 );

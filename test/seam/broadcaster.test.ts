@@ -19,9 +19,9 @@ import { SqliteLogReader } from "../../src/store/sqlite/log-reader.js";
 import type { Socket, SocketHandler } from "../../src/transport/http.js";
 import { Random } from "../support/fuzz/random.js";
 import { makeLog } from "../support/log-maker.js";
+import { TEST_SEED } from "../support/seed.js";
 
 const TRANSITIONS = Number(process.env.SEAM_TRANSITIONS ?? 10_000);
-const SEED = Number(process.env.SEAM_SEED ?? 1);
 const LOG_ENTRIES = 1_000;
 const SUBSCRIBERS = 64;
 const PAGE_BYTES_MAX = 6_000;
@@ -35,16 +35,16 @@ const TURNS = [0.05, 0.2, 0.4, 0.9];
 /** What a socket takes before it refuses: two entries or three, so that it also stops in the middle of a page. */
 const BACKLOG_BYTES_MAX = 2_500;
 
-it(`${TRANSITIONS} transitions: nothing missed, repeated or reordered (seed ${SEED})`, {
+it(`${TRANSITIONS} transitions: nothing missed, repeated or reordered (seed ${TEST_SEED})`, {
   timeout: 3_600_000,
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "sequencer-seam-"));
   try {
     await makeLog(folder, LOG_ENTRIES);
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const totals = { transitions: 0, entries: 0, joined: 0 };
     while (totals.transitions < TRANSITIONS) await passOver(folder, random, totals);
-    console.log(`seam in process (seed ${SEED}): ${JSON.stringify(totals)}`);
+    console.log(`seam in process (seed ${TEST_SEED}): ${JSON.stringify(totals)}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -7,12 +7,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { seededRandom } from "../support/load.js";
 import { RawConnection } from "../support/raw-connection.js";
+import { TEST_SEED } from "../support/seed.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
 import { readLog, Subscriber } from "../support/subscriber.js";
 
 const TRANSITIONS = Number(process.env.SEAM_SOCKET_TRANSITIONS ?? 300);
 const SUBSCRIBERS = Number(process.env.SEAM_SUBSCRIBERS ?? 100);
-const SEED = Number(process.env.SEAM_SEED ?? 1);
 
 const READERS = 24;
 const BEHIND_MAX = 25;
@@ -24,7 +24,7 @@ const WARMING_BATCHES = 40;
 const WARMING_EVENTS = 10;
 const WARMING_SUBSCRIBERS = 100;
 
-const random = seededRandom(SEED);
+const random = seededRandom(TEST_SEED);
 const below = (n: number): number => Math.floor(random() * n);
 
 /** Every entry anybody saw, by offset: the same bytes to everybody. */
@@ -125,7 +125,7 @@ it(`${TRANSITIONS} transitions on real sockets lose, repeat and reorder nothing`
   await Promise.all([...Array.from({ length: READERS }, () => cross(service, book))]).finally(() => stop.abort());
   await Promise.all(writers);
   checkLog(await readLog(service), book);
-  console.log(`seam on sockets (seed ${SEED}): ${book.transitions} transitions over ${book.head} entries`);
+  console.log(`seam on sockets (seed ${TEST_SEED}): ${book.transitions} transitions over ${book.head} entries`);
 });
 
 it(`${SUBSCRIBERS} subscribers at once, joining and leaving`, { timeout: 3_600_000 }, async () => {

@@ -2,30 +2,29 @@ import { describe, expect, it } from "vitest";
 import { FlowTable } from "../../../src/base/flow-table.js";
 import { Slots } from "../../../src/base/slots.js";
 import { Random } from "../../support/fuzz/random.js";
-
-const SEED = Number(process.env.SLOTS_SEED ?? Math.floor(Math.random() * 2 ** 32));
+import { TEST_SEED } from "../../support/seed.js";
 
 describe("slots", () => {
   it.each([1, 2, 3, 64, 100])("give each of %d values back once, under its own number", (valuesMax) => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const slots = new Slots<string>(valuesMax);
     const model = new Map<number, string>();
     const taken: number[] = [];
     for (let i = 0; i < 5_000; i++) {
       if (model.size < valuesMax && random.chance(0.55)) {
         const number = slots.add(`value ${i}`);
-        expect(model.has(number), `seed ${SEED}`).toBe(false);
+        expect(model.has(number), `seed ${TEST_SEED}`).toBe(false);
         expect(number).toBe(number >>> 0);
         model.set(number, `value ${i}`);
       } else if (model.size > 0) {
         const number = random.pick([...model.keys()]);
-        expect(slots.take(number), `seed ${SEED}`).toBe(model.get(number));
+        expect(slots.take(number), `seed ${TEST_SEED}`).toBe(model.get(number));
         model.delete(number);
         taken.push(number);
       }
       expect(slots.size).toBe(model.size);
       const old = taken.at(-1 - random.below(200));
-      if (old !== undefined && !model.has(old)) expect(slots.take(old), `seed ${SEED}`).toBeUndefined();
+      if (old !== undefined && !model.has(old)) expect(slots.take(old), `seed ${TEST_SEED}`).toBeUndefined();
     }
     for (const number of [-1, 0.5, 2 ** 32, Number.NaN]) expect(slots.take(number)).toBeUndefined();
   });

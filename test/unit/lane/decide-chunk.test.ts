@@ -18,12 +18,12 @@ import { selectEd25519 } from "../../../src/verify/ed25519-native.js";
 import { Random } from "../../support/fuzz/random.js";
 import { laneItems, STALE_EPOCH } from "../../support/lane-items.js";
 import { LaneModel } from "../../support/lane-model.js";
+import { TEST_SEED } from "../../support/seed.js";
 
 /** The lane's decisions on the real store, judged by a model of ves-protocol §5-6; chunks may be cut anywhere. */
 
 const SEQUENCES = Number(process.env.LANE_SEQUENCES ?? 6);
 const ITEMS = 60;
-const SEED = Number(process.env.LANE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const NOW_MS = 1_750_000_000_000;
 
 const ed25519 = selectEd25519();
@@ -144,11 +144,11 @@ function wordsOf(answer: LaneAnswer): string {
   return JSON.stringify({ accepted, start, end, head, refused, receipts });
 }
 
-describe(`${SEQUENCES} random sequences, LANE_SEED=${SEED}`, () => {
+describe(`${SEQUENCES} random sequences, seed ${TEST_SEED}`, () => {
   it("every chunking gives the model's answers and the same log, bit for bit", async () => {
     const tally = { accepted: 0, replayed: 0, refused: 0 };
     for (let round = 0; round < SEQUENCES; round++) {
-      const random = new Random(SEED + round);
+      const random = new Random(TEST_SEED + round);
       const items = laneItems(random, ITEMS);
       const model = new LaneModel();
       const expected = items.map((item) => model.decide(item));
@@ -175,7 +175,7 @@ describe(`${SEQUENCES} random sequences, LANE_SEED=${SEED}`, () => {
   });
 
   it("a full disk refuses the whole chunk, leaves nothing, and the same work goes through later", async () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const items = laneItems(random, ITEMS);
     await using lane = openLane();
     await using roomy = openLane();
@@ -185,7 +185,7 @@ describe(`${SEQUENCES} random sequences, LANE_SEED=${SEED}`, () => {
     const before = lane.dump();
     const pages = lane.db.pragma("page_count", { simple: true }) as number;
     lane.db.pragma(`max_page_count = ${pages}`);
-    const filler = laneItems(new Random(SEED + 1), 400);
+    const filler = laneItems(new Random(TEST_SEED + 1), 400);
     const { answers, offsets } = await feed(lane.store, filler, () => 1e9);
     expect(answers.map(({ requestId }) => requestId)).toEqual(filler.map((_, index) => index + 1));
     expect(answers.every((answer) => !answer.ok && answer.code === "STORAGE_FULL")).toBe(true);
@@ -203,7 +203,7 @@ describe(`${SEQUENCES} random sequences, LANE_SEED=${SEED}`, () => {
 
 it("sequenced_at never runs backwards along the log, whatever the clock does", async () => {
   await using lane = openLane();
-  const ingests = laneItems(new Random(SEED), 200).filter((item) => item.kind === "ingest");
+  const ingests = laneItems(new Random(TEST_SEED), 200).filter((item) => item.kind === "ingest");
   for (const [turn, item] of ingests.entries()) {
     const context: LaneContext = {
       nowMs: NOW_MS + [5, -3, 9, -100_000][turn % 4]! + turn,

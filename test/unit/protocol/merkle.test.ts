@@ -22,7 +22,8 @@ import {
 } from "../../../src/protocol/merkle-proof.js";
 import { type MerkleTree, MerkleTreeBuilder } from "../../../src/protocol/merkle-tree.js";
 import { modelLeaf, modelTree, sha256 } from "../../support/merkle-model.js";
-import { golden, hex, propertySeed } from "./support.js";
+import { TEST_SEED } from "../../support/seed.js";
+import { golden, hex } from "./support.js";
 
 const STREAM = {
   tenantId: "00000000-0000-0000-0000-000000000001" as Uuid,
@@ -96,10 +97,9 @@ const SIZES =
     : [...SIZES_ALWAYS, ...SIZES_SAMPLED];
 
 describe("every leaf is proven, and nothing else", () => {
-  const seed = propertySeed("merkle");
   const events = Array.from({ length: 1025 }, (_, i) => ({
-    hash: sha256(`hash ${seed} ${i}`),
-    signature: Buffer.concat([sha256(`r ${seed} ${i}`), sha256(`s ${seed} ${i}`)]),
+    hash: sha256(`hash ${TEST_SEED} ${i}`),
+    signature: Buffer.concat([sha256(`r ${TEST_SEED} ${i}`), sha256(`s ${TEST_SEED} ${i}`)]),
   }));
 
   test.each(SIZES)("%d leaves", (leafCount) => {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { fromHex } from "../../../src/base/bytes.js";
 
-/** Shared by the protocol tests: bytes from hex, the golden file, vector files beside the checkout, a printed seed. */
+/** Shared by the protocol tests: bytes from hex, the golden file and vector files beside the checkout. */
 export function hex(text: string): Uint8Array {
   const bytes = fromHex(text, Math.floor(text.length / 2) - (text.startsWith("0x") ? 1 : 0));
   if (bytes === null) throw new Error(`not hex: ${text}`);
@@ -24,11 +24,4 @@ export function sharedVectors<T>(path: string): T | null {
   if (existsSync(file)) return JSON.parse(readFileSync(file, "utf8")) as T;
   console.log(`vectors not present, their cases did not run: ${path}`);
   return null;
-}
-
-/** Seed of this file's property tests: printed, and repeatable with FAST_CHECK_SEED. */
-export function propertySeed(name: string): number {
-  const seed = Number(process.env.FAST_CHECK_SEED ?? Date.now() % 0x7fff_ffff);
-  console.log(`${name}: FAST_CHECK_SEED=${seed}`);
-  return seed;
 }

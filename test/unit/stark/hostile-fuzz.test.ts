@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { verify } from "../../../src/stark/verify.js";
+import { TEST_SEED } from "../../support/seed.js";
 import { ACCEPT_ALL, FIXTURES, fixtureProof, fixtureStatement, newKernels } from "./fixtures.js";
 
 /** The default run is a sample; `npm run test:stark-fuzz` is the campaign of a million inputs. */
@@ -40,8 +41,7 @@ describe("fuzzed inputs", () => {
   it(
     `${FUZZ_INPUTS} inputs: no exception, no acceptance, memory flat`,
     () => {
-      const seed = Number(process.env.STARK_SEED ?? 20_251);
-      const next = random(seed);
+      const next = random(TEST_SEED);
       const sources = FIXTURES.map(fixtureProof);
       const statements = FIXTURES.map(fixtureStatement);
       for (const [i, source] of sources.entries()) verify(kernels, source, statements[i]!, ACCEPT_ALL);
@@ -54,7 +54,7 @@ describe("fuzzed inputs", () => {
         const input = fuzzed(next, sources);
         const verdict = verify(kernels, input, statements[i % statements.length]!, ACCEPT_ALL);
         if (verdict.valid && !originals.has(Buffer.from(input).toString("latin1"))) {
-          expect.fail(`seed ${seed}: input ${i} accepted`);
+          expect.fail(`seed ${TEST_SEED}: input ${i} accepted`);
         }
       }
       expect(process.memoryUsage.rss() - rssBefore).toBeLessThan(RSS_GROWTH_BYTES_MAX);

@@ -15,8 +15,8 @@ import { walSize } from "../../../src/store/sqlite/wal-checkpoint.js";
 import { Random } from "../../support/fuzz/random.js";
 import { VERSION_BEFORE_PLACES } from "../../support/old-log.js";
 import { PlaceMaker } from "../../support/place-maker.js";
+import { TEST_SEED } from "../../support/seed.js";
 
-const SEED = Number(process.env.MIGRATE_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const MIGRATIONS = migrationsPath("sqlite");
 const WAL_FRAME_BYTES = 4096 + 24;
 
@@ -96,8 +96,8 @@ class OldLog implements Disposable {
   }
 }
 
-describe(`a log of before there were places (seed ${SEED})`, () => {
-  const random = new Random(SEED);
+describe(`a log of before there were places (seed ${TEST_SEED})`, () => {
+  const random = new Random(TEST_SEED);
 
   it.each([1, 7, 30, 60, 61])("is upgraded in slices of %i entries", (sliceEntries) => {
     using log = new OldLog(random);
@@ -148,7 +148,7 @@ describe(`a log of before there were places (seed ${SEED})`, () => {
 
   it("is moved out of the write-ahead log slice by slice", () => {
     const framesOf = (sliceEntries: number): number => {
-      using log = new OldLog(new Random(SEED));
+      using log = new OldLog(new Random(TEST_SEED));
       log.db.transaction(() => log.append(4_000))();
       log.db.pragma("wal_checkpoint(TRUNCATE)");
       let most = 0;
@@ -171,7 +171,7 @@ describe(`a log of before there were places (seed ${SEED})`, () => {
 });
 
 it("notes where entries begin to have checksums", () => {
-  const random = new Random(SEED);
+  const random = new Random(TEST_SEED);
   for (const entries of [0, 1, 2, 3, 8, 21]) {
     for (let without = 0; without <= entries; without++) {
       using log = new OldLog(random);
@@ -187,7 +187,7 @@ it("notes where entries begin to have checksums", () => {
 
 describe("a migration that was applied", () => {
   const upToDate = (name: string, sha256: string): OldLog => {
-    const log = new OldLog(new Random(SEED));
+    const log = new OldLog(new Random(TEST_SEED));
     log.append(3);
     log.upgrade({});
     log.db.prepare("UPDATE schema_migrations SET sha256 = ? WHERE name = ?").run(sha256, name);

@@ -6,10 +6,9 @@ import type { LogEntry } from "../../../src/store/contract.js";
 import { PackedPage, packPage, packPageIn } from "../../../src/store/packed-page.js";
 import { type PagePlace, PageRing } from "../../../src/store/page-ring.js";
 import { Random } from "../../support/fuzz/random.js";
+import { TEST_SEED } from "../../support/seed.js";
 
 /** The lane writes only over what the main thread has released; what finds no room comes as a buffer of its own. */
-
-const SEED = Number(process.env.PAGE_RING_SEED ?? Math.floor(Math.random() * 2 ** 32));
 
 interface Kept {
   readonly place: PagePlace;
@@ -33,7 +32,7 @@ function put(ring: PageRing, bytes: Uint8Array, asked = bytes.length): PagePlace
 
 describe("the ring of pages", () => {
   it("keeps every page as it was written until it is released, and refuses only what has no room", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const seen = { refused: 0, whole: 0, wraps: 0, overEdge: 0 };
     for (let run = 0; run < 200; run++) {
       const size = 1 + random.below(400);
@@ -45,7 +44,7 @@ describe("the ring of pages", () => {
         const place = put(writer, bytes, asked);
         if (place === null) {
           seen.refused += 1;
-          expect(asked > size || kept.length > 0, `seed ${SEED}: an empty ring takes what it can hold`).toBe(true);
+          expect(asked > size || kept.length > 0, `seed ${TEST_SEED}: an empty ring takes what it can hold`).toBe(true);
         } else {
           kept.push({ place, bytes });
           if (asked > size / 2) seen.whole += 1;
@@ -56,7 +55,7 @@ describe("the ring of pages", () => {
         // In their order; a reader that is slow releases nothing for a while.
         while (kept.length > 0 && random.chance(0.45)) reader.release(kept.shift()!.place);
         for (const page of kept)
-          expect(reader.page(page.place).equals(page.bytes), `seed ${SEED} run ${run}`).toBe(true);
+          expect(reader.page(page.place).equals(page.bytes), `seed ${TEST_SEED} run ${run}`).toBe(true);
       }
     }
     for (const [what, times] of Object.entries(seen)) expect(times, what).toBeGreaterThan(50);
@@ -123,7 +122,7 @@ function asPacked(all: readonly LogEntry[]): LogEntry[] {
 
 describe("packed pages in the ring", () => {
   it("come out as they went in, whether there was room for them or not", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const [writer, reader] = ends(8_000);
     const bytesMax = 5_000;
     const tail = new Tail(0, { bytesMax, pageBytesMax: 1_000_000 });
@@ -139,8 +138,8 @@ describe("packed pages in the ring", () => {
       if (random.chance(0.7)) continue;
       const from = tail.firstOffset + random.below(all.length - tail.firstOffset + 1);
       const { entries: read, nextOffset } = tail.page(from, () => true, 100_000)!;
-      expect(nextOffset, `seed ${SEED}`).toBe(all.length);
-      expect(read, `seed ${SEED}`).toEqual(asPacked(all.slice(from)));
+      expect(nextOffset, `seed ${TEST_SEED}`).toBe(all.length);
+      expect(read, `seed ${TEST_SEED}`).toEqual(asPacked(all.slice(from)));
     }
     expect(seen.own).toBeGreaterThan(20);
     expect(seen.inRing).toBeGreaterThan(500);
@@ -148,7 +147,7 @@ describe("packed pages in the ring", () => {
 
   it("cannot be looked at after they were released", () => {
     const [writer, reader] = ends(8_000);
-    const page = { entries: entries(new Random(SEED), 0, 3), nextOffset: 3 };
+    const page = { entries: entries(new Random(TEST_SEED), 0, 3), nextOffset: 3 };
     const packed = PackedPage.from(reader, packPageIn(writer, page));
     expect(packed).toMatchObject({ count: 3, nextOffset: 3, bytes: packPage(page).length });
     packed.release();
@@ -157,7 +156,7 @@ describe("packed pages in the ring", () => {
   });
 
   it("are gone with the tail's page, also for whoever asked before", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const tail = new Tail(0, { bytesMax: 1_000, pageBytesMax: 1_000_000 });
     const append = (from: number, to: number) =>
       tail.append(new PackedPage(packPage({ entries: entries(random, from, to - from), nextOffset: to })));

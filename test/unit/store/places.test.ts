@@ -17,8 +17,8 @@ import { migrate } from "../../../src/store/sqlite/migrate.js";
 import { PlaceFinder } from "../../../src/store/sqlite/place-finder.js";
 import { Random } from "../../support/fuzz/random.js";
 import { PlaceMaker } from "../../support/place-maker.js";
+import { TEST_SEED } from "../../support/seed.js";
 
-const SEED = Number(process.env.PLACES_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const GENERATIONS = [1, 2, 3, 8, 100];
 
 /** Rows that wait to be merged together, as entries. */
@@ -134,9 +134,9 @@ class PlaceLog implements Disposable {
   }
 }
 
-describe(`places (seed ${SEED})`, () => {
+describe(`places (seed ${TEST_SEED})`, () => {
   it.each(GENERATIONS)("%d to a generation: all are found by everybody, and nothing else is", (generationPlaces) => {
-    const random = new Random(SEED + generationPlaces);
+    const random = new Random(TEST_SEED + generationPlaces);
     const seen = { committed: 0, rolledBack: 0, full: 0, crashes: 0, merged: 0 };
     for (let run = 0; run < 4; run++) {
       using log = new PlaceLog(generationPlaces, random, random.pick([0, 0, 2 ** 33]));
@@ -157,7 +157,7 @@ describe(`places (seed ${SEED})`, () => {
           log.commit(chunk);
           seen.committed += 1;
         }
-        const where = `seed ${SEED}, ${generationPlaces} to a generation, run ${run}, step ${step}`;
+        const where = `seed ${TEST_SEED}, ${generationPlaces} to a generation, run ${run}, step ${step}`;
         for (const { eventId, offset } of maker.places) expect(log.lane.offsetOfEvent(eventId), where).toBe(offset);
         for (let i = 0; i < 5; i++) expect(log.lane.offsetOfEvent(maker.unknownId()), where).toBeUndefined();
         expectFound(always, maker, `${where}, always`);
@@ -174,7 +174,7 @@ describe(`places (seed ${SEED})`, () => {
   it.each(GENERATIONS)(
     "%d to a generation: recent ones are bounded, and what leaves them is merged",
     (generationPlaces) => {
-      const random = new Random(SEED + generationPlaces);
+      const random = new Random(TEST_SEED + generationPlaces);
       for (const chunkMax of [1, 3, generationPlaces, 3 * generationPlaces]) {
         using log = new PlaceLog(generationPlaces, random);
         for (let step = 0; step < 150; step++) {
@@ -188,7 +188,7 @@ describe(`places (seed ${SEED})`, () => {
   );
 
   it.each(GENERATIONS)("%d to a generation: a crash after every chunk leaves no more behind", (generationPlaces) => {
-    const random = new Random(SEED + generationPlaces);
+    const random = new Random(TEST_SEED + generationPlaces);
     for (const chunkMax of [1, generationPlaces, 3 * generationPlaces]) {
       using log = new PlaceLog(generationPlaces, random);
       for (let step = 0; step < 60; step++) {
@@ -197,19 +197,19 @@ describe(`places (seed ${SEED})`, () => {
         for (let times = random.below(3); times >= 0; times--) log.crash();
         expect(log.recent()).toBeLessThan(2 * generationPlaces + chunkMax);
       }
-      expectFound(log.finder(), log.maker, `seed ${SEED}`);
+      expectFound(log.finder(), log.maker, `seed ${TEST_SEED}`);
     }
   });
 
   it("of thousands of streams with an event or two each are merged as fast", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     using log = new PlaceLog(512, random, 0, 4000);
     const finder = log.finder();
     for (let step = 0; step < 60; step++) {
       log.commit(log.maker.chunk(100));
       expect(log.recent()).toBeLessThanOrEqual(recentMax(512, 100, 3));
       if (step % 20 === 19) {
-        expectFound(finder, log.maker, `seed ${SEED}, step ${step}`);
+        expectFound(finder, log.maker, `seed ${TEST_SEED}, step ${step}`);
         log.crash();
       }
     }
@@ -218,7 +218,7 @@ describe(`places (seed ${SEED})`, () => {
   });
 
   it("that found no room in the middle of a merge are merged with the next chunks", () => {
-    using log = new PlaceLog(100, new Random(SEED));
+    using log = new PlaceLog(100, new Random(TEST_SEED));
     for (let step = 0; step < 13; step++) log.commit(log.maker.chunk(10));
     expect(log.merged()[0]).toBeGreaterThan(0);
     for (let times = 0; times < 3; times++) {
@@ -229,11 +229,11 @@ describe(`places (seed ${SEED})`, () => {
     expect(log.recent()).toBe(130);
     for (let step = 0; step < 13; step++) log.commit(log.maker.chunk(10));
     expect(log.recent()).toBeLessThan(200);
-    expectFound(log.finder(), log.maker, `seed ${SEED}`);
+    expectFound(log.finder(), log.maker, `seed ${TEST_SEED}`);
   });
 
   it.each(["places_by_id", "places_by_number"])("are not merged over another place in %s", (table) => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     using log = new PlaceLog(8, random);
     log.commit(log.maker.chunk(8));
     const { eventId, streamRef, kind, sequenceNumber } = log.maker.places[5]!;
@@ -248,7 +248,7 @@ describe(`places (seed ${SEED})`, () => {
   });
 
   it("are merged also where every second chunk is undone", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     using log = new PlaceLog(100, random);
     for (let chunk = 0; chunk < 200; chunk++) {
       log.rollBack(log.maker.chunk(50));
@@ -256,11 +256,11 @@ describe(`places (seed ${SEED})`, () => {
     }
     const places = log.db.prepare("SELECT sum(length(places)) / 32 FROM recent_places").pluck().get() as number;
     expect(places).toBeLessThanOrEqual(recentMax(100, 50));
-    expectFound(log.finder(), log.maker, `seed ${SEED}`);
+    expectFound(log.finder(), log.maker, `seed ${TEST_SEED}`);
   });
 
   it("let a start do without merging where the disk is full", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     using log = new PlaceLog(1_000, random);
     log.commit(log.maker.chunk(3_500));
     const used = log.db.pragma("page_count", { simple: true }) as number;
@@ -271,11 +271,11 @@ describe(`places (seed ${SEED})`, () => {
     log.db.pragma("max_page_count = 4294967294");
     log.crash();
     expect(log.merged()[0]).toBe(2_000);
-    expectFound(log.finder(), log.maker, `seed ${SEED}`);
+    expectFound(log.finder(), log.maker, `seed ${TEST_SEED}`);
   });
 
   it.each(["places_by_id", "places_by_number"])("are not merged over another place in %s by a start", (table) => {
-    using log = new PlaceLog(8, new Random(SEED));
+    using log = new PlaceLog(8, new Random(TEST_SEED));
     log.commit(log.maker.chunk(24));
     const { eventId, streamRef, kind, sequenceNumber } = log.maker.places[5]!;
     const key = table === "places_by_id" ? [eventId] : [streamRef, kind, sequenceNumber];
@@ -284,7 +284,7 @@ describe(`places (seed ${SEED})`, () => {
   });
 
   it("of one event are merged at once when asked for, and again with the others", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     using log = new PlaceLog(8, random);
     log.commit(log.maker.chunk(7));
     const { eventId, offset } = log.maker.places[3]!;
@@ -295,14 +295,14 @@ describe(`places (seed ${SEED})`, () => {
       [Buffer.from(eventId), offset],
     ]);
     for (let step = 0; step < 20; step++) log.commit(log.maker.chunk(5));
-    expectFound(log.finder(), log.maker, `seed ${SEED}`);
+    expectFound(log.finder(), log.maker, `seed ${TEST_SEED}`);
     expect(log.merged()[0]).toBeGreaterThan(8);
   });
 });
 
 describe("readers in threads of their own", () => {
   it("find every place that was durable when they asked, while it is merged", async () => {
-    using log = new PlaceLog(64, new Random(SEED));
+    using log = new PlaceLog(64, new Random(TEST_SEED));
     const head = new Int32Array(new SharedArrayBuffer(4));
     const asked = Array.from({ length: 2 }, () => new Int32Array(new SharedArrayBuffer(4)));
     const faults = asked.map((lookups) => {

@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest";
 import { type Place, PlaceGeneration, RecentPlaces } from "../../../src/store/recent-places.js";
 import { Random } from "../../support/fuzz/random.js";
 import { PlaceMaker } from "../../support/place-maker.js";
+import { TEST_SEED } from "../../support/seed.js";
 
-const SEED = Number(process.env.PLACES_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const hex = (id: Uint8Array): string => Buffer.from(id).toString("hex");
 
-describe(`recent places (seed ${SEED})`, () => {
+describe(`recent places (seed ${TEST_SEED})`, () => {
   it.each([1, 2, 3, 8, 64])("of %d to a generation find what was added and not forgotten, and nothing else", (size) => {
-    const random = new Random(SEED + size);
+    const random = new Random(TEST_SEED + size);
     for (let run = 0; run < 10; run++) {
       const maker = new PlaceMaker(random, random.pick([0, 7, 2 ** 33]));
       const recent = new RecentPlaces(size);
@@ -33,7 +33,7 @@ describe(`recent places (seed ${SEED})`, () => {
   });
 
   it("of a generation come sorted, all of them, as many at a time as are wanted", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     for (const count of [1, 2, 63, 64, 65, 300]) {
       const maker = new PlaceMaker(random, 5);
       maker.keep(maker.chunk(count));
@@ -82,7 +82,7 @@ describe(`recent places (seed ${SEED})`, () => {
 
 function expectSame(recent: RecentPlaces, maker: PlaceMaker, begin: number, size: number): void {
   const kept = maker.places.slice(begin - maker.firstOffset);
-  const where = `seed ${SEED}, ${size} to a generation, ${kept.length} kept`;
+  const where = `seed ${TEST_SEED}, ${size} to a generation, ${kept.length} kept`;
   expect(recent.endOffset, where).toBe(kept.length === 0 ? null : maker.endOffset);
   expect(recent.complete.length, where).toBe(Math.floor(kept.length / size));
   for (const { offset, eventId } of maker.places) {

@@ -19,10 +19,10 @@ import { TlogSigner } from "../../../src/tlog/tlog-signer.js";
 import { selectEd25519 } from "../../../src/verify/ed25519-native.js";
 import { Random } from "../../support/fuzz/random.js";
 import { laneItems, STALE_EPOCH } from "../../support/lane-items.js";
+import { TEST_SEED } from "../../support/seed.js";
 
 /** Leaves handed from the lane to the tree are those of the rows; gaps and a slow reader cost rows, never a wrong tree. */
 
-const SEED = Number(process.env.LEAF_SEED ?? Math.floor(Math.random() * 2 ** 32));
 const ed25519 = selectEd25519();
 const seed = new Uint8Array(32).fill(7);
 const sequencer = { sequencerId: "11111111-1111-4111-8111-111111111111" as Uuid, publicKey: ed25519.publicKey(seed) };
@@ -58,7 +58,7 @@ const hashes = (from: number, to: number): Buffer =>
 
 describe("the ring of leaves", () => {
   it("gives the leaf of every row the lane wrote, of both kinds", async () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const { store } = openLaneStore({
       ...{ folder, migrationsFolder: migrationsPath("sqlite"), sequencer, rejectionsKeptMax: 100, nowMs: 1 },
       freshLogId: "22222222-2222-4222-8222-222222222222" as Uuid,
@@ -72,8 +72,8 @@ describe("the ring of leaves", () => {
     }
     const reader = openReader(folder);
     const records = new TlogEntries(reader).records(0, 10_000);
-    expect(records.length, `seed ${SEED}`).toBeGreaterThan(20);
-    expect(new Set(records.map((record) => record[1])), `seed ${SEED}`).toEqual(new Set([0, 1]));
+    expect(records.length, `seed ${TEST_SEED}`).toBeGreaterThan(20);
+    expect(new Set(records.map((record) => record[1])), `seed ${TEST_SEED}`).toEqual(new Set([0, 1]));
     expect(Buffer.from(tree.take(0, 10_000))).toEqual(Buffer.concat(records.map(leafHash)));
     reader.close();
     await store[Symbol.asyncDispose]();
@@ -130,7 +130,7 @@ function signerOf(ring: LeafRing, count: () => number, onRows: (rows: number) =>
 
 describe("a tree that grows by the ring", () => {
   it("is the tree of the rows, however the two threads take turns", () => {
-    const random = new Random(SEED);
+    const random = new Random(TEST_SEED);
     const ring = new LeafRing(LeafRing.allocate());
     let durable = 0;
     let offered = 0;
@@ -147,7 +147,7 @@ describe("a tree that grows by the ring", () => {
     while (signer.grow(512) > 0);
     const expected = new TileTree(0, () => null);
     for (let offset = 0; offset < durable; offset++) expected.append(leafHash(recordAt(offset)));
-    expect(signer.sign(), `seed ${SEED}`).toMatchObject({ size: durable, root: expected.root() });
+    expect(signer.sign(), `seed ${TEST_SEED}`).toMatchObject({ size: durable, root: expected.root() });
   });
 
   it("reads no rows but the one it holds against the tree before it signs", () => {

@@ -12,9 +12,9 @@ import { selectEd25519 } from "../../../src/verify/ed25519-native.js";
 import { tableEd25519 } from "../../../src/verify/ed25519-tables.js";
 import { CHECKS_MAX } from "../../../src/verify/key-tables.js";
 import { Random } from "../../support/fuzz/random.js";
+import { TEST_SEED } from "../../support/seed.js";
 
 const CHECKS = Number(process.env.ED25519_CHECKS ?? 40_000);
-const SEED = Number(process.env.ED25519_SEED ?? Date.now() % 0x7fff_ffff);
 const TIMEOUT_MS = Math.max(60_000, CHECKS);
 /** One check of so many is also put to noble, which takes thirty times as long. */
 const NOBLE_EVERY = 401;
@@ -23,7 +23,7 @@ const L = Point.CURVE().n;
 const P = Point.CURVE().p;
 const T8 = Point.fromHex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05");
 
-const random = new Random(SEED);
+const random = new Random(TEST_SEED);
 
 /** A scalar whose multiples meet others': small, near L, a power of two, teeth of a table's entries, any. */
 function edgeScalar(): bigint {
@@ -161,7 +161,6 @@ describe("tables against libraries", () => {
   it(
     `${CHECKS} verifications: the verdict of libsodium on each`,
     () => {
-      console.log(`ed25519-differential: ED25519_SEED=${SEED}`);
       const library = selectEd25519();
       const signers = Array.from({ length: 80 }, (_, i) => signer(i % 8 === 7));
       const nonces = Array.from({ length: 500 }, () => nonce(edgeScalar()));
@@ -188,7 +187,7 @@ describe("tables against libraries", () => {
           const expected = library.verify(signature, message, publicKey);
           const isTables = hotKeys.has(toHex(publicKey));
           if (verdicts[i] !== (expected && isTables)) {
-            expect.fail(`seed ${SEED}: ${toHex(signature)} ${toHex(message)} ${toHex(publicKey)}: ${verdicts[i]}`);
+            expect.fail(`seed ${TEST_SEED}: ${toHex(signature)} ${toHex(message)} ${toHex(publicKey)}: ${verdicts[i]}`);
           }
           if (expected) counts.valid += 1;
           else counts.invalid += 1;
