@@ -144,6 +144,8 @@ function checkName(name: string, given: string, charactersMax: number): string {
   const trimmed = given.trim();
   if (trimmed === "") throw invalid(`${name} must not be empty`);
   if (trimmed.length > charactersMax) throw invalid(`${name} must be <= ${charactersMax} characters`);
+  // SQLite's `length()` ends there: the tables' own check would find a name without characters, and stop the lane.
+  if (trimmed.includes("\0")) throw invalid(`${name} must not contain U+0000`);
   return trimmed;
 }
 

@@ -137,6 +137,10 @@ describe("compliance proofs", () => {
     await refuse({ proofVersion: 0 }, "proofVersion must be >= 1");
     await refuse({ proofType: " " }, "proofType must not be empty");
     await refuse({ proofType: "x".repeat(33) }, "proofType must be <= 32 characters");
+    for (const name of ["\0", "\0a", "a\0b"]) {
+      await refuse({ proofType: name }, "proofType must not contain U+0000");
+      await refuse({ policyId: name }, "policyId must not contain U+0000");
+    }
     await refuse({ proofB64: "" }, "proofB64 must not be empty");
     await refuse({ proofB64: "a*" }, "Invalid base64");
     await refuse({ proofB64: "AB==" }, "Invalid base64");

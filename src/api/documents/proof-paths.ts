@@ -6,8 +6,10 @@ const EVENT = pathParameter("event_id", "Event id.");
 const BATCH = pathParameter("batch_id", "Batch id.");
 const PROOF = pathParameter("proof_id", "Proof id.");
 
+const WITHOUT_NUL = "^[^\\u0000]*$";
+
 const policyMembers: Json = {
-  policyId: { type: "string", minLength: 1, maxLength: 64 },
+  policyId: { type: "string", minLength: 1, maxLength: 64, pattern: WITHOUT_NUL },
   policyParams: { type: "object", default: {}, description: "Integers up to 2^53-1." },
 };
 
@@ -16,6 +18,7 @@ const proofMembers: Json = {
     type: "string",
     minLength: 1,
     maxLength: 32,
+    pattern: WITHOUT_NUL,
     description: "Types that start with `stark` are verified, all others are kept as they are.",
   },
   proofVersion: { type: "integer", minimum: 1, default: 1, description: "2 for STARKs." },
