@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import type { CommitmentReader, UncommittedStream } from "../store/commitment-contract.js";
 import type { Committer } from "./committer.js";
+import { WaitingTimes } from "./waiting-times.js";
 
 export interface AutoCommitThresholds {
   /** Waiting events from which a stream is committed; 0 = never by count. */
@@ -33,6 +34,7 @@ const COMMITS_AT_ONCE = 16;
 export class AutoCommitter implements AsyncDisposable {
   readonly #options: AutoCommitterOptions;
   readonly #timer: NodeJS.Timeout | null;
+  readonly #waiting = new WaitingTimes();
   #afterRef = 0;
   #tick: Promise<void> | null = null;
 
@@ -63,7 +65,7 @@ export class AutoCommitter implements AsyncDisposable {
     const streams = await reader.uncommittedStreams(this.#afterRef, STREAMS_PER_TICK);
     this.#afterRef = streams.length < STREAMS_PER_TICK ? 0 : streams.at(-1)!.ref;
     const nowMs = clock.nowMs();
-    const due = streams.filter((stream) => isDue(stream, thresholds, nowMs));
+    const due = streams.filter((stream) => isDue(stream, thresholds, nowMs - this.#waiting.sinceMs(stream, nowMs)));
     for (let at = 0; at < due.length && !shutdown.aborted; at += COMMITS_AT_ONCE) {
       await Promise.all(due.slice(at, at + COMMITS_AT_ONCE).map((stream) => this.#commit(stream)));
     }
@@ -80,8 +82,8 @@ export class AutoCommitter implements AsyncDisposable {
   }
 }
 
-/** Is it time to commit what waits in this stream? */
-function isDue(stream: UncommittedStream, { events, ageMs }: AutoCommitThresholds, nowMs: number): boolean {
+/** Is it time to commit what waits in this stream, the first of it for so long? */
+function isDue(stream: UncommittedStream, { events, ageMs }: AutoCommitThresholds, waitedMs: number): boolean {
   const isFull = events > 0 && stream.head - stream.committed >= events;
-  return isFull || (ageMs > 0 && nowMs - stream.waitingSinceMs >= ageMs);
+  return isFull || (ageMs > 0 && waitedMs >= ageMs);
 }

@@ -1,4 +1,6 @@
 /** Commitments against a real service, checked with code that shares none with it. */
+import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readCommitment, verifyCommitmentChain } from "../../src/protocol/commitment.js";
 import { checkChain, listCommitments, streamLeaves, streamQuery } from "../support/commitment-check.js";
@@ -259,6 +261,26 @@ describe("automatic commitments", () => {
     const made = await service.post(COMMITMENTS, { tenant_id: agent.tenantId, store_id: agent.storeId });
     expect(made.json.sequence_start).toBe(3);
     expect(await service.process.stop()).toBe(0);
+  });
+
+  it("come in time when the log's last event is of a clock that was set back since", async () => {
+    await using service = await startService({ ...BY_REQUEST_ONLY, ...QUICK, VES_COMMIT_AGE_SECS: "1" });
+    const [before, after] = [await service.agent(), await service.agent()];
+    await before.ingest([before.sign()]);
+    await service.process.stop();
+    const db = new Database(join(service.folder, "sequencer.db"));
+    db.exec(
+      "DROP TRIGGER entries_are_never_updated; UPDATE entries SET sequenced_at_ms = sequenced_at_ms + 31536000000",
+    );
+    db.close();
+    await service.startAgain();
+    const { receipts } = (await after.ingest([after.sign()])).json;
+    expect(Date.parse(receipts[0].sequencedAt)).toBeGreaterThan(Date.now() + 31_000_000_000);
+    await until(async () => (await listCommitments(service, after)).length > 0);
+    // Once: what comes next waits as long again.
+    await after.ingest([after.sign(), after.sign()]);
+    await until(async () => (await listCommitments(service, after)).length > 1);
+    expect((await listCommitments(service, after)).map(({ sequence_end }) => sequence_end)).toEqual([1, 3]);
   });
 });
 
