@@ -1,7 +1,7 @@
 /**
  * Turns a credential into a principal. API keys are known by their SHA-256 only and cached; a revocation drops the cached
- * one, and a lookup that was under way meanwhile starts again, so nothing revives a revoked key and no subscription opens
- * on one after its subscriptions were ended.
+ * one and ends a lookup of it that is under way, so nothing revives a revoked key and no subscription opens on one after its
+ * subscriptions were ended. It is final, so what it overtakes is refused, and lookups of other keys go on.
  */
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
@@ -9,6 +9,7 @@ import { CodedError } from "../base/errors.js";
 import type { LogReader } from "../store/contract.js";
 import { API_KEY_PREFIX, type CredentialHeaders, readCredential } from "./credential.js";
 import type { JwtOptions } from "./jwt.js";
+import { isOfThisMachine } from "./loopback.js";
 import { BOOTSTRAP_SCOPE, type Principal, scopeOf } from "./principal.js";
 
 export interface AuthenticatorOptions {
@@ -28,7 +29,8 @@ const OPEN_ACCESS: Principal = { scope: BOOTSTRAP_SCOPE, credential: null, expir
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #cache = new LRUCache<string, Principal>({ max: CACHED_KEYS_MAX });
-  #revocations = 0;
+  /** Lookups under way, by the key's hash: who asks for the same key meanwhile waits for the same answer. */
+  readonly #lookups = new Map<string, Promise<Principal>>();
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
@@ -39,39 +41,48 @@ export class Authenticator {
     try {
       const { kind, text } = readCredential(request);
       const principal = kind === "api_key" ? this.#byApiKey(text) : this.#byToken(text);
-      return principal instanceof Promise ? principal.catch((error) => this.#openAccess(error)) : principal;
+      return principal instanceof Promise ? principal.catch((error) => this.#openAccess(error, request)) : principal;
     } catch (error) {
-      return this.#openAccess(error);
+      return this.#openAccess(error, request);
     }
   }
 
   /** Call when a revocation is durable, before it is answered. */
   forget(keyHash: string): void {
-    this.#revocations += 1;
+    this.#lookups.delete(keyHash);
     this.#cache.delete(keyHash);
   }
 
   /** What is left to somebody who was not authenticated because of `error`; throws it where that is nothing. */
-  #openAccess(error: unknown): Principal {
-    if (this.#options.isOpen && error instanceof CodedError) return OPEN_ACCESS;
-    throw error;
+  #openAccess(error: unknown, request: CredentialHeaders): Principal {
+    if (!this.#options.isOpen || !(error instanceof CodedError)) throw error;
+    if (isOfThisMachine(request)) return OPEN_ACCESS;
+    throw new CodedError(
+      "AUTH_REQUIRED",
+      "open access is for this machine: Host, and Origin if sent, must name loopback",
+    );
   }
 
   #byApiKey(text: string): Principal | Promise<Principal> {
     if (!text.startsWith(API_KEY_PREFIX)) throw invalidApiKey();
     const keyHash = hashApiKey(text);
-    return this.#cache.get(keyHash) ?? this.#remember(keyHash);
+    return this.#cache.get(keyHash) ?? this.#lookups.get(keyHash) ?? this.#remember(keyHash);
   }
 
-  async #remember(keyHash: string): Promise<Principal> {
-    for (;;) {
-      const revocations = this.#revocations;
-      const principal = await this.#lookUp(keyHash);
-      // A revocation meanwhile may be this key's own: what was read before it opens nothing any more.
-      if (revocations !== this.#revocations) continue;
-      this.#cache.set(keyHash, principal);
-      return principal;
-    }
+  #remember(keyHash: string): Promise<Principal> {
+    const isCurrent = (): boolean => this.#lookups.get(keyHash) === lookup;
+    const lookup = this.#lookUp(keyHash)
+      .then((principal) => {
+        // It was revoked meanwhile: what was read before that opens nothing any more.
+        if (!isCurrent()) throw invalidApiKey();
+        this.#cache.set(keyHash, principal);
+        return principal;
+      })
+      .finally(() => {
+        if (isCurrent()) this.#lookups.delete(keyHash);
+      });
+    this.#lookups.set(keyHash, lookup);
+    return lookup;
   }
 
   async #lookUp(keyHash: string): Promise<Principal> {

@@ -8,12 +8,12 @@ import type { Clock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import type { AgentKeyRegistration } from "../lane/lane-item.js";
 import { decodeBase64Any } from "../protocol/base64url.js";
-import { isAcceptablePublicKey, PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/ed25519.js";
+import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/ed25519.js";
 import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { verifyProofOfPossession } from "../protocol/proof-of-possession.js";
 import { KEY_PURPOSE_SIGNING, type LogReader } from "../store/contract.js";
 import { checkKey } from "../verify/check-event.js";
-import { selectEd25519 } from "../verify/ed25519-native.js";
+import { isAcceptableKey, selectEd25519 } from "../verify/ed25519-native.js";
 import { isAcceptableEncryptionKey } from "./x25519.js";
 
 /** A registration as asked for: the public key is hex or base64 text. */
@@ -62,8 +62,7 @@ export async function proveRegistration(
 function readPublicKey({ publicKey: text, purpose }: KeyRegistration): Uint8Array {
   const bytes = fromHex(text, PUBLIC_KEY_BYTES) ?? decodeBase64Any(text, PUBLIC_KEY_BYTES);
   if (bytes === null) throw badKey(`must be ${PUBLIC_KEY_BYTES} bytes of hex or base64`);
-  const isAcceptable =
-    purpose === KEY_PURPOSE_SIGNING ? isAcceptablePublicKey(bytes) : isAcceptableEncryptionKey(bytes);
+  const isAcceptable = purpose === KEY_PURPOSE_SIGNING ? isAcceptableKey(bytes) : isAcceptableEncryptionKey(bytes);
   if (!isAcceptable) throw badKey("is not a canonical point of full order");
   return bytes;
 }

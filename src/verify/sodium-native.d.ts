@@ -7,4 +7,5 @@ declare module "sodium-native" {
     message: Uint8Array,
     publicKey: Uint8Array,
   ): boolean;
+  export function crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean;
 }

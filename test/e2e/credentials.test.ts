@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { createHash, generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
@@ -250,6 +252,41 @@ describe("open access and the bootstrap key", () => {
     expectProblem(await service.get("/metrics", key), "INSUFFICIENT_PERMISSIONS");
   });
 
+  it("opens to no page of somewhere else: not by a socket, nor under a name that points here", async () => {
+    await using service = await startService({ AUTH_MODE: "disabled", ALLOW_AUTH_DISABLED: "true" });
+    const { port } = service.process;
+    const open = [
+      `localhost:${port}`,
+      `127.0.0.1:${port}`,
+      `127.8.8.8:${port}`,
+      `[::1]:${port}`,
+      "localhost",
+      "LOCALHOST",
+    ];
+    const strange = ["evil.example", `localhost.evil.example:${port}`, "127.0.0.1.evil.example", "0.0.0.0", "x y"];
+    const own = [...open, `localhost:3000`].map((host) => `http://${host}`);
+    const foreign = [...strange.map((host) => `https://${host}`), "null", "file://", "localhost", ""];
+    const cells = [
+      ...open.map((host) => ({ host, isOpen: true })),
+      ...strange.map((host) => ({ host, isOpen: false })),
+      ...own.map((origin) => ({ host: open[0]!, origin, isOpen: true })),
+      ...foreign.map((origin) => ({ host: open[0]!, origin, isOpen: false })),
+      ...strange.map((host) => ({ host, origin: `http://${host}`, isOpen: false })),
+    ];
+    for (const { isOpen, ...headers } of cells) {
+      const name = JSON.stringify(headers);
+      const socket = await connect(`${service.wsUrl}/subscribe`, { headers });
+      const answer = await askAs(service, headers);
+      expect([socket.status, answer.status], name).toEqual(isOpen ? [101, 200] : [401, 401]);
+      if (!isOpen) for (const one of [socket.refusal!, answer]) expectProblem(one, "AUTH_REQUIRED", /loopback/);
+      socket.close();
+      // A credential opens to whoever sends it, as everywhere.
+      expect((await askAs(service, { ...headers, authorization: `ApiKey ${service.adminKey}` })).status, name).toBe(
+        200,
+      );
+    }
+  });
+
   it.each([
     ["admin.key", "", /admin\.key must begin with ss_/],
     ["admin.key", "ss_short-secret", /admin\.key must have at least 32/],
@@ -309,6 +346,21 @@ describe("open access and the bootstrap key", () => {
     }
   });
 });
+
+/** `fetch` sends no Host and no Origin of its caller's choice. */
+async function askAs(service: TestService, headers: Record<string, string>): Promise<Answer> {
+  const { port } = service.process;
+  const asked = request({ port, host: "127.0.0.1", method: "GET", path: "/metrics", headers }).end();
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  return {
+    status: response.statusCode!,
+    headers: new Headers(response.headers as Record<string, string>),
+    text,
+    json: null,
+  };
+}
 
 /** Runs the service until it ends, or, `untilListening`, until it listens and is asked to stop. */
 async function runToEnd(

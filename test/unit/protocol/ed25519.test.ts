@@ -9,7 +9,7 @@ import {
   nobleEd25519,
   passesEncodingRule,
 } from "../../../src/protocol/ed25519.js";
-import { nodeEd25519, selectEd25519, sodiumEd25519 } from "../../../src/verify/ed25519-native.js";
+import { isAcceptableKey, nodeEd25519, selectEd25519, sodiumEd25519 } from "../../../src/verify/ed25519-native.js";
 import { tableEd25519 } from "../../../src/verify/ed25519-tables.js";
 import { TEST_SEED } from "../../support/seed.js";
 import { counting, hex, sharedVectors } from "./support.js";
@@ -162,22 +162,39 @@ describe("small order", () => {
   });
 });
 
-describe("keys for registration", () => {
+describe.each([
+  ["in JavaScript", isAcceptablePublicKey],
+  ["as the service asks", isAcceptableKey],
+])("keys for registration, %s", (_, isAcceptable) => {
   test("honest keys are taken", () => {
-    for (let i = 0; i < 20; i++) expect(isAcceptablePublicKey(nodeEd25519.publicKey(counting(32, i)))).toBe(true);
+    for (let i = 0; i < 20; i++) expect(isAcceptable(nodeEd25519.publicKey(counting(32, i)))).toBe(true);
   });
 
   test("torsion, non-canonical y, points off the curve and wrong lengths are refused", () => {
     const key = Point.fromBytes(nodeEd25519.publicKey(counting(32)));
     for (let i = 1n; i < 8n; i++) {
-      expect(isAcceptablePublicKey(key.add(T8.multiply(i)).toBytes())).toBe(false);
+      expect(isAcceptable(key.add(T8.multiply(i)).toBytes())).toBe(false);
     }
     for (let y = P; y < 2n ** 255n; y++) {
-      for (const sign of [false, true]) expect(isAcceptablePublicKey(encodeY(y, sign))).toBe(false);
+      for (const sign of [false, true]) expect(isAcceptable(encodeY(y, sign))).toBe(false);
     }
-    expect(isAcceptablePublicKey(encodeY(2n, false))).toBe(false);
-    for (const length of [0, 31, 33, 64]) expect(isAcceptablePublicKey(new Uint8Array(length).fill(3))).toBe(false);
+    for (const encoding of SMALL_ORDER) expect(isAcceptable(encoding)).toBe(false);
+    expect(isAcceptable(encodeY(2n, false))).toBe(false);
+    for (const length of [0, 31, 33, 64]) expect(isAcceptable(new Uint8Array(length).fill(3))).toBe(false);
   });
+
+  test("bytes in shared memory are read too", () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(32));
+    expect(isAcceptable(shared)).toBe(false);
+    shared.set(nodeEd25519.publicKey(counting(32)));
+    expect(isAcceptable(shared)).toBe(true);
+  });
+});
+
+test("any bytes are judged alike as a key for registration", () => {
+  const bytes = fc.uint8Array({ minLength: 32, maxLength: 32 });
+  const judged = fc.property(bytes, (key) => isAcceptableKey(key) === isAcceptablePublicKey(key));
+  fc.assert(judged, { seed: TEST_SEED, numRuns: 300 });
 });
 
 describe("agreement", () => {
