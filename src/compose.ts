@@ -7,7 +7,6 @@
  *
  * Everything started here ends in reverse order.
  */
-import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { systemClock } from "./base/clock.js";
 import { Disposals } from "./base/disposal.js";
@@ -35,6 +34,7 @@ import {
   refuseOpenAccess,
   sharedCells,
   submissionLimits,
+  verifyThreads,
   verifyWorker,
   walCheckpointWorker,
 } from "./part-options.js";
@@ -124,7 +124,7 @@ async function compose(
   const verifier = disposals.use(
     new Verifier({
       worker: verifyWorker(config, shared.keyEpoch),
-      threads: config.VERIFY_THREADS || availableParallelism(),
+      threads: verifyThreads(config),
       keys: new KeyDirectory({ reader, keyEpoch: shared.keyEpoch, ...keyCacheBounds(config) }),
       lane,
       submissions,

@@ -121,7 +121,12 @@ export const OPTIONS = {
     "Verified events that may wait for the lane: two commits of the largest size.",
   ),
   SEQ_MAX_USER_OPS_PER_CHUNK: integer(1024, 1, 100_000, "Most events in one commit.", ["SEQ_MAX_BATCH"]),
-  VERIFY_THREADS: integer(0, 0, 256, "Signature threads; 0 = one per processor."),
+  VERIFY_THREADS: integer(
+    0,
+    0,
+    256,
+    "Signature threads; 0 = one per processor, at most 4: the lane keeps pace with no more.",
+  ),
   READ_THREADS: integer(1, 1, 64, "Threads that read the store for replays and queries."),
 
   SEQ_WS_MAX_SUBSCRIBERS: integer(

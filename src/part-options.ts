@@ -92,6 +92,16 @@ export function submissionLimits(config: Config): SubmissionLimits {
   return { requestsMax: config.SEQ_OVERLOAD_MAX_INFLIGHT_SUBMISSIONS, bytesMax: config.MAX_INFLIGHT_BYTES };
 }
 
+/**
+ * Twice what keeps one lane busy with events of agents that it has never seen. Each is 7 MB before it has done anything, and in a
+ * container that may use two processors of 64 Node counts all of them.
+ */
+const VERIFY_THREADS_MAX = 4;
+
+export function verifyThreads(config: Config, processors = availableParallelism()): number {
+  return config.VERIFY_THREADS || Math.min(VERIFY_THREADS_MAX, processors);
+}
+
 const PROOF_THREADS_MAX = 4;
 
 export function proofWorkerBounds(
