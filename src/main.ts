@@ -111,22 +111,35 @@ interface Stop {
   runs(service: Service): void;
 }
 
+const STOP_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
+
 /**
- * The first SIGTERM or SIGINT stops cleanly; a second one, or the deadline, ends the process at once. Heard before the service
- * starts: the first process of a container is ended by no signal that it does not hear, and an upgrade may take long.
+ * What one wish to stop sends within this is one signal: Ctrl-C reaches npm and the service, and npm passes it on to the service;
+ * SIGHUP comes from a terminal that was closed and from its shell, and beside SIGTERM when a session ends.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/**
+ * The first SIGTERM, SIGINT or SIGHUP stops cleanly; a second one, or the deadline, ends the process at once. Heard before the
+ * service starts: the first process of a container is ended by no signal that it does not hear, and an upgrade may take long.
  */
 function stopOnSignals(log: Logger, deadlineSecs: number): Stop {
   const stopping = new AbortController();
   let running: Service | null = null;
+  let first: { readonly signal: NodeJS.Signals; readonly heardMs: number } | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping.signal.aborted) return void cutShort(running, log, `second ${signal}`);
+    if (first !== null) {
+      const isSame = signal === first.signal || signal === "SIGHUP" || first.signal === "SIGHUP";
+      if (isSame && performance.now() - first.heardMs < SAME_SIGNAL_MS) return;
+      return void cutShort(running, log, `second ${signal}`);
+    }
+    first = { signal, heardMs: performance.now() };
     log.info({ signal }, "stopping");
     setTimeout(() => void cutShort(running, log, "deadline"), deadlineSecs * 1000).unref();
     stopping.abort();
     if (running !== null) stop(running, log);
   };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
+  for (const signal of STOP_SIGNALS) process.on(signal, onSignal);
   const runs = (service: Service): void => {
     running = service;
     if (stopping.signal.aborted) stop(service, log);

@@ -1,5 +1,6 @@
 /** Reader thread: one read-only connection, one task per read. Entries go back packed and moved, the rest is cloned. */
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
+import { errorToSend } from "../src/base/thread-tasks.js";
 import type { LogEntry } from "../src/store/contract.js";
 import { packPage } from "../src/store/packed-page.js";
 import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";
@@ -25,7 +26,15 @@ const commitments = {
 };
 const proofs = new SqliteProofReader(db);
 
-export default function read(task: ReadTask): unknown {
+export default function answer(task: ReadTask): unknown {
+  try {
+    return read(task);
+  } catch (error) {
+    throw errorToSend(error);
+  }
+}
+
+function read(task: ReadTask): unknown {
   if ("series" in task) return readCommitments(task);
   switch (task.method) {
     case "page":

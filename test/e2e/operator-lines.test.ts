@@ -18,6 +18,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/base/asset-paths.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
@@ -134,6 +135,22 @@ describe.runIf(process.getuid?.() === 0)("what root does for a service that is a
       code: 70,
       stderr: expect.stringMatching(/lock\.db cannot be opened: EROFS: read-only file system/),
     });
+  });
+});
+
+describe("a read that fails in its thread", () => {
+  it("is logged with what the database says, and answered without it", async () => {
+    await using service = await startService();
+    const batch = signBatch(await service.agent(), 1);
+    await sendBatch(service, batch);
+    const db = new Database(join(service.folder, "sequencer.db"));
+    db.exec("ALTER TABLE ves_compliance_proofs RENAME TO elsewhere");
+    db.close();
+    const answer = await service.get(`/api/v1/ves/compliance/${batch.eventIds[0]}/proofs`);
+    expect([answer.status, answer.json.code]).toEqual([500, "INTERNAL_ERROR"]);
+    expect(answer.text).not.toContain("ves_compliance_proofs");
+    const [failed] = service.process.lines.filter((line) => line.includes("request failed"));
+    expect(JSON.parse(failed!).err.message).toMatch(/^SQLITE_ERROR: no such table: .*ves_compliance_proofs$/);
   });
 });
 

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { lockFolder } from "../../src/store/sqlite/folder-lock.js";
 import { agentsOnFourStreams, type Batch, Ledger, signBatch, signBatches } from "../support/load.js";
@@ -14,17 +15,26 @@ import { readLog, Subscriber } from "../support/subscriber.js";
 const CLIENTS = 8;
 
 describe("SIGTERM", () => {
-  it("to `npm start` is the service's: nothing keeps the port and the folder", async () => {
+  // A terminal sends Ctrl-C, and its own end, to npm and the service alike.
+  it.each([
+    ["SIGTERM", "npm"],
+    ["SIGINT", "all"],
+    ["SIGHUP", "all"],
+  ] as const)("%s to `npm start` (%s) is the service's: nothing keeps the port and the folder", async (signal, to) => {
     const folder = mkdtempSync(join(tmpdir(), "sequencer-test-"));
     // Without its build: other tests run what is built.
     const npm = spawn("npm", ["start", "--ignore-scripts"], {
       env: { ...process.env, HOST: "127.0.0.1", PORT: "0", DATA_DIR: folder, LOG_FORMAT: "json" },
       stdio: ["ignore", "ignore", "pipe"],
+      detached: true,
     });
     let output = "";
+    let isTold = false;
     for await (const chunk of npm.stderr) {
       output += chunk;
-      if (output.includes('"listening"') && !npm.killed) npm.kill("SIGTERM");
+      if (isTold || !output.includes('"listening"')) continue;
+      isTold = true;
+      process.kill(to === "all" ? -npm.pid! : npm.pid!, signal);
     }
     expect(output).toContain('"stopped"');
     lockFolder(folder)[Symbol.dispose]();
@@ -169,8 +179,10 @@ describe("SIGTERM", () => {
     const first = await agent.ingest([agent.sign()]);
     using _upload = await beginUpload(service);
     await beginShutdown(service);
-    service.process.signal("SIGTERM");
+    // Again and again: what comes right after the first is taken for the same signal.
+    const again = setInterval(() => service.process.signal("SIGTERM"), 50);
     expect(await service.process.exited).toBe(1);
+    clearInterval(again);
     await service.startAgain();
     const ledger = new Ledger();
     ledger.add(first);
@@ -183,6 +195,29 @@ describe("SIGTERM", () => {
     await beginShutdown(service);
     service.process.signal("SIGINT");
     expect(await service.process.exited).toBe(1);
+  });
+
+  it.each([
+    ["SIGHUP", "SIGTERM"],
+    ["SIGTERM", "SIGHUP"],
+    ["SIGINT", "SIGINT"],
+  ] as const)("%s and at once %s are one wish to stop: what is open is answered", async (first, second) => {
+    await using service = await startService();
+    const agent = await service.agent();
+    const { body } = signBatch(agent, 1);
+    using upload = await RawConnection.open(service);
+    upload.writeHead("POST", "/api/v1/ves/events/ingest", {
+      "content-type": "application/json",
+      "content-length": String(Buffer.byteLength(body)),
+    });
+    upload.write(body.slice(0, 1));
+    await service.get("/health");
+    service.process.signal(first);
+    service.process.signal(second);
+    while (!service.process.lines.some((line) => line.includes('"stopping"'))) await delay(10);
+    upload.write(body.slice(1));
+    expect((await upload.answer()).json.code).toBe("SHUTTING_DOWN");
+    expect(await service.process.exited).toBe(0);
   });
 
   it("the deadline cuts short what a stuck client would hold up", async () => {

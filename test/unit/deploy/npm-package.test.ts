@@ -1,11 +1,13 @@
 /** What `npm pack` would publish of the built tree: the service, the SDK and their texts, and nothing that points at more. */
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../../src/base/asset-paths.js";
 
 interface Manifest {
+  readonly scripts: Readonly<Record<string, string>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>;
 }
@@ -56,9 +58,27 @@ describe("the npm package", () => {
   it("holds the text of each source that a source map names", () => {
     for (const path of files.filter((name) => name.endsWith(".map"))) {
       const { sources, sourcesContent } = JSON.parse(read(path)) as { sources: string[]; sourcesContent?: string[] };
-      // Left over from a source that is gone: `prepack` begins with an empty folder.
+      // Left over from a source that is gone: `prepack` removes it.
       if (!existsSync(join(packageRoot, dirname(path), sources[0]!))) continue;
       expect(sourcesContent?.length, path).toBe(sources.length);
     }
+  });
+
+  it("leaves what a service that runs from the built tree may still load, and drops what has no source", () => {
+    const [build, prune] = manifest.scripts.prepack!.split(" && ") as [string, string];
+    expect(build).toBe("npm run --silent build");
+    const folder = mkdtempSync(join(tmpdir(), "sequencer-pack-"));
+    const sources = ["src/a.ts", "src/base/b.ts", "src/stark/kernels.wasm", "workers/c.ts"];
+    const built = ["src/a.js", "src/a.js.map", "src/a.d.ts", "src/base/b.js", "src/stark/kernels.wasm", "workers/c.js"];
+    const leftOver = ["src/gone.js", "src/base/gone.d.ts", "src/gone/deep/d.js", "workers/gone.js.map"];
+    for (const path of [...sources, ...[...built, ...leftOver].map((name) => join("dist", name))]) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), "");
+    }
+    execFileSync("sh", ["-c", prune], { cwd: folder });
+    const left = readdirSync(join(folder, "dist"), { recursive: true, withFileTypes: true });
+    const files = left.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    expect(files.sort()).toEqual(built.map((name) => join(folder, "dist", name)).sort());
+    rmSync(folder, { recursive: true });
   });
 });
