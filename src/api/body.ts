@@ -1,7 +1,7 @@
 /** Small JSON bodies (keys, admin): typed members, several spellings each, strict like the ingest body. */
 import { CodedError } from "../base/errors.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
-import { parseRfc3339 } from "../protocol/rfc3339.js";
+import { hasUtcForm, parseRfc3339 } from "../protocol/rfc3339.js";
 import type { JsonCursor } from "../protocol/strict-json.js";
 import { readJsonRequest } from "../verify/json-request.js";
 
@@ -58,8 +58,10 @@ export function uuids(countMax: number): (cursor: JsonCursor) => Uuid[] {
   };
 }
 
+/** It is shown again in UTC, which must have a form for it. */
 export function time(cursor: JsonCursor): number {
-  return parseRfc3339(cursor.readString()) ?? cursor.fail("expected an RFC 3339 time");
+  const ms = parseRfc3339(cursor.readString());
+  return ms !== null && hasUtcForm(ms) ? ms : cursor.fail("expected an RFC 3339 time");
 }
 
 export function text(charactersMax: number): (cursor: JsonCursor) => string {

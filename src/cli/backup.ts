@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { BackupRefusedError, backUp } from "../store/sqlite/backup.js";
 import { databasePath } from "../store/sqlite/connection.js";
 import { CommandArgs } from "./command-args.js";
+import { printable } from "./offline/checklist.js";
 
 const USAGE = `Usage: stateset-sequencer backup FILE [--data-dir DIR] [--force]
 
@@ -27,7 +28,7 @@ export async function backupCommand(argv: readonly string[]): Promise<number> {
   if (!existsSync(databasePath(folder))) throw args.refuse(`there is no log in ${folder}`);
   try {
     const { logId, epoch, nextOffset } = backUp(folder, file!, args.has("force"));
-    console.log(`${file}: ${nextOffset} entries of log ${logId}, epoch ${epoch}`);
+    console.log(`${file}: ${nextOffset} entries of log ${printable(logId)}, epoch ${epoch}`);
     return 0;
   } catch (error) {
     if (error instanceof BackupRefusedError) throw args.refuse(error.message);

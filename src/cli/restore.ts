@@ -4,6 +4,7 @@ import { systemClock } from "../base/clock.js";
 import { BackupRefusedError, restore } from "../store/sqlite/backup.js";
 import { FolderLockedError } from "../store/sqlite/folder-lock.js";
 import { CommandArgs } from "./command-args.js";
+import { printable } from "./offline/checklist.js";
 
 const USAGE = `Usage: stateset-sequencer restore FILE --data-dir DIR [--force] [--epoch N]
 
@@ -36,7 +37,7 @@ export async function restoreCommand(argv: readonly string[]): Promise<number> {
     const nowText = new Date(systemClock.nowMs()).toISOString().replaceAll(":", "-");
     const options = { file: file!, folder, isForced: args.has("force"), epochMin: args.integer("epoch", 0), nowText };
     const { head, replaced } = restore(options);
-    console.log(`${folder}: ${head.nextOffset} entries of log ${head.logId}, now epoch ${head.epoch}`);
+    console.log(`${folder}: ${head.nextOffset} entries of log ${printable(head.logId)}, now epoch ${head.epoch}`);
     if (replaced !== null) console.log(`the log that was there is kept in ${replaced}`);
     return 0;
   } catch (error) {

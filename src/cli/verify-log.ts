@@ -131,9 +131,10 @@ function print(
     );
     return;
   }
+  // The file may be anybody's: what it holds must not move the cursor and write another verdict.
   for (const { offset, message } of findings)
-    console.error(`${offset === null ? "log" : `offset ${offset}`}: ${message}`);
-  const name = identity === null ? "" : ` of log ${identity.logId}, epoch ${identity.epoch}`;
+    console.error(printable(`${offset === null ? "log" : `offset ${offset}`}: ${message}`));
+  const name = identity === null ? "" : printable(` of log ${identity.logId}, epoch ${identity.epoch}`);
   const what = options.withSignatures ? "hash, signature, receipt and number" : "hash and number (signatures left out)";
   const rate = Math.round(entries / seconds);
   const signed = checkpoint === undefined ? "" : `; the first ${checkpoint.size} are what ${checkpoint.origin} signed`;

@@ -31,7 +31,7 @@ export interface EventInput {
   readonly payload: JsonValue;
   /** One intent, one event: a second event with the same command is rejected. Not signed. */
   readonly commandId?: string;
-  /** Accepted only while the entity is at this version. Not signed. */
+  /** Accepted only while the entity is at this version, a whole number from 0. Not signed. */
   readonly baseVersion?: number;
   /** RFC 3339. Default: now. */
   readonly createdAt?: string;
@@ -79,7 +79,10 @@ export class Agent {
     this.publicKey = link.ed25519.publicKey(this.#seed);
   }
 
-  /** The signed envelope of a payload in clear. Throws `CanonicalJsonError` for a payload that has no canonical form. */
+  /**
+   * The signed envelope of a payload in clear. Throws `CanonicalJsonError` for a payload that has no canonical form, `TypeError`
+   * for an id or a version that is none.
+   */
   sign(input: EventInput): EventEnvelope {
     return signEvent({ ...this.#fieldsOf(input), payload: input.payload }, this.#seed, this.#link.ed25519);
   }
@@ -123,7 +126,7 @@ export class Agent {
       eventType: input.eventType,
       createdAt: input.createdAt ?? new Date(nowMs).toISOString(),
       ...(input.commandId === undefined ? {} : { commandId: uuidOf("commandId", input.commandId) }),
-      ...(input.baseVersion === undefined ? {} : { baseVersion: input.baseVersion }),
+      ...(input.baseVersion === undefined ? {} : { baseVersion: versionOf(input.baseVersion) }),
     };
   }
 }
@@ -147,4 +150,10 @@ function uuidOf(name: string, text: string): Uuid {
   const id = parseUuid(text);
   if (id === null) throw new TypeError(`${name} must be a UUID`);
   return id;
+}
+
+/** JSON writes NaN and infinities as null, which asks for no version at all. */
+function versionOf(version: number): number {
+  if (Number.isSafeInteger(version) && version >= 0) return version;
+  throw new TypeError("baseVersion must be a whole number from 0");
 }

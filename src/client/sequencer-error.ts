@@ -83,7 +83,7 @@ export function refusalOf(response: Response, body: string, nowMs: number): Sequ
       (text === "" ? `the service answered ${status}` : `the service answered ${status}: ${text}`),
     status,
     requestId: textOf(problem.request_id) ?? headers.get("x-request-id"),
-    retryAfterSeconds: readRetryAfter(headers.get("retry-after"), nowMs),
+    retryAfterSeconds: readRetryAfter(headers.get("retry-after"), answeredMs(headers.get("date")) ?? nowMs),
   });
 }
 
@@ -91,8 +91,18 @@ export function refusalOf(response: Response, body: string, nowMs: number): Sequ
 export function readRetryAfter(text: string | null, nowMs: number): number | null {
   if (text === null) return null;
   if (/^\d{1,9}$/.test(text.trim())) return Number(text);
-  const dateMs = text.endsWith("GMT") ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(dateMs) ? null : Math.max(0, Math.ceil((dateMs - nowMs) / 1000));
+  const dateMs = httpDateMs(text);
+  return dateMs === null ? null : Math.max(0, Math.ceil((dateMs - nowMs) / 1000));
+}
+
+/** By the clock that an HTTP date in the same answer is of; this side's may be wrong by years. */
+function answeredMs(date: string | null): number | null {
+  return date === null ? null : httpDateMs(date);
+}
+
+function httpDateMs(text: string): number | null {
+  const ms = text.endsWith("GMT") ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? null : ms;
 }
 
 function parseObject(body: string): JsonObject {

@@ -38,10 +38,15 @@ export function parseRfc3339(text: string): number | null {
   return daysFromEpoch(year, month, day) * MS_PER_DAY + timeMs - offsetMinutes * MS_PER_MINUTE;
 }
 
+/** False for an instant before year 0 or after 9999: an offset reaches it, and in UTC it has no RFC 3339 form. */
+export function hasUtcForm(ms: number): boolean {
+  return ms >= YEAR_0_MS && ms < YEAR_10000_MS;
+}
+
 /** `YYYY-MM-DDTHH:MM:SS.mmm+00:00`, the form of every timestamp this service writes into receipts (spec §7). */
 export function formatRfc3339(ms: number): string {
   if (ms === lastMs) return lastText;
-  assert(ms >= YEAR_0_MS && ms < YEAR_10000_MS, "timestamp outside years 0-9999");
+  assert(hasUtcForm(ms), "timestamp outside years 0-9999");
   lastText = `${new Date(ms).toISOString().slice(0, -1)}+00:00`;
   lastMs = ms;
   return lastText;

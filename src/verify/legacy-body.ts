@@ -5,7 +5,7 @@
 import { fromHex } from "../base/bytes.js";
 import type { Uuid } from "../base/ids.js";
 import { legacyPayloadText } from "../protocol/legacy-event.js";
-import { parseRfc3339 } from "../protocol/rfc3339.js";
+import { hasUtcForm, parseRfc3339 } from "../protocol/rfc3339.js";
 import { type JsonCursor, JsonFields } from "../protocol/strict-json.js";
 import {
   authorizeBatch,
@@ -133,11 +133,11 @@ function readHash(cursor: JsonCursor): Uint8Array {
 
 function readTime(cursor: JsonCursor): string {
   const text = cursor.readString();
-  const ms = parseRfc3339(text) ?? cursor.fail("expected an RFC 3339 time");
+  const ms = parseRfc3339(text);
+  if (ms === null || !hasUtcForm(ms)) return cursor.fail("expected an RFC 3339 time");
   const fraction = /\.\d+/.exec(text)?.[0].slice(0, FRACTION_DIGITS_MAX + 1) ?? "";
   const utc = new Date(Math.floor(ms / 1000) * 1000).toISOString();
-  // A year beyond four digits, reached by an offset, has no RFC 3339 form.
-  return /^\d{4}-/.test(utc) ? `${utc.slice(0, 19)}${fraction}Z` : cursor.fail("expected an RFC 3339 time");
+  return `${utc.slice(0, 19)}${fraction}Z`;
 }
 
 function readSignature(cursor: JsonCursor): number[] {

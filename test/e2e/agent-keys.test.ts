@@ -278,6 +278,22 @@ describe("agent keys", () => {
       expectProblem(answer, "INVALID_FIELD_VALUE");
       expectProblem(await register({ ...agent.registration(), validTo: "tomorrow" }), "UNPROCESSABLE_BODY");
     });
+
+    it("lies within what is shown of it: years 0 to 9999 in UTC", async () => {
+      const agent = newAgent();
+      for (const window of [{ validTo: "9999-12-31T23:59:59-00:01" }, { validFrom: "0000-01-01T00:00:00+00:01" }]) {
+        expectProblem(await register({ ...agent.registration(), ...window }), "UNPROCESSABLE_BODY");
+      }
+      const window = { validFrom: "0000-01-01T00:00:00Z", validTo: "9999-12-31T23:59:60.999-00:00" };
+      expectProblem(await register({ ...agent.registration(), ...window }), "UNPROCESSABLE_BODY");
+      await register({ ...agent.registration(), ...window, validTo: "9999-12-31T23:59:59.9999Z" });
+      const [shown] = (await listOf(agent)).json.keys;
+      expect(shown).toMatchObject({
+        validFrom: "0000-01-01T00:00:00.000Z",
+        validTo: "9999-12-31T23:59:59.999Z",
+        status: "active",
+      });
+    });
   });
 
   it("rotates with overlap: both keys sign until the old one is revoked", async () => {

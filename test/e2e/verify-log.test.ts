@@ -57,6 +57,14 @@ describe("verify-log", () => {
     expect((await runMain(["verify-log", "--help"])).stdout).toMatch(/^Usage: stateset-sequencer verify-log/);
   });
 
+  it("shows no terminal what a file would have it do", async () => {
+    const verdict = `x${"\u001b"}[2J${"\u001b"}[Hsound: 600 entries`;
+    const folder = sound.tampered(`UPDATE log SET log_id = '${verdict}'`);
+    const { code, stdout, stderr } = await runMain(["verify-log", "--data-dir", folder]);
+    expect({ code, stdout }).toEqual({ code: 6, stdout: "" });
+    expect(stderr).toMatch(/^log: the log's id x\?\[2J\?\[Hsound: 600 entries is no UUID\nNOT SOUND: .*x\?\[2J.*\n$/);
+  });
+
   it("follows a log that is being written", async () => {
     await using service = await startService();
     const agent = await service.agent();

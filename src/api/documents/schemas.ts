@@ -58,7 +58,12 @@ const envelope = {
     entity_type: { type: "string", minLength: 1, maxLength: 128 },
     entity_id: { type: "string", minLength: 1, maxLength: 512 },
     event_type: { type: "string", minLength: 1, maxLength: 256 },
-    created_at: { ...TIME, description: "Kept and hashed as this exact text." },
+    // No `format`: nor is it one of these to every reader.
+    created_at: {
+      type: "string",
+      description:
+        "RFC 3339 with any offset, and as existing senders write it: `t`, `z` or a blank, second 60 in any minute, U+2212 as minus. Kept and hashed as this exact text.",
+    },
     payload_kind: { enum: [0, 1], description: "0 plaintext, 1 encrypted." },
     payload: { description: "Kind 0: any JSON but null." },
     payload_encrypted: ref("EncryptedPayload"),

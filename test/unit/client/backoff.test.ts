@@ -19,4 +19,5 @@ test("never sooner than the service asked, and never later than the policy witho
   expect(backoffMs(1, 3, () => 0.5, BACKOFF)).toBe(3000);
   expect(backoffMs(9, 3, () => 0.5, BACKOFF)).toBe(7500);
   expect(backoffMs(9, 0, () => ALMOST_ONE, { baseMs: 10, maxMs: 20 })).toBeLessThanOrEqual(20);
+  expect(backoffMs(1, 999_999_999, () => 0.5, BACKOFF)).toBe(3_600_000);
 });

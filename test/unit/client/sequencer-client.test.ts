@@ -181,6 +181,17 @@ test.each([
   expect(() => client.agent({ ...right, ...wrong })).toThrow(TypeError);
 });
 
+test("an entity version that is none is refused: JSON would write null, and ask for no version", () => {
+  const ids = { tenantId: AGENT_ID, storeId: AGENT_ID, agentId: AGENT_ID };
+  const agent = benchOf().client.agent({ ...ids, keyId: 1, seed: new Uint8Array(32).fill(1) });
+  const sign = (baseVersion: number) =>
+    agent.sign({ entityType: "order", entityId: "1", eventType: "order.paid", payload: {}, baseVersion });
+  for (const version of [Number.NaN, Number.POSITIVE_INFINITY, -1, 1.5, 2 ** 53]) {
+    expect(() => sign(version)).toThrow(TypeError);
+  }
+  expect(sign(0).base_version).toBe(0);
+});
+
 test("an answer without end is given up, and read no further", async () => {
   const part = new Uint8Array(1024 * 1024).fill(0x20);
   let sent = 0;

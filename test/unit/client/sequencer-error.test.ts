@@ -70,6 +70,14 @@ test.each([
 });
 
 test.each([
+  ["Wed, 01 Jan 2031 00:00:00 GMT", 60],
+  ["yesterday", 189_302_460],
+])("a date to wait for is by the clock of the answer's own, %s, where it has one", (date, seconds) => {
+  const headers = { date, "retry-after": "Wed, 01 Jan 2031 00:01:00 GMT" };
+  expect(refusal(503, "", headers).retryAfterSeconds).toBe(seconds);
+});
+
+test.each([
   ["CONNECTION_FAILED", 0, true],
   ["REQUEST_TIMEOUT", 0, true],
   ["INVALID_RESPONSE", 200, false],
