@@ -208,7 +208,7 @@ function startCommitments(
   const onFailure = saidRarely<unknown>(systemClock, (_, error) =>
     log.warn({ err: error }, "automatic commitment failed; it is tried again"),
   );
-  const builder = disposals.use(new TreeBuilder({ ...onDemand, folder, buildsMax: config.VES_COMMIT_BUILDS_MAX }));
+  const builder = new TreeBuilder({ ...onDemand, folder, buildsMax: config.VES_COMMIT_BUILDS_MAX });
   const [commitments, legacyCommitments] = (["ves", "legacy"] as const).map((series) =>
     disposals.use(
       new Commitments({
@@ -220,6 +220,8 @@ function startCommitments(
       }),
     ),
   );
+  // Ended first: an end of the service waits for no backlog of trees, and rows say what is left to be committed.
+  disposals.use(builder);
   return { builder, commitments: commitments!, legacyCommitments: legacyCommitments! };
 }
 

@@ -173,7 +173,12 @@ export const OPTIONS = {
   ),
   VES_COMMIT_INTERVAL_MS: integer(1000, 10, 3_600_000, "How often streams are looked at for automatic commitments."),
   VES_COMMIT_EVENTS_MAX: integer(65_536, 1, 1_048_576, "Most events in one commitment."),
-  VES_COMMIT_BUILDS_MAX: integer(256, 1, 65_536, "Merkle trees in the making or waiting; more get 429."),
+  VES_COMMIT_BUILDS_MAX: integer(
+    256,
+    1,
+    65_536,
+    "Merkle trees in the making or waiting; more get 429. A tenant gets 3/4 of what it finds free, and its turn.",
+  ),
   CACHE_VES_TREE_BYTES_MAX: integer(
     64 * MIB,
     0,

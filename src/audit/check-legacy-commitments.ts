@@ -5,10 +5,10 @@
 import { bytesEqual } from "../base/bytes.js";
 import { GENESIS_STATE_ROOT } from "../protocol/commitment.js";
 import { buildLegacyTree } from "../protocol/legacy-merkle.js";
-import { legacyStateRoot } from "../protocol/legacy-state-root.js";
+import { type EntityVersion, legacyStateRoot } from "../protocol/legacy-state-root.js";
 import type { Commitment } from "../store/commitment-contract.js";
 import type { Connection } from "../store/sqlite/connection.js";
-import { LegacyLeafReader } from "../store/sqlite/legacy-leaf-reader.js";
+import { type EntityRow, LegacyLeafReader } from "../store/sqlite/legacy-leaf-reader.js";
 import { checkChains } from "./committed-streams.js";
 
 const NAME = "legacy commitment";
@@ -60,15 +60,15 @@ class EntityVersions {
     // The snapshot's entities come in one order each time.
     const entities = this.#reader.entities(commitment, this.#countedTo, offset);
     this.#countedTo = offset;
-    const counted = entities.map(({ entityType, entityId, events }, at) => {
+    return legacyStateRoot(tenantId, storeId, this.#count(entities));
+  }
+
+  *#count(entities: Iterable<EntityRow>): Generator<EntityVersion> {
+    let at = 0;
+    for (const { entityType, entityId, events } of entities) {
       const version = (this.#versions[at] ?? 0) + events;
-      this.#versions[at] = version;
-      return { entityType, entityId, version };
-    });
-    return legacyStateRoot(
-      tenantId,
-      storeId,
-      counted.filter(({ version }) => version > 0),
-    );
+      this.#versions[at++] = version;
+      if (version > 0) yield { entityType, entityId, version };
+    }
   }
 }

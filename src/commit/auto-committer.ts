@@ -1,10 +1,11 @@
 /**
  * Commits streams on its own: when enough events wait, or when the first of them has waited long enough. It knows nothing
  * but rows, so it goes on after a restart where the rows are. Bounds per tick: `STREAMS_PER_TICK` streams are looked at and
- * `COMMITS_AT_ONCE` of the due ones are in the making; the next tick starts behind the last stream looked at.
+ * `COMMITS_AT_ONCE` of the due ones are in the making, tenants in turn; the next tick starts behind the last stream looked at.
  */
 import type { Clock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
+import { FairQueue } from "../base/fair-queue.js";
 import type { CommitmentReader, UncommittedStream } from "../store/commitment-contract.js";
 import type { Committer } from "./committer.js";
 import { WaitingTimes } from "./waiting-times.js";
@@ -65,9 +66,18 @@ export class AutoCommitter implements AsyncDisposable {
     const streams = await reader.uncommittedStreams(this.#afterRef, STREAMS_PER_TICK);
     this.#afterRef = streams.length < STREAMS_PER_TICK ? 0 : streams.at(-1)!.ref;
     const nowMs = clock.nowMs();
-    const due = streams.filter((stream) => isDue(stream, thresholds, nowMs - this.#waiting.sinceMs(stream, nowMs)));
-    for (let at = 0; at < due.length && !shutdown.aborted; at += COMMITS_AT_ONCE) {
-      await Promise.all(due.slice(at, at + COMMITS_AT_ONCE).map((stream) => this.#commit(stream)));
+    const due = new FairQueue<UncommittedStream>(1);
+    for (const stream of streams) {
+      if (isDue(stream, thresholds, nowMs - this.#waiting.sinceMs(stream, nowMs))) due.push(stream.tenantId, stream, 1);
+    }
+    await Promise.all(Array.from({ length: COMMITS_AT_ONCE }, () => this.#commitDue(due)));
+  }
+
+  async #commitDue(due: FairQueue<UncommittedStream>): Promise<void> {
+    while (!this.#options.shutdown.aborted) {
+      const stream = due.shift();
+      if (stream === undefined) return;
+      await this.#commit(stream);
     }
   }
 

@@ -49,7 +49,10 @@ export class Committer {
       throw new CodedError("BATCH_TOO_LARGE", `a commitment covers at most ${eventsMax} events`);
     }
     // Crash from here to the lane's flush: no commitment. The next request, or the next tick, starts over from rows.
-    const { tree, stateRoot } = await builder.build(series, range, series === "legacy");
+    const { tree, stateRoot } = await builder.build(series, range, {
+      withStateRoot: series === "legacy",
+      isAutomatic: trigger === "automatic",
+    });
     const batchId = newBatchId();
     const commitment = await lane.command<Commitment>({
       kind: "commit_range",

@@ -22,6 +22,16 @@ export function sha256Text(text: string): Uint8Array {
   return hash(text);
 }
 
+/** A digest of bytes that come in parts: of a message too long to be held. */
+export interface RunningHash {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+}
+
+export function runningSha256(): RunningHash {
+  return nodeCrypto === undefined ? nobleSha256.create() : nodeCrypto.createHash("sha256");
+}
+
 /** Writes the 32-byte digest of `message` into the column it was made for, from byte `at` on, an even number. */
 export type DigestColumn = (message: Uint8Array, at: number) => void;
 

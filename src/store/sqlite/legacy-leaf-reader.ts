@@ -1,6 +1,7 @@
 /**
  * What a legacy commitment is made of, on a read-only connection: the leaves of its range and the versions that the stream's
- * entities had right after it. Both follow from entries alone, so they are the same whenever they are read.
+ * entities had right after it. Both follow from entries alone, so they are the same whenever they are read, and are read in
+ * pages: no snapshot is held longer than one page takes, however many entities a stream has.
  */
 import { assert } from "../../base/assert.js";
 import { type StreamName, uuidToBytes } from "../../base/ids.js";
@@ -22,12 +23,10 @@ const PAGE_ROWS = 4096;
 const LEGACY = ENTRY_KINDS.indexOf("event");
 
 export class LegacyLeafReader {
-  readonly #db: Connection;
   readonly #places: PlaceFinder;
   readonly #sql;
 
   constructor(db: Connection, places = new PlaceFinder(db)) {
-    this.#db = db;
     this.#places = places;
     this.#sql = {
       streamRef: db.prepare("SELECT ref FROM streams WHERE tenant_id = ? AND store_id = ?").pluck(),
@@ -38,12 +37,8 @@ export class LegacyLeafReader {
             WHERE e.stream_ref = ? AND e.kind = ${LEGACY}`,
         )
         .raw(),
-      versions: db.prepare(
-        `SELECT n.entity_type AS entityType, n.entity_id AS entityId, n.version,
-                (SELECT count(*) FROM entries e WHERE e.entity_ref = n.ref AND e.kind IN (0, 1)
-                    AND e."offset" > :after AND e."offset" <= :until) AS events
-           FROM entities n WHERE n.stream_ref = :stream ORDER BY n.entity_type, n.entity_id`,
-      ),
+      firstVersions: prepareVersions(db, ">="),
+      nextVersions: prepareVersions(db, ">"),
     };
   }
 
@@ -68,23 +63,24 @@ export class LegacyLeafReader {
   /** `new_state_root` of a commitment that ends with this range. Its last event must be stored. */
   stateRoot(range: EventRange): Uint8Array {
     const { tenantId, storeId, sequenceEnd } = range;
-    // One snapshot: an event counted as later must be in the version it is taken from.
-    const later = this.#db.transaction(() => {
-      const after = this.offsetOf(range, sequenceEnd);
-      return after === null ? [] : this.entities(range, after, Number.MAX_SAFE_INTEGER);
-    })();
-    // Today's versions less the events since: few, because what is committed is mostly what came last.
-    const versions = later.map((entity) => ({ ...entity, version: entity.version - entity.events }));
-    return legacyStateRoot(
-      tenantId,
-      storeId,
-      versions.filter(({ version }) => version > 0),
-    );
+    const after = this.offsetOf(range, sequenceEnd);
+    assert(after !== null, `there is no legacy event ${sequenceEnd}`);
+    return legacyStateRoot(tenantId, storeId, versionsAt(this.entities(range, after, Number.MAX_SAFE_INTEGER)));
   }
 
-  /** Every entity of the stream by type and id, as it is now, and how many events it got in `after` < offset <= `until`. */
-  entities(stream: StreamName, after: number, until: number): readonly EntityRow[] {
-    return this.#sql.versions.all({ stream: this.#streamRef(stream), after, until }) as EntityRow[];
+  /**
+   * Every entity of the stream by type and id, as it is now, and how many events it got in `after` < offset <= `until`: each one's
+   * facts are of one moment, two entities' maybe not.
+   */
+  *entities(stream: StreamName, after: number, until: number): Generator<EntityRow> {
+    const at = { stream: this.#streamRef(stream), after, until };
+    let page = this.#sql.firstVersions.all({ ...at, type: "", id: "" }) as EntityRow[];
+    for (;;) {
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined) return;
+      page = this.#sql.nextVersions.all({ ...at, type: last.entityType, id: last.entityId }) as EntityRow[];
+    }
   }
 
   /** Where the event with that number is in the log; null = nowhere. */
@@ -96,4 +92,21 @@ export class LegacyLeafReader {
   #streamRef({ tenantId, storeId }: StreamName): number | null {
     return (this.#sql.streamRef.get(uuidToBytes(tenantId), uuidToBytes(storeId)) as number | undefined) ?? null;
   }
+}
+
+/** Today's versions less the events since: few, because what is committed is mostly what came last. */
+function* versionsAt(entities: Iterable<EntityRow>): Generator<EntityVersion> {
+  for (const { entityType, entityId, version, events } of entities) {
+    if (version > events) yield { entityType, entityId, version: version - events };
+  }
+}
+
+function prepareVersions(db: Connection, follows: ">" | ">=") {
+  return db.prepare(
+    `SELECT n.entity_type AS entityType, n.entity_id AS entityId, n.version,
+            (SELECT count(*) FROM entries e WHERE e.entity_ref = n.ref AND e.kind IN (0, 1)
+                AND e."offset" > :after AND e."offset" <= :until) AS events
+       FROM entities n WHERE n.stream_ref = :stream AND (n.entity_type, n.entity_id) ${follows} (:type, :id)
+      ORDER BY n.entity_type, n.entity_id LIMIT ${PAGE_ROWS}`,
+  );
 }
