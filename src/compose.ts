@@ -28,6 +28,7 @@ import { Metrics } from "./ops/metrics.js";
 import { shutDown } from "./ops/shutdown.js";
 import {
   commitmentLimits,
+  crossOriginOf,
   keyCacheBounds,
   laneWorker,
   proofWorkerBounds,
@@ -77,6 +78,7 @@ export async function startService(
   onFatal: (error: Error) => void,
   upgradeStop: UpgradeStop,
 ): Promise<Service> {
+  refuseOpenAccess(config);
   const disposals = new Disposals();
   const onDemand = onDemandThreads(log);
   const onFailure = (error: Error): void => void onDemand.starts.settledForExit().then(() => onFatal(error));
@@ -95,7 +97,7 @@ async function compose(
   onDemand: OnDemand,
   disposals: Disposals,
 ): Promise<Service> {
-  refuseOpenAccess(config);
+  const crossOrigin = crossOriginOf(config);
   const folder = resolve(config.DATA_DIR);
   disposals.use(lockFolder(folder));
   const keys = readServiceKeys(config, folder);
@@ -150,7 +152,7 @@ async function compose(
   await Promise.all([reader.loaded, verifier.loaded]);
   const server = disposals.use(
     await listen({
-      ...{ config, log, keys, sequencer, head, metrics, shutdown: shutdown.signal },
+      ...{ config, log, keys, sequencer, head, metrics, crossOrigin, shutdown: shutdown.signal },
       ...{ submissions, verifier, lane, reader, source, broadcaster, ...chains, proofs, tlog },
     }),
   );

@@ -33,6 +33,7 @@ import type { ServiceKeys } from "./service-keys.js";
 import type { CommitmentReader, CommitmentSeries } from "./store/commitment-contract.js";
 import type { LogHead, LogReader, ReceiptSigner } from "./store/contract.js";
 import type { Tlog } from "./tlog/tlog.js";
+import type { CrossOrigin } from "./transport/cross-origin.js";
 import { hasNativeTransport } from "./transport/native.js";
 import { type Server, startServer } from "./transport/server.js";
 import { selectEd25519 } from "./verify/ed25519-native.js";
@@ -47,6 +48,7 @@ export interface Parts {
   readonly head: LogHead;
   readonly metrics: Metrics;
   readonly shutdown: AbortSignal;
+  readonly crossOrigin: CrossOrigin | null;
   readonly submissions: Submissions;
   readonly verifier: Verifier;
   readonly lane: Lane;
@@ -109,6 +111,7 @@ export async function listen(parts: Parts): Promise<Server> {
       onError: (error) => logError(error),
     }),
     limits: { bodyBytesMax: config.MAX_BODY_SIZE_BYTES, pingIntervalS: config.WS_PING_INTERVAL_SECS },
+    crossOrigin: parts.crossOrigin,
     requireNativeTransport: config.REQUIRE_NATIVE_TRANSPORT,
     renderProblem: (error, requestId) => {
       const code = error instanceof CodedError ? error.code : "INTERNAL_ERROR";

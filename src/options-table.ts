@@ -69,6 +69,10 @@ export const OPTIONS = {
   PORT: integer(8080, 0, 65535, "Port for HTTP and WebSocket; 0 = any free one."),
   DATA_DIR: text("./data", "Folder of the log, its lock and generated keys. One process per folder."),
   REQUIRE_NATIVE_TRANSPORT: boolean(false, "Refuse to start on the slow JavaScript fallback of the HTTP server."),
+  CORS_ALLOW_ORIGINS: text(
+    "",
+    "Comma list of origins whose pages may use the service from a browser (https://app.example), or *; empty = none.",
+  ),
 
   AUTH_MODE: choice(
     "required",

@@ -13,6 +13,7 @@ import { PageRing } from "./store/page-ring.js";
 import type { WalCheckpointWorkerData } from "./store/sqlite/wal-checkpoint.js";
 import { WriterPause } from "./store/sqlite/writer-pause.js";
 import type { TlogSetup } from "./tlog-options.js";
+import { ANY_ORIGIN, CrossOrigin, isOrigin } from "./transport/cross-origin.js";
 import type { VerifyWorkerData } from "./verify/verify-task.js";
 
 /** What threads tell each other by shared memory: the revocation epoch, and when the lane pauses. */
@@ -119,6 +120,23 @@ export function proofWorkerBounds(
 /** Half of the processors: the rest is for what is waited for. */
 function proofThreads(processors: number): number {
   return Math.min(PROOF_THREADS_MAX, Math.max(1, processors >> 1));
+}
+
+/** Throws ConfigError for an origin that no browser would ever write. */
+export function crossOriginOf({ CORS_ALLOW_ORIGINS: list }: Config): CrossOrigin | null {
+  const origins = list
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+  if (origins.length === 0) return null;
+  const problems = origins
+    .filter((item) => item !== ANY_ORIGIN && !isOrigin(item))
+    .map(
+      (item) => `CORS_ALLOW_ORIGINS: "${item}" is no origin: scheme, host and a port that is not the default, no path`,
+    );
+  if (origins.length > 1 && origins.includes(ANY_ORIGIN)) problems.push("CORS_ALLOW_ORIGINS: * stands alone");
+  if (problems.length > 0) throw new ConfigError(problems);
+  return new CrossOrigin(origins);
 }
 
 /** Open access is for a developer's own machine: it takes two switches and a loopback address. */

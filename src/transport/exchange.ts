@@ -1,4 +1,5 @@
 import { CodedError } from "../base/errors.js";
+import type { CrossOrigin } from "./cross-origin.js";
 import type { HttpReply, RequestRecord } from "./http.js";
 import { LingeringClose } from "./lingering-close.js";
 import type { NativeRequest, NativeResponse } from "./native.js";
@@ -11,6 +12,8 @@ export interface ExchangeContext {
   renderProblem(error: unknown, requestId: string): HttpReply;
   onRequest?(record: RequestRecord): void;
   logError(error: unknown, requestId: string): void;
+  /** null = pages of other origins read nothing. */
+  readonly crossOrigin: CrossOrigin | null;
   /** Exchanges that are not over. A number, not a Set of them: see `base/slots.ts`. */
   openExchanges: number;
   readonly pendingReplies: PendingReplies;
@@ -90,8 +93,10 @@ export class Exchange implements BodySource, PendingReply {
     this.send(reply, false);
   }
 
-  private send(reply: HttpReply, isBodyUnread: boolean): void {
+  private send(given: HttpReply, isBodyUnread: boolean): void {
     if (!this.isOpen) return;
+    const { crossOrigin } = this.context;
+    const reply = crossOrigin === null ? given : crossOrigin.answer(this.head, given);
     const isHead = this.head.method === "HEAD";
     const lingers = isBodyUnread && !isHead;
     assertHeaders(reply);

@@ -30,6 +30,11 @@ export function handleHttp(context: HttpContext, res: NativeResponse, req: Nativ
       framing.kind === "chunked" || (framing.kind === "sized" && framing.bytes > context.limits.bodyBytesMax);
     // The library would take the fields behind such a body for the head of the next request.
     exchange.isLast = framing.kind === "chunked" && exchange.head.field("trailer") !== undefined;
+    const preflight = framing.kind === "none" ? context.crossOrigin?.preflight(exchange.head) : null;
+    if (preflight) {
+      exchange.reply(preflight);
+      return;
+    }
     const match = context.router.match(exchange.head.method, exchange.head.path);
     if (match.kind !== "found") {
       const { error, headers } = unrouted(context, exchange, match);

@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
 import { BodyBudget } from "./body-budget.js";
+import type { CrossOrigin } from "./cross-origin.js";
 import { EqualTimeouts } from "./equal-timeouts.js";
 import type { HttpReply, RequestRecord, Route, SocketRoute } from "./http.js";
 import { type HttpContext, handleHttp } from "./http-routes.js";
@@ -39,6 +40,8 @@ export interface ServerOptions {
   readonly routes: readonly Route[];
   readonly socketRoutes: readonly SocketRoute[];
   readonly limits: ServerLimits;
+  /** Left out = pages of other origins read nothing. */
+  readonly crossOrigin?: CrossOrigin | null;
   /** Refuse to start where the native library did not load. */
   readonly requireNativeTransport?: boolean;
   /** Serve through node:http although the native library loaded. */
@@ -110,6 +113,7 @@ function createContext(options: ServerOptions): ServerContext {
     socketPaths: new Set(options.socketRoutes.map((route) => route.path)),
     budget: new BodyBudget(limits.bodyBytesInFlightMax),
     bodyTimeouts: new EqualTimeouts(limits.bodyTimeoutMs),
+    crossOrigin: options.crossOrigin ?? null,
     openExchanges: 0,
     pendingReplies: new PendingReplies(limits.replyBytesInFlightMax),
     openSockets: new Set<OpenSocket>(),

@@ -2,6 +2,7 @@ import { connect, type Socket as TcpSocket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { problemReply } from "../../../src/api/problem.js";
+import type { CrossOrigin } from "../../../src/transport/cross-origin.js";
 import type { HttpRequest, RequestRecord, Route, SocketRoute } from "../../../src/transport/http.js";
 import { type Server, type ServerLimits, startServer } from "../../../src/transport/server.js";
 
@@ -31,6 +32,7 @@ export async function startTestServer(
   routes: readonly Route[],
   socketRoutes: readonly SocketRoute[] = [],
   limits: Partial<ServerLimits> = {},
+  crossOrigin: CrossOrigin | null = null,
 ): Promise<TestServer> {
   const records: RequestRecord[] = [];
   const errors: unknown[] = [];
@@ -41,6 +43,7 @@ export async function startTestServer(
     routes,
     socketRoutes,
     limits: { ...LIMITS, ...limits },
+    crossOrigin,
     renderProblem: problemReply,
     onRequest: (record) => records.push(record),
     logError: (error) => errors.push(error),
