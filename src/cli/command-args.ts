@@ -51,6 +51,13 @@ export class CommandArgs {
     throw this.refuse(`--${flag} must be a whole number, not "${text}"`);
   }
 
+  /** An integer from 1 to `max`. */
+  count(flag: string, fallback: number, max: number): number {
+    const value = this.integer(flag, fallback);
+    if (value >= 1 && value <= max) return value;
+    throw this.refuse(`--${flag} must be from 1 to ${max}`);
+  }
+
   /** The command's own arguments, exactly as many as it takes. */
   expect(...names: string[]): string[] {
     const { positionals } = this;

@@ -11,6 +11,9 @@ import { EXIT_UNSOUND, printable } from "./offline/checklist.js";
 import { noteKeyOf, noteOf } from "./offline/checkpoint-note.js";
 import { Documents } from "./offline/documents.js";
 
+/** As many as the service may have for signatures: a digit too many must not take the machine. */
+const THREADS_MAX = 256;
+
 const USAGE = `Usage: stateset-sequencer verify-log [--data-dir DIR | --db FILE] [options]
 
 Re-derives every hash, signature, receipt, number and commitment of a log from its stored bytes, looks up every event id
@@ -26,7 +29,7 @@ and number where the service finds them, and hashes every registered proof. Writ
                      entries must be those that were signed, to the byte. What no receipt covers is then held too: each
                      entry's offset, time and command id. A tenth more time
   --log-key KEY      The key that signed it, name+id+base64, pinned
-  --threads N        Worker threads [one per processor]
+  --threads N        Worker threads, up to ${THREADS_MAX} [one per processor]
   --json             One JSON object on stdout
 
 Exit codes: 0 sound, 2 bad usage, ${EXIT_UNSOUND} not sound.`;
@@ -90,7 +93,7 @@ function readOptions(args: CommandArgs): VerifyLogOptions {
     path,
     withSignatures: !args.has("no-signatures"),
     headMin: args.integer("min-head", 0),
-    threads: Math.max(1, args.integer("threads", availableParallelism())),
+    threads: args.count("threads", Math.min(availableParallelism(), THREADS_MAX), THREADS_MAX),
     isJson: args.has("json"),
   };
 }

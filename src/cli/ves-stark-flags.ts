@@ -83,7 +83,7 @@ export function parseAmount(text: string): bigint {
 export function parseCount(max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < 1 || value > max)
+    if (!/^\d{1,15}$/.test(text) || value < 1 || value > max)
       throw new UsageError(`not a count from 1 to ${max}: ${text}`);
     return value;
   };

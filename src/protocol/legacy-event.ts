@@ -164,6 +164,7 @@ export interface LegacyEnvelope {
   readonly entity_type: string;
   readonly entity_id: string;
   readonly event_type: string;
+  /** As `JSON.parse` gives it: integers beyond 2^53 - 1 are rounded, which those of the hashed text are not. */
   readonly payload: unknown;
   /** 32 bytes of hex without prefix. */
   readonly payload_hash: string;

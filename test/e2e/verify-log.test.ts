@@ -47,6 +47,8 @@ describe("verify-log", () => {
       ["--db", sound.folder],
       ["--frob"],
       ["--threads", "x"],
+      ["--data-dir", sound.folder, "--threads", "0"],
+      ["--data-dir", sound.folder, "--threads", "257"],
       ["--db", "a", "--data-dir", "b"],
     ];
     for (const args of wrong) {

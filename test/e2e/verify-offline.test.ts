@@ -271,6 +271,28 @@ describe("the offline commands", () => {
     }
   });
 
+  it("refuse an integer that is the signed one here only, because it is rounded", async () => {
+    const payload = { wei: 9007199254740992, more: -12345678901234567000, most: 2e21, rest: [0.1, 2 ** 53 - 1, -0] };
+    const event = agent.sign({ payload });
+    await agent.ingest([event]);
+    const { text } = await service.get(`/api/v1/ves/events/${event.event_id}`);
+    const key = ["--public-key", publicKey];
+    expect((await run("verify-receipt", [save("large", text), ...key])).code).toBe(0);
+    const changes = [
+      ["9007199254740992", "9007199254740993"],
+      ["-12345678901234567000", "-12345678901234567001"],
+      ["-12345678901234567000", "-12345678901234567168"],
+      ["2e+21", "2000000000000000000001"],
+    ] as const;
+    for (const [written, other] of changes) {
+      expect(text).toContain(written);
+      const { code, output } = await run("verify-receipt", [save("rounded", text.replace(written, other)), ...key]);
+      expect([other, code, output]).toEqual([other, 2, expect.stringMatching(/number that not every reader rounds$/)]);
+    }
+    const spelled = text.replace("2e+21", "2000000000000000000000").replace("9007199254740992", "9007199254740992.0");
+    expect((await run("verify-receipt", [save("spelled", spelled), ...key])).code).toBe(0);
+  });
+
   it("refuse documents that another program may read otherwise", async () => {
     const entry = JSON.stringify(documents.entry);
     const proof = JSON.stringify(documents.proof);
@@ -283,6 +305,11 @@ describe("the offline commands", () => {
       ],
       ["verify-receipt", entry.replace('"payload":{', '"payload":{"x":"\\ud800",'), /has a lone surrogate$/],
       ["verify-receipt", `\ufeff${entry}`, /is not JSON$/],
+      [
+        "verify-receipt",
+        entry.replace('"payload":{', '"payload":{"x":1e400,'),
+        /has a number that not every reader rounds$/,
+      ],
       ["verify-proof", proof.replace("{", '{"leaf_index":0,'), /has two members "leaf_index"$/],
       [
         "verify-commitment",

@@ -1,12 +1,15 @@
 /** JSON that means the same to every reader: what was checked must be what the next program reads in the file. */
-import { scanString, skipBlanks } from "../../protocol/json-scanner.js";
+import { scanNumber, scanString, skipBlanks } from "../../protocol/json-scanner.js";
 
 /** A text is no document; the message is what follows "it". */
 export class DocumentError extends Error {
   override readonly name = "DocumentError";
 }
 
-/** Parses one JSON text without members that stand twice and without lone surrogates. Throws DocumentError. */
+/**
+ * Parses one JSON text without members that stand twice, lone surrogates, and integers that are rounded here and exact to
+ * others. Throws DocumentError.
+ */
 export function parseDocument(text: string): unknown {
   let value: unknown;
   try {
@@ -15,12 +18,12 @@ export function parseDocument(text: string): unknown {
     // Its message quotes the document.
     throw new DocumentError("is not JSON");
   }
-  expectDistinctNames(text);
+  expectOneMeaning(text);
   return value;
 }
 
 /** `text` is JSON: a string before a colon is a name in the innermost open object, and arrays need no looking at. */
-function expectDistinctNames(text: string): void {
+function expectOneMeaning(text: string): void {
   const open: Set<string>[] = [];
   for (let at = 0; at < text.length; at++) {
     const character = text[at];
@@ -36,6 +39,23 @@ function expectDistinctNames(text: string): void {
         names.add(name);
       }
       at = end - 1;
+    } else if (character === "-" || (character! >= "0" && character! <= "9")) {
+      const end = scanNumber(text, at);
+      if (end < 0 || isRounded(text.slice(at, end)))
+        throw new DocumentError("has a number that not every reader rounds");
+      at = end - 1;
     }
   }
+}
+
+/** Integers of this many digits are exact as doubles. */
+const EXACT_DIGITS_MAX = 15;
+
+/** An integer other than the shortest one that reads as the same double, which is how the service writes it. */
+function isRounded(literal: string): boolean {
+  if (literal.length <= EXACT_DIGITS_MAX || /[.eE]/.test(literal)) return false;
+  const [mantissa, exponent] = Number(literal).toExponential().split("e") as [string, string];
+  const digits = mantissa.replace(".", "");
+  const sign = digits.startsWith("-") ? 1 : 0;
+  return literal !== digits.padEnd(Number(exponent) + 1 + sign, "0");
 }

@@ -104,12 +104,18 @@ describe("ves-stark", () => {
     for (const key of ["proveP50Ms", "verifyP50Ms", "blake3CompressionNs"]) expect(report[key]).toBeGreaterThan(0);
   });
 
-  it.each(["", "nope", "verify", "prove -a x -l 1", "prove -a 1 -l 1 -p none", "benchmark -n 0"])(
-    "usage: %j",
-    (args) => {
-      expect(run(args).code).toBe(2);
-    },
-  );
+  it.each([
+    "",
+    "nope",
+    "verify",
+    "prove -a x -l 1",
+    "prove -a 1 -l 1 -p none",
+    "benchmark -n 0",
+    "benchmark -n 0x1",
+    "benchmark -n 1e0",
+  ])("usage: %j", (args) => {
+    expect(run(args).code).toBe(2);
+  });
 
   it("unreadable and malformed files", () => {
     expect(run(`verify -f ${file("absent")} -l 1`).code).toBe(3);
