@@ -105,7 +105,7 @@ export class SequencerClient {
     const { apiKey = null, clock = platformClock, random = Math.random, ed25519 = nobleEd25519 } = options;
     const baseUrl = baseOf(options.url);
     if (apiKey !== null && !TOKEN.test(apiKey))
-      throw new TypeError("apiKey has characters that no header can carry, a line end perhaps");
+      throw new TypeError("apiKey is empty or has characters that no header can carry, a line end perhaps");
     const http = new HttpChannel({
       baseUrl,
       apiKey,

@@ -3,6 +3,7 @@
  * original declares keep its names (wire-api D), so not every counter of them ends in `_total`.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { ErrorCode } from "../base/errors.js";
 import type { ChunkMessage } from "../lane/lane-message.js";
 import type { ProofKind } from "../store/proof-contract.js";
 import type { WalCheckpointMode } from "../store/sqlite/wal-checkpoint.js";
@@ -44,6 +45,9 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const DEPTHS = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20];
 const COUNTS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
 
+/** Alerts look at how these grow: of a series that begins at 1 the first refusal would not be growth. */
+const WATCHED_REFUSALS: readonly ErrorCode[] = ["INTERNAL_ERROR", "STORAGE_FULL", "OVERLOADED", "TOO_MANY_SUBSCRIBERS"];
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #startedMs = performance.now();
@@ -55,7 +59,7 @@ export class Metrics {
   );
   /** By route, status and method: a lookup each instead of a text of all three for each request. */
   readonly #requests = new Map<string, Map<number, Map<string, Series>>>();
-  readonly #refusals = new Map<string, number>();
+  readonly #refusals = new Map<string, number>(WATCHED_REFUSALS.map((code) => [code, 0]));
   readonly #ingestLatency = this.#histogram(
     "sequencer_ingest_latency_seconds",
     "Admission to durable answer.",
@@ -108,6 +112,7 @@ export class Metrics {
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
+    this.#walCheckpoints.inc({ mode: "disk_full" satisfies WalCheckpointMode }, 0);
     this.#collected("sequencer_http_requests_total", "Requests answered.", REQUEST_LABELS, () =>
       this.#httpLatency.all.map(({ labels, count }) => ({ labels, count })),
     );

@@ -153,9 +153,16 @@ const NEW_API_KEY = operation({
   summary: "Create an API key. Its text is in this answer and nowhere else.",
   body: object(["tenantId"], {
     tenantId: UUID,
-    storeIds: { type: "array", items: UUID },
-    agentId: UUID,
-    permissions: { enum: ["read", "read_write", "admin"], default: "read_write" },
+    storeIds: { type: "array", items: UUID, description: "Absent or empty = every store of the tenant." },
+    agentId: {
+      ...UUID,
+      description: "Submits events and registers keys as this agent alone, and reads like any. Absent = of any agent.",
+    },
+    permissions: {
+      enum: ["read", "read_write", "admin"],
+      default: "read_write",
+      description: "admin also registers keys of agents and makes API keys, none that reaches further than itself.",
+    },
     label: { type: "string", maxLength: 128 },
   }),
   answer: {
@@ -216,7 +223,7 @@ export const openapi: Json = {
     title: "StateSet Sequencer",
     version: packageVersion,
     description:
-      "Signed agent events in, one durable total order, signed receipts out. Every refusal is a problem+json with a stable code.",
+      "Signed agent events in, one durable total order, signed receipts out. Every refusal is a problem+json with a stable code. A path that there is not is ROUTE_NOT_FOUND 404, a method that a path has not METHOD_NOT_ALLOWED 405.",
   },
   security: [{ apiKey: [] }, { authorization: [] }],
   paths: {
@@ -297,7 +304,8 @@ export const openapi: Json = {
         type: "apiKey",
         in: "header",
         name: "Authorization",
-        description: "ApiKey ss_…, Bearer ss_… or Bearer <JWT>.",
+        description:
+          "ApiKey ss_…, Bearer ss_… or Bearer <JWT>: HS256 with iss, aud, iat, exp; sub, the tenant's id; perms, a comma list of read, write, admin; stores, a comma list of store ids, absent = every store; agent, an agent's id, absent = any.",
       },
     },
     schemas: { ...SCHEMAS, ...PROOF_SCHEMAS },

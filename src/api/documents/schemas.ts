@@ -46,7 +46,8 @@ const encryptedPayload = {
 
 const envelope = {
   type: "object",
-  description: "A signed VES v1 event. agent_signature is Ed25519 over the event signing hash.",
+  description:
+    "A signed VES v1 event. agent_signature is Ed25519 over its signing hash: SHA-256(VES_EVENTSIG_V1 || ves_version || tenant_id || store_id || event_id || source_agent_id || agent_key_id || entity_type || entity_id || event_type || created_at || payload_kind || payload_plain_hash || payload_cipher_hash), integers as 4 bytes, most significant first, ids as their 16 bytes, texts as UTF-8 behind their length as such an integer.",
   required: ENVELOPE_REQUIRED,
   properties: {
     ves_version: { const: 1 },
@@ -67,7 +68,10 @@ const envelope = {
     payload_kind: { enum: [0, 1], description: "0 plaintext, 1 encrypted." },
     payload: { description: "Kind 0: any JSON but null." },
     payload_encrypted: ref("EncryptedPayload"),
-    payload_plain_hash: hex(32, "SHA-256 of the canonical payload."),
+    payload_plain_hash: hex(
+      32,
+      "SHA-256(VES_PAYLOAD_PLAIN_V1 || payload as canonical JSON, RFC 8785); kind 1 has 16 bytes of salt between the two.",
+    ),
     payload_cipher_hash: hex(32, "Zero for kind 0."),
     agent_signature: hex(64, "Ed25519."),
     command_id: orNull({ ...UUID, description: "At most one event per command and stream." }),
@@ -92,7 +96,10 @@ const receipt = {
     eventId: UUID,
     sequenceNumber: { type: "integer", minimum: 1 },
     sequencedAt: TIME,
-    receiptHash: hex(32, "SHA-256 over tenant, store, event, number and signing hash."),
+    receiptHash: hex(
+      32,
+      "SHA-256(VES_RECEIPT_V1 || tenant_id || store_id || event_id || sequence number as 8 bytes || signing hash), see Envelope; a legacy event's begins with STATESET_EVENT_RECEIPT_V1.",
+    ),
     signatureAlg: { const: "ed25519" },
     sequencerSignature: hex(64, "Ed25519 over receiptHash, by the key of GET /api/v1/sequencer."),
     sequencerKeyVersion: COUNT,

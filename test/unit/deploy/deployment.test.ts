@@ -130,12 +130,9 @@ it("alerts look at metrics the service has, by labels and codes it gives them", 
   const alerts = read("deploy/alerts.yml");
   const metrics = new Metrics();
   metrics.watch(new Proxy({} as MetricSources, { get: () => () => 0 }));
-  metrics.walCheckpoint("disk_full");
   const codes = [...alerts.matchAll(/code="(\w+)"/g)].map(([, code]) => code!);
-  for (const code of codes) {
-    expect(PROBLEMS).toHaveProperty(code);
-    metrics.refusal(code);
-  }
+  for (const code of codes) expect(PROBLEMS).toHaveProperty(code);
+  // Before anything has happened: a rate does not see a series begin.
   const served = await metrics.registry.metrics();
   const expressions = alerts.replace(/^ *(#|summary:|- name:).*$/gm, "");
   const named = [...expressions.matchAll(/\b((?:sequencer|process)_\w+)(\{(\w+="\w+"))?/g)];
