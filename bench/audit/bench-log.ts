@@ -29,7 +29,9 @@ export async function makeBenchLog(folder: string, entries: number): Promise<voi
     const agent = new BenchAgent();
     return { agent, key: keyOf(agent, nowMs) };
   });
-  const register = agents.map(({ key }) => ({ kind: "register_agent_key", requestId: 0, key }) as const);
+  const register = agents.map(
+    ({ key }) => ({ kind: "register_agent_key", requestId: 0, key, voucher: null, by: null }) as const,
+  );
   await commitChunk(store, register, context);
   for (let made = 0; made < entries; made += BATCH) {
     const { agent, key } = agents[(made / BATCH) % AGENTS]!;

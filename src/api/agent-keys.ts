@@ -1,5 +1,6 @@
 /** Agent key routes on every path the sources name (KEY-01..09). Registrations and revocations go through the lane. */
 import type { Authenticator } from "../auth/authenticator.js";
+import type { Principal } from "../auth/principal.js";
 import type { Clock } from "../base/clock.js";
 import { CodedError } from "../base/errors.js";
 import type { Uuid } from "../base/ids.js";
@@ -39,18 +40,18 @@ const COLLECTIONS = ["/api/v1/agents/keys", "/api/v1/agent-keys"] as const;
 export function agentKeyRoutes(options: AgentKeyRoutesOptions): Route[] {
   const { authenticator } = options;
   const routes = COLLECTIONS.flatMap((path) => [
-    authenticated(authenticator, { method: "POST", path, body: "json" }, (request, { scope }) =>
-      register(options, request, scope),
+    authenticated(authenticator, { method: "POST", path, body: "json" }, (request, principal) =>
+      register(options, request, principal),
     ),
     authenticated(authenticator, { method: "GET", path }, (request, { scope }) => list(options, request, scope)),
-    authenticated(authenticator, { method: "DELETE", path: `${path}/{key_id}` }, (request, { scope }) => {
-      return revokeByPath(options, request, scope);
+    authenticated(authenticator, { method: "DELETE", path: `${path}/{key_id}` }, (request, principal) => {
+      return revokeByPath(options, request, principal);
     }),
   ]);
   const revoke = { method: "POST", path: "/api/v1/agents/keys/revoke", body: "json" } as const;
   return [
     ...routes,
-    authenticated(authenticator, revoke, (request, { scope }) => revokeByBody(options, request, scope)),
+    authenticated(authenticator, revoke, (request, principal) => revokeByBody(options, request, principal)),
   ];
 }
 
@@ -66,14 +67,18 @@ const REGISTRATION = {
   signingKeyId: optional((cursor) => cursor.readU32(), "signingKeyId", "signing_key_id"),
 };
 
-async function register(options: AgentKeyRoutesOptions, { body }: HttpRequest, scope: Scope): Promise<HttpReply> {
+async function register(
+  options: AgentKeyRoutesOptions,
+  { body }: HttpRequest,
+  { scope, credential: by }: Principal,
+): Promise<HttpReply> {
   const { keyAlgorithm, proofOfPossession, signingKeyId, ...named } = readBody(body, REGISTRATION);
   authorizeKeyChange(scope, named.tenantId, named.agentId);
   const registration: KeyRegistration = { ...named, purpose: purposeOf(keyAlgorithm) };
   const proof: KeyProof = { proofOfPossession, signingKeyId };
-  const key = await proveRegistration(registration, proof, { ...options, mayOmitProof: scope.canAdmin });
+  const proven = await proveRegistration(registration, proof, { ...options, mayOmitProof: scope.canAdmin });
   const stored = await options.lane.command<AgentKey>(
-    { kind: "register_agent_key", key },
+    { kind: "register_agent_key", ...proven, by },
     { flow: keyChangeFlow(scope) },
   );
   return jsonReply({
@@ -119,12 +124,12 @@ const REVOCATION = {
   reason: optional(text(1024), "reason"),
 };
 
-function revokeByBody(options: AgentKeyRoutesOptions, { body }: HttpRequest, scope: Scope): Promise<HttpReply> {
+function revokeByBody(options: AgentKeyRoutesOptions, { body }: HttpRequest, principal: Principal): Promise<HttpReply> {
   const { tenantId, agentId, keyId, keyAlgorithm, reason } = readBody(body, REVOCATION);
-  return revoke(options, scope, { tenantId, agentId, keyId, purpose: purposeOf(keyAlgorithm) }, reason);
+  return revoke(options, principal, { tenantId, agentId, keyId, purpose: purposeOf(keyAlgorithm) }, reason);
 }
 
-function revokeByPath(options: AgentKeyRoutesOptions, request: HttpRequest, scope: Scope): Promise<HttpReply> {
+function revokeByPath(options: AgentKeyRoutesOptions, request: HttpRequest, principal: Principal): Promise<HttpReply> {
   const { query, params } = request;
   if (!/^\d{1,10}$/.test(params.key_id!)) throw new CodedError("INVALID_FIELD_VALUE", "key_id must be an integer");
   const algorithm = cappedInteger(query, "key_algorithm", { default: KEY_PURPOSE_SIGNING, min: 0, max: 255 });
@@ -134,7 +139,7 @@ function revokeByPath(options: AgentKeyRoutesOptions, request: HttpRequest, scop
     keyId: Number(params.key_id),
     purpose: purposeOf(algorithm),
   };
-  return revoke(options, scope, ref, null);
+  return revoke(options, principal, ref, null);
 }
 
 interface KeyRef {
@@ -146,12 +151,13 @@ interface KeyRef {
 
 async function revoke(
   { lane, onRevoked }: AgentKeyRoutesOptions,
-  scope: Scope,
+  { scope, credential: by }: Principal,
   ref: KeyRef,
   reason: string | null,
 ): Promise<HttpReply> {
   authorizeKeyChange(scope, ref.tenantId, ref.agentId);
-  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason }, { flow: keyChangeFlow(scope) });
+  const flow = keyChangeFlow(scope);
+  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason, by }, { flow });
   onRevoked(key);
   return jsonReply({
     success: true,

@@ -1,6 +1,7 @@
 /** Admin routes for API keys (SEC-01). The key's text is in the answer that creates it and nowhere else. */
 import { type Authenticator, hashApiKey } from "../auth/authenticator.js";
 import { newApiKey } from "../auth/new-api-key.js";
+import type { Principal } from "../auth/principal.js";
 import { CodedError } from "../base/errors.js";
 import { NIL_UUID } from "../base/ids.js";
 import type { Broadcaster } from "../broadcast/broadcaster.js";
@@ -28,8 +29,8 @@ const STORE_IDS_MAX = 1000;
 export function apiKeyRoutes(options: ApiKeyRoutesOptions): Route[] {
   const { authenticator } = options;
   return [
-    authenticated(authenticator, { method: "POST", path: COLLECTION, body: "json" }, (request, { scope }) =>
-      create(options, request, scope),
+    authenticated(authenticator, { method: "POST", path: COLLECTION, body: "json" }, (request, principal) =>
+      create(options, request, principal),
     ),
     authenticated(authenticator, { method: "GET", path: COLLECTION }, (request, { scope }) =>
       list(options, request, scope),
@@ -37,8 +38,8 @@ export function apiKeyRoutes(options: ApiKeyRoutesOptions): Route[] {
     authenticated(
       authenticator,
       { method: "DELETE", path: `${COLLECTION}/{key_hash_prefix}` },
-      (request, { scope }) => {
-        return revoke(options, request, scope);
+      (request, principal) => {
+        return revoke(options, request, principal);
       },
     ),
   ];
@@ -65,7 +66,11 @@ const NEW_KEY = {
   label: optional(text(128), "label"),
 };
 
-async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope: Scope): Promise<HttpReply> {
+async function create(
+  options: ApiKeyRoutesOptions,
+  { body }: HttpRequest,
+  { scope, credential: by }: Principal,
+): Promise<HttpReply> {
   const { tenantId, storeIds, agentId, permissions, label } = readBody(body, NEW_KEY);
   authorizeAdmin(scope, tenantId);
   if (tenantId === NIL_UUID)
@@ -75,7 +80,7 @@ async function create(options: ApiKeyRoutesOptions, { body }: HttpRequest, scope
   const apiKey = newApiKey(tenantId);
   const facts = { keyHash: hashApiKey(apiKey), tenantId, storeIds: storeIds ?? [], agentId, ...permission, label };
   const flow = keyChangeFlow(scope);
-  const key = await options.lane.command<ApiKey>({ kind: "create_api_key", key: facts }, { flow });
+  const key = await options.lane.command<ApiKey>({ kind: "create_api_key", key: facts, by }, { flow });
   return jsonReply({ success: true, apiKey, ...apiKeyView(key), message: "Keep this key: it is not shown again" });
 }
 
@@ -126,7 +131,11 @@ function checkPrefix(prefix: string): void {
   );
 }
 
-async function revoke(options: ApiKeyRoutesOptions, { params }: HttpRequest, scope: Scope): Promise<HttpReply> {
+async function revoke(
+  options: ApiKeyRoutesOptions,
+  { params }: HttpRequest,
+  { scope, credential: by }: Principal,
+): Promise<HttpReply> {
   const { reader, lane, authenticator, broadcaster } = options;
   const prefix = params.key_hash_prefix!;
   authorizeAdmin(scope, scope.tenantId);
@@ -134,7 +143,8 @@ async function revoke(options: ApiKeyRoutesOptions, { params }: HttpRequest, sco
   const found = await reader.apiKeyByPrefix(scope.tenantId, prefix);
   if (found === null || !mayManage(scope, found)) throw new CodedError("RESOURCE_NOT_FOUND", "API key not found");
   const { keyHash } = found;
-  const key = await lane.command<ApiKey>({ kind: "revoke_api_key", keyHash }, { flow: keyChangeFlow(scope) });
+  const flow = keyChangeFlow(scope);
+  const key = await lane.command<ApiKey>({ kind: "revoke_api_key", keyHash, by }, { flow });
   authenticator.forget(key.keyHash);
   broadcaster.endCredential(key.keyHash);
   return jsonReply({ success: true, ...apiKeyView(key), message: "API key revoked successfully" });

@@ -11,7 +11,7 @@ import { decodeBase64Any } from "../protocol/base64url.js";
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/ed25519.js";
 import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { verifyProofOfPossession } from "../protocol/proof-of-possession.js";
-import { KEY_PURPOSE_SIGNING, type LogReader } from "../store/contract.js";
+import { type AgentKey, type AgentKeyRef, KEY_PURPOSE_SIGNING, type LogReader } from "../store/contract.js";
 import { checkKey } from "../verify/check-event.js";
 import { isAcceptableKey, selectEd25519 } from "../verify/ed25519-native.js";
 import { isAcceptableEncryptionKey } from "./x25519.js";
@@ -40,23 +40,30 @@ export interface ProofContext {
 
 const ed25519 = selectEd25519();
 
+export interface ProvenRegistration {
+  readonly key: AgentKeyRegistration;
+  /** The signing key that vouches for an encryption key. */
+  readonly voucher: AgentKeyRef | null;
+}
+
 /** Throws INVALID_PUBLIC_KEY, INVALID_FIELD_VALUE, MISSING_REQUIRED_FIELD, INVALID_PROOF_OF_POSSESSION, AGENT_KEY_NOT_FOUND. */
 export async function proveRegistration(
   registration: KeyRegistration,
   proof: KeyProof,
   context: ProofContext,
-): Promise<AgentKeyRegistration> {
+): Promise<ProvenRegistration> {
   const key = { ...registration, publicKey: readPublicKey(registration) };
   checkFields(key);
   if (proof.proofOfPossession === null) {
-    if (context.policy.isProofOptional && context.mayOmitProof) return key;
+    if (context.policy.isProofOptional && context.mayOmitProof) return { key, voucher: null };
     throw new CodedError("MISSING_REQUIRED_FIELD", "proofOfPossession is required", { pointer: "/proofOfPossession" });
   }
   const signature = fromHex(proof.proofOfPossession, SIGNATURE_BYTES);
   if (signature === null) throw badProof(`must be ${SIGNATURE_BYTES} bytes of hex`);
-  const signer = key.purpose === KEY_PURPOSE_SIGNING ? key.publicKey : await vouchingKey(key, proof, context);
+  const voucher = key.purpose === KEY_PURPOSE_SIGNING ? null : await vouchingKey(key, proof, context);
+  const { publicKey: signer } = voucher ?? key;
   if (!verifyProofOfPossession(key.publicKey, signature, signer, ed25519)) throw badProof("does not match the key");
-  return key;
+  return { key, voucher };
 }
 
 function readPublicKey({ publicKey: text, purpose }: KeyRegistration): Uint8Array {
@@ -80,7 +87,7 @@ async function vouchingKey(
   key: AgentKeyRegistration,
   proof: KeyProof,
   { reader, clock }: ProofContext,
-): Promise<Uint8Array> {
+): Promise<AgentKey> {
   const { tenantId, agentId } = key;
   if (proof.signingKeyId === null) {
     throw new CodedError(
@@ -95,7 +102,7 @@ async function vouchingKey(
   const unusable = checkKey(signer, clock.nowMs());
   if (signer === null || unusable !== null)
     throw new CodedError("AGENT_KEY_NOT_FOUND", `signingKeyId: ${unusable!.message}`);
-  return signer.publicKey;
+  return signer;
 }
 
 function badKey(problem: string): CodedError {

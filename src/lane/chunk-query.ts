@@ -2,7 +2,7 @@ import { entityKey, streamKey } from "../store/chunk-key.js";
 import { type AgentKeyRef, type ChunkQuery, KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import type { LegacyRequest } from "../verify/legacy-request.js";
 import type { VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
-import type { LaneItem } from "./lane-item.js";
+import type { KeyChange, LaneItem } from "./lane-item.js";
 
 type Writable<T> = {
   -readonly [K in keyof T]: T[K] extends readonly (infer E)[]
@@ -28,19 +28,25 @@ export function chunkQuery(items: readonly LaneItem[], keyEpoch: number): ChunkQ
   for (const item of items) {
     if (item.kind === "ingest") addRequest(query, item.request, keyEpoch);
     else if (item.kind === "ingest_legacy") addLegacyRequest(query, item.request);
-    else if (item.kind === "revoke_agent_key") query.agentKeys.push(item.ref);
-    else if (item.kind === "create_api_key") query.apiKeyHashes.push(item.key.keyHash);
-    else if (item.kind === "revoke_api_key") query.apiKeyHashes.push(item.keyHash);
     else if (item.kind === "commit_range") addRange(query, item);
     else if (item.kind === "submit_compliance_proof" || item.kind === "submit_validity_proof")
       query.proofs.push(item.facts);
-    else {
-      const { key } = item;
-      if (key.keyId === null) query.agentsForNextKey.push(key);
-      else query.agentKeys.push({ ...key, keyId: key.keyId });
-    }
+    else addKeyChange(query, item);
   }
   return query;
+}
+
+function addKeyChange(query: Writable<ChunkQuery>, item: KeyChange): void {
+  if (item.by !== null) query.apiKeyHashes.push(item.by);
+  if (item.kind === "revoke_agent_key") query.agentKeys.push(item.ref);
+  else if (item.kind === "create_api_key") query.apiKeyHashes.push(item.key.keyHash);
+  else if (item.kind === "revoke_api_key") query.apiKeyHashes.push(item.keyHash);
+  else {
+    const { key, voucher } = item;
+    if (key.keyId === null) query.agentsForNextKey.push(key);
+    else query.agentKeys.push({ ...key, keyId: key.keyId });
+    if (voucher !== null) query.agentKeys.push(voucher);
+  }
 }
 
 function addRequest(query: Writable<ChunkQuery>, request: VerifiedRequest, keyEpoch: number): void {

@@ -2,6 +2,7 @@
 import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { agentKey, agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, ApiKey } from "../store/contract.js";
+import { checkKey } from "../verify/check-event.js";
 import type { Chunk } from "./chunk.js";
 import { decideCommitment } from "./decide-commitment.js";
 import { decideProof } from "./decide-proof.js";
@@ -14,6 +15,7 @@ export function decideCommand(chunk: Chunk, command: LaneCommand): void {
 }
 
 function decide(chunk: Chunk, command: LaneCommand): CommandResult | CommandRefusal {
+  if ("by" in command && isRevoked(chunk, command.by)) return { code: "INVALID_API_KEY", message: "Invalid API key" };
   switch (command.kind) {
     case "register_agent_key":
       return registerAgentKey(chunk, command);
@@ -31,10 +33,18 @@ function decide(chunk: Chunk, command: LaneCommand): CommandResult | CommandRefu
   }
 }
 
+/** It asked while it was good, but its revocation came first: a stolen key leaves nothing behind that nobody looks for any more. */
+function isRevoked({ state }: Chunk, by: string | null): boolean {
+  return by !== null && (state.apiKeys.get(by)?.revokedAtMs ?? null) !== null;
+}
+
 type Command<K extends LaneCommand["kind"]> = Extract<LaneCommand, { kind: K }>;
 
 function registerAgentKey(chunk: Chunk, command: Command<"register_agent_key">): CommandResult | CommandRefusal {
   const { state, writes, context } = chunk;
+  const { voucher } = command;
+  const unusable = voucher === null ? null : checkKey(state.agentKeys.get(agentKeyKey(voucher)) ?? null, context.nowMs);
+  if (unusable !== null) return { code: "AGENT_KEY_NOT_FOUND", message: `signingKeyId: ${unusable.message}` };
   const agent = agentKey(command.key);
   const keyId = command.key.keyId ?? (state.highestKeyIds.get(agent) ?? 0) + 1;
   if (keyId > AGENT_KEY_ID_MAX) {

@@ -17,20 +17,7 @@ export type LaneItem =
   | LaneCommand;
 
 export type LaneCommand =
-  /** `keyId` null = the agent's highest + 1, the first being 1. */
-  | { readonly kind: "register_agent_key"; readonly requestId: number; readonly key: AgentKeyRegistration }
-  | {
-      readonly kind: "revoke_agent_key";
-      readonly requestId: number;
-      readonly ref: AgentKeyRef;
-      readonly reason: string | null;
-    }
-  | {
-      readonly kind: "create_api_key";
-      readonly requestId: number;
-      readonly key: Omit<ApiKey, "createdAtMs" | "revokedAtMs">;
-    }
-  | { readonly kind: "revoke_api_key"; readonly requestId: number; readonly keyHash: string }
+  | KeyChange
   /**
    * `merkleRoot` is of the stored events from `sequenceStart` to `sequenceEnd`, which never change. So is a legacy
    * commitment's `stateRoot`; null = it follows from the chain.
@@ -50,6 +37,25 @@ export type LaneCommand =
   /** `proof` was checked as far as it will be. `submit_compliance_proof` is of an event, the other of a commitment. */
   | ProofCommand<"submit_compliance_proof">
   | ProofCommand<"submit_validity_proof">;
+
+/** What changes keys. Refused where the API key that asks, or the signing key that vouches, was revoked before it in the order. */
+export type KeyChange = KeyChangeFacts & {
+  readonly requestId: number;
+  /** The API key that asks, by its hash; null = nothing that can be revoked. */
+  readonly by: string | null;
+};
+
+type KeyChangeFacts =
+  | {
+      readonly kind: "register_agent_key";
+      /** `keyId` null = the agent's highest + 1, the first being 1. */
+      readonly key: AgentKeyRegistration;
+      /** Of an encryption key: the signing key that has signed its proof. */
+      readonly voucher: AgentKeyRef | null;
+    }
+  | { readonly kind: "revoke_agent_key"; readonly ref: AgentKeyRef; readonly reason: string | null }
+  | { readonly kind: "create_api_key"; readonly key: Omit<ApiKey, "createdAtMs" | "revokedAtMs"> }
+  | { readonly kind: "revoke_api_key"; readonly keyHash: string };
 
 interface ProofCommand<K extends string> {
   readonly kind: K;

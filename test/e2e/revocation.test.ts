@@ -1,8 +1,10 @@
-import { randomBytes } from "node:crypto";
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { toHex } from "../../src/base/bytes.js";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
-import { type Answer, startService, TestAgent, type TestService, uuid } from "../support/service.js";
+import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
+import { type Answer, ed25519, startService, TestAgent, type TestService, uuid } from "../support/service.js";
 
 /**
  * A revocation acts at once (KEY-05): after its answer arrived nothing signed by the key and submitted afterwards is ever
@@ -107,6 +109,69 @@ async function stored(service: TestService, agent: TestAgent): Promise<Stored[]>
     sequencedAtMs: Date.parse(entry.sequenced_at),
     event_id: entry.event.event_id,
   }));
+}
+
+describe("what makes keys", () => {
+  const x25519Key = (): Uint8Array =>
+    Buffer.from(generateKeyPairSync("x25519").publicKey.export({ format: "jwk" }).x!, "base64url");
+
+  it("leaves none behind that come after its own revocation: an API key, or a signing key that vouches", async () => {
+    await using service = await startService();
+    const keysOf = async (path: string) =>
+      (await service.get(path)).json.keys as { createdAt: string; keyType?: string }[];
+    let made = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const agent = await service.agent();
+      const { tenantId, agentId, seed } = agent;
+      const thief = await service.apiKey({ tenantId, permissions: "admin" });
+      const helper = uuid();
+      const asks = [
+        () => service.post("/api/v1/admin/api-keys", { tenantId }, thief),
+        () => service.post("/api/v1/agents/keys", anyKeyOf(new TestAgent(service, tenantId, uuid(), helper)), thief),
+        () => {
+          const key = x25519Key();
+          const proof = toHex(signProofOfPossession(key, seed, ed25519));
+          const vouched = { publicKey: toHex(key), keyAlgorithm: 2, signingKeyId: 1, proofOfPossession: proof };
+          return service.post("/api/v1/agents/keys", { tenantId, agentId, ...vouched });
+        },
+      ];
+      const state = { isOver: false, answers: 0 };
+      const askOn = async (ask: () => Promise<Answer>): Promise<void> => {
+        while (!state.isOver) {
+          const { status, text } = await ask();
+          expect([200, 401, 404, 429], text).toContain(status);
+          state.answers++;
+        }
+      };
+      const askers = [...asks, ...asks, ...asks, ...asks].map(askOn);
+      while (state.answers < askers.length) await nextTurn();
+      const prefix = createHash("sha256").update(thief).digest("hex").slice(0, 16);
+      const revoked = [
+        await service.request("DELETE", `/api/v1/admin/api-keys/${prefix}`),
+        await service.post("/api/v1/agents/keys/revoke", { tenantId, agentId, keyId: 1 }),
+      ].map(({ json }) => json.revokedAt as string);
+      const paths = [
+        `/api/v1/admin/api-keys?tenant_id=${tenantId}`,
+        ...[helper, agentId].map((id) => `/api/v1/agents/keys?tenant_id=${tenantId}&agent_id=${id}`),
+      ];
+      const known = await Promise.all(paths.map(keysOf));
+      for (const from = state.answers; state.answers < from + askers.length; ) await nextTurn();
+      state.isOver = true;
+      await Promise.all(askers);
+      // Who looks after the answers sees all that there will ever be.
+      expect(await Promise.all(paths.map(keysOf)), `round ${round}`).toEqual(known);
+      for (const [index, keys] of known.entries()) {
+        for (const { createdAt } of keys) expect(createdAt <= revoked[index === 2 ? 1 : 0]!, createdAt).toBe(true);
+        made += keys.length;
+      }
+    }
+    expect(made).toBeGreaterThan(ROUNDS);
+  });
+});
+
+function anyKeyOf(agent: TestAgent): Record<string, unknown> {
+  const { keyId: _, ...unnumbered } = agent.registration();
+  return unnumbered;
 }
 
 describe("tiny caches", () => {

@@ -86,7 +86,13 @@ export class Template implements Disposable {
     const items = PLACES.flatMap(({ tenantId, agentId }) =>
       seeds.map((seed, index): LaneItem => {
         const key = { tenantId, agentId, purpose: 1, keyId: index + 1, publicKey: ed25519.publicKey(seed) } as const;
-        return { kind: "register_agent_key", requestId: 1, key: { ...key, validFromMs: null, validToMs: null } };
+        return {
+          kind: "register_agent_key",
+          requestId: 1,
+          key: { ...key, validFromMs: null, validToMs: null },
+          voucher: null,
+          by: null,
+        };
       }),
     );
     const sign = (hash: Uint8Array): Uint8Array => ed25519.sign(hash, seeds[0]!);

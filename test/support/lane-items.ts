@@ -20,16 +20,25 @@ export function laneItems(random: Random, count: number): LaneItem[] {
 function laneItem(random: Random, requestId: number): LaneItem {
   if (random.chance(0.55)) return { kind: "ingest", request: request(random, requestId) };
   if (random.chance(0.4)) return { kind: "ingest_legacy", request: legacyRequest(random, requestId) };
-  const apiKey = createHash("sha256")
+  const apiKey = apiKeyHash(random);
+  const asked = { requestId, by: random.chance(0.2) ? apiKeyHash(random) : null };
+  const register = (): LaneItem => {
+    const voucher = random.chance(0.3) ? keyRef(random) : null;
+    return { kind: "register_agent_key", ...asked, key: registration(random), voucher };
+  };
+  return random.pick<() => LaneItem>([
+    () => ({ kind: "revoke_agent_key", ...asked, ref: keyRef(random), reason: random.pick([null, "lost"]) }),
+    register,
+    register,
+    () => ({ kind: "create_api_key", ...asked, key: newApiKey(apiKey) }),
+    () => ({ kind: "revoke_api_key", ...asked, keyHash: apiKey }),
+  ])();
+}
+
+function apiKeyHash(random: Random): string {
+  return createHash("sha256")
     .update(`api ${random.below(3)}`)
     .digest("hex");
-  return random.pick<() => LaneItem>([
-    () => ({ kind: "revoke_agent_key", requestId, ref: keyRef(random), reason: random.pick([null, "lost"]) }),
-    () => ({ kind: "register_agent_key", requestId, key: registration(random) }),
-    () => ({ kind: "register_agent_key", requestId, key: registration(random) }),
-    () => ({ kind: "create_api_key", requestId, key: newApiKey(apiKey) }),
-    () => ({ kind: "revoke_api_key", requestId, keyHash: apiKey }),
-  ])();
 }
 
 function keyRef(random: Random): AgentKeyRef {

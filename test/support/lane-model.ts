@@ -23,8 +23,8 @@ export class LaneModel {
   readonly #heads = new Map<string, number>();
   readonly #versions = new Map<string, number>();
   readonly #commands = new Set<string>();
-  readonly #keys = new Map<string, { revoked: boolean }>();
-  readonly #apiKeys = new Set<string>();
+  readonly #keys = new Map<string, { revoked: boolean; readonly validToMs: number | null }>();
+  readonly #apiKeys = new Map<string, { revoked: boolean }>();
 
   /** One line of text per item: what its answer must say. */
   decide(item: LaneItem): string {
@@ -131,13 +131,16 @@ export class LaneModel {
   }
 
   #command(command: LaneCommand): string {
+    // Nothing that a revoked key asked for comes after its revocation.
+    if ("by" in command && command.by !== null && this.#apiKeys.get(command.by)?.revoked) return "INVALID_API_KEY";
     switch (command.kind) {
       case "register_agent_key": {
         const keyId = command.key.keyId ?? this.#highest(command.key) + 1;
         const name = nameOf({ ...command.key, keyId });
+        if (command.voucher !== null && !this.#canVouch(command.voucher)) return "AGENT_KEY_NOT_FOUND";
         if (keyId > 2 ** 31 - 1) return "INVALID_FIELD_VALUE";
         if (this.#keys.has(name)) return "ALREADY_EXISTS";
-        this.#keys.set(name, { revoked: false });
+        this.#keys.set(name, { revoked: false, validToMs: command.key.validToMs });
         return `key ${keyId}`;
       }
       case "revoke_agent_key": {
@@ -148,13 +151,23 @@ export class LaneModel {
       }
       case "create_api_key":
         if (this.#apiKeys.has(command.key.keyHash)) return "ALREADY_EXISTS";
-        this.#apiKeys.add(command.key.keyHash);
+        this.#apiKeys.set(command.key.keyHash, { revoked: false });
         return command.key.keyHash;
-      case "revoke_api_key":
-        return this.#apiKeys.has(command.keyHash) ? command.keyHash : "RESOURCE_NOT_FOUND";
+      case "revoke_api_key": {
+        const key = this.#apiKeys.get(command.keyHash);
+        if (key === undefined) return "RESOURCE_NOT_FOUND";
+        key.revoked = true;
+        return command.keyHash;
+      }
       default:
         throw new Error(`${command.kind} is not modelled here`);
     }
+  }
+
+  #canVouch(ref: AgentKeyRef): boolean {
+    const key = this.#keys.get(nameOf(ref));
+    // Those that end have ended long before any chunk.
+    return key !== undefined && !key.revoked && key.validToMs === null;
   }
 
   #highest({ tenantId, agentId, purpose }: Omit<AgentKeyRef, "keyId">): number {

@@ -42,7 +42,7 @@ export async function makeLog(
   await using lane = openMadeLog(folder, bytes(32), generationPlaces);
   const { context, sequencer, commit } = lane;
   const agents = Array.from({ length: AGENTS }, () => new MadeAgent(bytes(32)));
-  await commit(agents.map(({ key }) => ({ kind: "register_agent_key", requestId: 0, key })));
+  await commit(agents.map(({ key }) => ({ kind: "register_agent_key", requestId: 0, key, voucher: null, by: null })));
 
   let items: LaneItem[] = [];
   for (let made = 0; made < events; ) {
@@ -68,7 +68,10 @@ export async function makeEventTwice(folder: string): Promise<void> {
   // Its first names a command and a version, which are taken once.
   await agent.request(1, 0, NOW_MS);
   const request = await agent.request(1, 0, NOW_MS);
-  for (const before of [[{ kind: "register_agent_key", requestId: 0, key: agent.key }], []] as LaneItem[][]) {
+  for (const before of [
+    [{ kind: "register_agent_key", requestId: 0, key: agent.key, voucher: null, by: null }],
+    [],
+  ] as LaneItem[][]) {
     await using lane = openMadeLog(folder, randomBytes(32));
     await lane.commit([...before, { kind: "ingest", request }]);
     if (before.length > 0) hideRecentPlaces(folder);
