@@ -67,8 +67,14 @@ export function time(cursor: JsonCursor): number {
 export function text(charactersMax: number): (cursor: JsonCursor) => string {
   return (cursor) => {
     const value = cursor.readString();
-    return value.length <= charactersMax ? value : cursor.fail(`expected at most ${charactersMax} characters`);
+    return hasAtMost(value, charactersMax) ? value : cursor.fail(`expected at most ${charactersMax} characters`);
   };
+}
+
+/** Characters are code points, as where they are documented: of those beyond 16 bits each is two units. */
+export function hasAtMost(value: string, charactersMax: number): boolean {
+  if (value.length <= charactersMax) return true;
+  return value.length <= charactersMax * 2 && [...value].length <= charactersMax;
 }
 
 /** An array of short texts. More than `countMax` items are cut off. */

@@ -16,7 +16,7 @@ import {
 } from "../stark/exact-json.js";
 import { SAFE_INTEGER_MAX } from "../stark/policy.js";
 import { proofHash } from "../store/proof-hash.js";
-import { optional, readBody, required, text, uuid } from "./body.js";
+import { hasAtMost, optional, readBody, required, text, uuid } from "./body.js";
 
 /** Decoded bytes of a proof. */
 const PROOF_BYTES_MAX = 2 * 1024 * 1024;
@@ -143,7 +143,7 @@ export function parsePolicyParams(given: string): ExactJsonObject {
 function checkName(name: string, given: string, charactersMax: number): string {
   const trimmed = given.trim();
   if (trimmed === "") throw invalid(`${name} must not be empty`);
-  if (trimmed.length > charactersMax) throw invalid(`${name} must be <= ${charactersMax} characters`);
+  if (!hasAtMost(trimmed, charactersMax)) throw invalid(`${name} must be <= ${charactersMax} characters`);
   // SQLite's `length()` ends there: the tables' own check would find a name without characters, and stop the lane.
   if (trimmed.includes("\0")) throw invalid(`${name} must not contain U+0000`);
   return trimmed;

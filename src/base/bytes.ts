@@ -57,6 +57,13 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
+const LONE_SURROGATE = /\p{Cs}/u;
+
+/** False for a text with a lone surrogate: its UTF-8 form is another text's, and so is whatever is hashed of it. */
+export function isWellFormed(text: string): boolean {
+  return !LONE_SURROGATE.test(text);
+}
+
 /** Length in bytes of the UTF-8 form, without building it. Lone surrogates count as U+FFFD (3 bytes). */
 export function utf8Length(text: string): number {
   let length = text.length;

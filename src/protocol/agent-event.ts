@@ -1,4 +1,4 @@
-import { bytesEqual, fromHex, toHex } from "../base/bytes.js";
+import { bytesEqual, fromHex, isWellFormed, toHex } from "../base/bytes.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
 import { canonicalJson, type JsonValue } from "./canonical-json.js";
 import { checkEncryptedPayload } from "./check-encrypted-payload.js";
@@ -63,13 +63,15 @@ export function signEvent(
 
 /**
  * The signed fields of an envelope that came from outside, or null when it could not have been signed: an id that is not
- * canonical, a hash that is not 32 bytes of hex, a key id that is no u32, another payload kind.
+ * canonical, a hash that is not 32 bytes of hex, a key id that is no u32, another payload kind, a text with a lone surrogate.
  */
 export function signingFieldsOf(envelope: EventEnvelope): SigningFields | null {
   const { event_id, tenant_id, store_id, source_agent_id, agent_key_id, payload_kind } = envelope;
   for (const id of [event_id, tenant_id, store_id, source_agent_id]) if (parseUuid(id) !== id) return null;
   if (agent_key_id !== agent_key_id >>> 0 || envelope.ves_version !== envelope.ves_version >>> 0) return null;
   if (payload_kind !== PAYLOAD_PLAIN && payload_kind !== PAYLOAD_ENCRYPTED) return null;
+  const { entity_type, entity_id, event_type, created_at } = envelope;
+  for (const text of [entity_type, entity_id, event_type, created_at]) if (!isWellFormed(text)) return null;
   const plainHash = fromHex(envelope.payload_plain_hash, 32);
   const cipherHash = fromHex(envelope.payload_cipher_hash, 32);
   if (plainHash === null || cipherHash === null) return null;
@@ -80,10 +82,10 @@ export function signingFieldsOf(envelope: EventEnvelope): SigningFields | null {
     eventId: event_id,
     sourceAgentId: source_agent_id,
     agentKeyId: agent_key_id,
-    entityType: envelope.entity_type,
-    entityId: envelope.entity_id,
-    eventType: envelope.event_type,
-    createdAt: envelope.created_at,
+    entityType: entity_type,
+    entityId: entity_id,
+    eventType: event_type,
+    createdAt: created_at,
     payloadKind: payload_kind,
     payloadPlainHash: plainHash,
     payloadCipherHash: cipherHash,

@@ -2,6 +2,7 @@
  * Legacy events (spec §9.4): their payload hash has no domain and keeps numbers as the sender's text means them (`100` and
  * `100.0` differ), so it is made from the text, not from a parsed value. Pure and browser-safe.
  */
+import { isWellFormed } from "../base/bytes.js";
 import { parseUuid, type Uuid } from "../base/ids.js";
 import { ByteWriter } from "./byte-writer.js";
 import { DOMAIN_LEGACY_EVENT } from "./domains.js";
@@ -185,6 +186,7 @@ export function legacyFieldsOf(event: Readonly<Record<string, unknown>>): Legacy
   const { entity_type: entityType, entity_id: entityId, event_type: eventType, created_at: createdAt } = event;
   if (typeof entityType !== "string" || typeof entityId !== "string") return null;
   if (typeof eventType !== "string" || typeof createdAt !== "string") return null;
+  if (![entityType, entityId, eventType, createdAt].every(isWellFormed)) return null;
   const payloadHash = readHash(event.payload_hash);
   if (payloadHash === null) return null;
   return { tenantId, storeId, eventId, sourceAgentId, entityType, entityId, eventType, createdAt, payloadHash };

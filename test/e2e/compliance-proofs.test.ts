@@ -137,6 +137,7 @@ describe("compliance proofs", () => {
     await refuse({ proofVersion: 0 }, "proofVersion must be >= 1");
     await refuse({ proofType: " " }, "proofType must not be empty");
     await refuse({ proofType: "x".repeat(33) }, "proofType must be <= 32 characters");
+    await refuse({ proofType: "😀".repeat(33) }, "proofType must be <= 32 characters");
     for (const name of ["\0", "\0a", "a\0b"]) {
       await refuse({ proofType: name }, "proofType must not contain U+0000");
       await refuse({ policyId: name }, "policyId must not contain U+0000");
@@ -167,6 +168,9 @@ describe("compliance proofs", () => {
       stark_security_bits: null,
       policy_params: { of: [1.5, "any"] },
     });
+    // As long as its documented characters allow, and the table counts them alike.
+    const named = { ...most, proofB64: "AAAA", proofType: "😀".repeat(32), policyId: "😀".repeat(64) };
+    expect((await submit(named)).json).toMatchObject({ proof_type: named.proofType, policy_id: named.policyId });
     const checked = await service.get(`/api/v1/ves/compliance/proofs/${kept.json.proof_id}/verify`);
     expect(checked.json).toMatchObject({ valid: true, stark_valid: null, reason: null });
     const larger = await submit({ ...most, proofB64: Buffer.alloc(2 * 1024 * 1024 + 1).toString("base64") });

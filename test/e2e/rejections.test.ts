@@ -35,6 +35,12 @@ describe("rejections", () => {
       "created_at must be RFC3339",
     ],
     [
+      "a time as long as a body",
+      setting("created_at", `2025-01-01T00:00:00.${"1".repeat(2 ** 20)}Z`),
+      "schema_validation: created_at",
+      "created_at must be RFC3339",
+    ],
+    [
       "the future",
       (event) => setting("created_at", new Date(Date.now() + 3_700_000).toISOString())(event),
       "schema_validation: created_at",

@@ -1,5 +1,5 @@
 /** Schemas of the legacy routes: events that carry no verified signature, and their commitments. */
-import { COUNT, orNull, ref, TIME, UUID } from "./schema-parts.js";
+import { BYTES, COUNT, orNull, ref, TIME, UUID } from "./schema-parts.js";
 
 const sequence = { type: "integer", minimum: 1 };
 const hash = { type: "string", pattern: "^[0-9a-f]{64}$", description: "32 bytes of hex, no prefix." };
@@ -26,9 +26,9 @@ const envelope = {
     command_id: orNull({ ...UUID, description: "At most one legacy event per command and stream." }),
     tenant_id: UUID,
     store_id: UUID,
-    entity_type: { type: "string", minLength: 1, maxLength: 128 },
-    entity_id: { type: "string", minLength: 1, maxLength: 512 },
-    event_type: { type: "string", minLength: 1, maxLength: 256 },
+    entity_type: { type: "string", minLength: 1, maxLength: 128, description: BYTES },
+    entity_id: { type: "string", minLength: 1, maxLength: 512, description: BYTES },
+    event_type: { type: "string", minLength: 1, maxLength: 256, description: BYTES },
     payload: { description: "Any JSON." },
     payload_hash: {
       ...hash,

@@ -7,6 +7,8 @@ export const orNull = (schema: Json): Json => ({ anyOf: [schema, { type: "null" 
 
 export const UUID: Json = { type: "string", format: "uuid" };
 export const TIME: Json = { type: "string", format: "date-time" };
+/** `maxLength` counts characters. */
+export const BYTES = "At most as many bytes of UTF-8.";
 export const COUNT: Json = { type: "integer", minimum: 0 };
 export const HASH: Json = { type: "string", pattern: "^[0-9a-f]{64}$" };
 

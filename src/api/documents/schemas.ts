@@ -3,7 +3,7 @@
 import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
 import { LEGACY_SCHEMAS } from "./legacy-schemas.js";
-import { COUNT, HASH, orNull, ref, TIME, UUID } from "./schema-parts.js";
+import { BYTES, COUNT, HASH, orNull, ref, TIME, UUID } from "./schema-parts.js";
 
 const hex = (bytes: number, description: string) => ({
   type: "string",
@@ -56,12 +56,13 @@ const envelope = {
     store_id: UUID,
     source_agent_id: UUID,
     agent_key_id: COUNT,
-    entity_type: { type: "string", minLength: 1, maxLength: 128 },
-    entity_id: { type: "string", minLength: 1, maxLength: 512 },
-    event_type: { type: "string", minLength: 1, maxLength: 256 },
+    entity_type: { type: "string", minLength: 1, maxLength: 128, description: BYTES },
+    entity_id: { type: "string", minLength: 1, maxLength: 512, description: BYTES },
+    event_type: { type: "string", minLength: 1, maxLength: 256, description: BYTES },
     // No `format`: nor is it one of these to every reader.
     created_at: {
       type: "string",
+      maxLength: 64,
       description:
         "RFC 3339 with any offset, and as existing senders write it: `t`, `z` or a blank, second 60 in any minute, U+2212 as minus. Kept and hashed as this exact text.",
     },

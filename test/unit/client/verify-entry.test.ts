@@ -71,6 +71,17 @@ test("a genuine entry verifies, with and without the agent's key", () => {
 const forge = (event: object, receipt: object = {}, rest: object = {}): VesEntry =>
   ({ ...entry, ...rest, event: { ...entry.event, ...event }, receipt: { ...entry.receipt, ...receipt } }) as VesEntry;
 
+test("a lone surrogate is not the character that takes its place in UTF-8", () => {
+  for (const name of ["entityType", "entityId", "eventType"] as const) {
+    const genuine = sequenced(agent.sign({ ...input, [name]: "\ufffd" }));
+    expect(verifyEntry(genuine, sequencer, withKey)).toBe(true);
+    const member = { entityType: "entity_type", entityId: "entity_id", eventType: "event_type" }[name];
+    const changed = { ...genuine, event: { ...genuine.event, [member]: "\ud800" } };
+    expect(verifyEntry(changed, sequencer)).toBe(false);
+    expect(verifyEntry(changed, sequencer, withKey)).toBe(false);
+  }
+});
+
 test.each<[string, VesEntry]>([
   ["another payload", forge({ payload: { n: 2 } })],
   ["no payload", forge({ payload: undefined })],
