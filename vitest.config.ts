@@ -18,8 +18,11 @@ export default defineConfig({
   test: {
     // Each end-to-end file starts real server processes; two files at once is what two cores carry.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs. A machine with much else to do takes a minute for what is done alone in a few seconds.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    // A thread that starts may take a busy machine more than the default second.
+    expect: { poll: { timeout: 30_000 } },
     projects: [
       { extends: true, test: { name: "service", include: ["test/**/*.test.ts"], exclude: [PACKED] } },
       ...packedProject(),

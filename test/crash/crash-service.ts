@@ -9,6 +9,7 @@ import { ServerProcess } from "../../src/cli/server-process.js";
 import { SequencerClient } from "../../src/client/sequencer-client.js";
 import { databasePath, openReader } from "../../src/store/sqlite/connection.js";
 import { signBatch } from "../support/load.js";
+import { ownPort } from "../support/own-port.js";
 import { ed25519, type TestAgent, TestService } from "../support/service.js";
 import { parseFrame, readLog, Subscriber } from "../support/subscriber.js";
 import { CrashBooks } from "./crash-books.js";
@@ -35,7 +36,8 @@ export class CrashService implements AsyncDisposable {
   /** `program`: a build with a known fault, in place of this package's. */
   static async start(program?: string): Promise<CrashService> {
     const folder = mkdtempSync(join(tmpdir(), "sequencer-crash-"));
-    const process = await ServerProcess.start({ folder, env: ENV, ...commandOf(program) });
+    const env = { ...ENV, PORT: String(await ownPort()) };
+    const process = await ServerProcess.start({ folder, env, ...commandOf(program) });
     const crash = new CrashService(new TestService(process, folder, ENV), program);
     for (let writer = 0; writer < WRITERS; writer++) crash.#run(crash.#write(await crash.service.agent(), writer));
     for (const follower of [crash.#subscribe(), crash.#follow()]) {
@@ -70,7 +72,13 @@ export class CrashService implements AsyncDisposable {
     }
     await this.#audit();
     service.process = (await this.#start({}))!;
-    if (point === null) await delay(killAfterMs);
+    if (point === null) {
+      // A busy machine takes a while for the first answer; the next crash comes at a random moment after one.
+      const { receipts } = this.books.ledger;
+      const before = receipts.size;
+      for (let waits = 0; receipts.size === before && waits < 1_000; waits++) await delay(10);
+      await delay(killAfterMs);
+    }
     const from = Math.max(0, this.books.entries - OVERLAP);
     this.books.takeLog(await readLog(service, "", from), from);
     return isReached;

@@ -38,12 +38,12 @@ const PLANTED: readonly (readonly [string, readonly Edit[]])[] = [
   [
     "answers before the commit",
     [
-      // Every eighth chunk is committed, with those before it.
+      // Every 64th chunk is committed, with those before it.
       {
         file: LANE_STORE,
         find: "this.#sql.commit.run();",
         replace:
-          "globalThis.held = (globalThis.held ?? 0) + 1; if (writes.entries.length === 0 || globalThis.held % 8 === 0) this.#sql.commit.run();",
+          "globalThis.held = (globalThis.held ?? 0) + 1; if (writes.entries.length === 0 || globalThis.held % 64 === 0) this.#sql.commit.run();",
       },
       {
         file: LANE_STORE,
@@ -65,7 +65,7 @@ const PLANTED: readonly (readonly [string, readonly Edit[]])[] = [
   ],
 ];
 
-/** Seven of eight kills find chunks that were answered and not committed. */
+/** Of 64 kills 63 find chunks that were answered and not committed. */
 const PLANTED_ROUNDS = 5;
 
 /** Generous for a busy machine: a round ends as soon as its point is reached. */

@@ -243,7 +243,12 @@ describe("agent keys", () => {
     const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
     it.each([
-      ["not yet valid", { validFrom: inMs(60_000) }, "agent_key_invalid: Agent key is not yet valid", "not_yet_valid"],
+      [
+        "not yet valid",
+        { validFrom: inMs(1_800_000) },
+        "agent_key_invalid: Agent key is not yet valid",
+        "not_yet_valid",
+      ],
       ["expired", { validTo: inMs(-1000) }, "agent_key_invalid: Agent key has expired", "expired"],
       [
         "expired, under its older name",
@@ -254,22 +259,29 @@ describe("agent keys", () => {
     ])("%s: judged at the server's clock, never at created_at", async (_, window, reason, status) => {
       const agent = newAgent();
       await register({ ...agent.registration(), ...window });
-      for (const createdAt of [inMs(-7_200_000), inMs(0), inMs(61_000)]) {
+      for (const createdAt of [inMs(-7_200_000), inMs(0), inMs(1_801_000)]) {
         expect((await agent.ingest([agent.sign({ createdAt })])).json.rejections[0].reason).toBe(reason);
       }
       expect((await listOf(agent)).json.keys[0].status).toBe(status);
     });
 
     it("opens and closes by itself while the key is cached", async () => {
-      const agent = newAgent();
-      await register({ ...agent.registration(), validFrom: inMs(250), validTo: inMs(900) });
-      const outcomes: string[] = [];
-      for (const end = Date.now() + 1300; Date.now() < end; await new Promise((next) => setTimeout(next, 20))) {
-        const { json } = await agent.ingest([agent.sign()]);
-        const outcome = json.rejections?.[0].message ?? "accepted";
-        if (outcomes.at(-1) !== outcome) outcomes.push(outcome);
+      const all = ["Agent key is not yet valid", "accepted", "Agent key has expired"];
+      let outcomes: string[] = [];
+      // A machine so busy that a part of the window is over before anything was asked in it gets a longer one.
+      for (let partMs = 250; outcomes.length < all.length && partMs < 10_000; partMs *= 3) {
+        const agent = newAgent();
+        const end = Date.now() + 3 * partMs;
+        await register({ ...agent.registration(), validFrom: inMs(partMs), validTo: inMs(2 * partMs) });
+        outcomes = [];
+        for (; Date.now() < end; await new Promise((next) => setTimeout(next, 20))) {
+          const { json } = await agent.ingest([agent.sign()]);
+          const outcome = json.rejections?.[0].message ?? "accepted";
+          if (outcomes.at(-1) !== outcome) outcomes.push(outcome);
+        }
+        expect(outcomes).toEqual(all.filter((outcome) => outcomes.includes(outcome)));
       }
-      expect(outcomes).toEqual(["Agent key is not yet valid", "accepted", "Agent key has expired"]);
+      expect(outcomes).toEqual(all);
     });
 
     it("must not end before it begins", async () => {

@@ -383,7 +383,7 @@ function pause(delayMs: number): Promise<void> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + 15_000;
+  const deadlineMs = Date.now() + 50_000;
   while (!condition()) {
     if (Date.now() > deadlineMs) throw new Error(`never true: ${condition}`);
     await pause(5);

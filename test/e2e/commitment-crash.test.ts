@@ -64,7 +64,7 @@ async function whileUp(signal: AbortSignal, work: () => Promise<unknown>): Promi
 }
 
 async function untilCommitted(agent: TestAgent): Promise<void> {
-  const endMs = Date.now() + 20_000;
+  const endMs = Date.now() + 60_000;
   for (;;) {
     const query = `tenant_id=${agent.tenantId}&store_id=${agent.storeId}`;
     const head = (await service.get(`/api/v1/head?${query}`)).json.head_sequence;

@@ -285,7 +285,7 @@ describe("automatic commitments", () => {
 });
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const endMs = Date.now() + 20_000;
+  const endMs = Date.now() + 60_000;
   while (!(await condition())) {
     if (Date.now() > endMs) throw new Error("it did not happen in time");
     await new Promise((resolve) => setTimeout(resolve, 20));

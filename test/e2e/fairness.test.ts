@@ -2,9 +2,8 @@
  * One client does its worst; another sends single events meanwhile. What counts is how many of those are answered with their
  * receipt, not how fast: all of them.
  */
-import { join } from "node:path";
-import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { holdLane } from "../support/held-lane.js";
 import { largePayload, signBatch } from "../support/load.js";
 import { RawConnection } from "../support/raw-connection.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
@@ -53,9 +52,10 @@ class Flood implements AsyncDisposable {
     this.#loops = Array.from({ length: connections }, () => this.#loop(service, key, next));
   }
 
-  /** Resolves once that many were answered. */
-  async answered(count: number): Promise<void> {
-    while (this.answers < count) await new Promise((resolve) => setTimeout(resolve, 10));
+  /** Resolves once that many were answered, with `status` if it is given. */
+  async answered(count: number, status?: number): Promise<void> {
+    const answers = (): number => (status === undefined ? this.answers : (this.statuses[status] ?? 0));
+    while (answers() < count) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
   get answers(): number {
@@ -103,12 +103,16 @@ describe("single events are answered while another client", () => {
   afterAll(() => service[Symbol.asyncDispose]());
 
   async function expectAllAnswered(flood: Flood, refusedWith: number | null): Promise<void> {
+    if (refusedWith !== null) {
+      // What is admitted stays where it is until there is more than the share.
+      using _held = holdLane(service);
+      await flood.answered(1, refusedWith);
+    }
     await flood.answered(30);
     const before = flood.answers;
     expect(await singles(service, good)).toEqual({ 200: SINGLES });
-    // It went on all the time, and where it is more than its share it was held to that.
+    // It went on all the time.
     expect(flood.answers).toBeGreaterThan(before);
-    if (refusedWith !== null) expect(flood.statuses[refusedWith]).toBeGreaterThan(0);
   }
 
   it("floods with large batches", async () => {
@@ -143,16 +147,14 @@ describe("single events are answered while another client", () => {
 
   it("floods with registrations of its key", async () => {
     const body = JSON.stringify(bad.agent.registration());
-    // Another's transaction holds the lane back, so that what is admitted stays where it is.
-    const stranger = new Database(join(service.folder, "sequencer.db"));
-    stranger.exec("BEGIN IMMEDIATE");
+    const held = holdLane(service);
     await using flood = new Flood(service, bad.key, 80, inTurn(KEYS, [body]));
-    await flood.answered(200);
+    await flood.answered(1, 429);
     const answer = singles(service, good);
-    await flood.answered(400);
-    stranger.exec("ROLLBACK").close();
+    // Few: a commit's patience ends, and a busy machine takes a while for them.
+    await flood.answered(flood.answers + 50);
+    held[Symbol.dispose]();
     expect(await answer).toEqual({ 200: SINGLES });
-    expect(flood.statuses[429]).toBeGreaterThan(0);
   });
 
   it("mints API keys without end", async () => {

@@ -26,7 +26,7 @@ describe(`${MUTANTS} mutated envelopes, seed ${TEST_SEED}`, () => {
     await service[Symbol.asyncDispose]();
   });
 
-  it("answers and stores exactly what the protocol says", { timeout: 60_000 + 3 * MUTANTS }, async () => {
+  it("answers and stores exactly what the protocol says", { timeout: 180_000 + 3 * MUTANTS }, async () => {
     const startedMs = performance.now();
     const streams: FuzzStream[] = [];
     for (let i = 0; i < STREAMS; i++) {

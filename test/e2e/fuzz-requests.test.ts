@@ -13,7 +13,7 @@ import { startService, type TestAgent, type TestService, uuid } from "../support
  */
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 400);
 
-describe(`${REQUESTS} mutated requests of each kind, seed ${TEST_SEED}`, { timeout: 60_000 + REQUESTS * 50 }, () => {
+describe(`${REQUESTS} mutated requests of each kind, seed ${TEST_SEED}`, { timeout: 180_000 + REQUESTS * 50 }, () => {
   let service: TestService;
   let client: HttpClient;
   let agent: TestAgent;

@@ -288,7 +288,7 @@ describe("legacy events and crashes", () => {
       expect(stored.map(({ sequence_number }) => sequence_number)).toEqual(stored.map((_, at) => at + 1));
       const numbers = new Map(stored.map(({ event_id, sequence_number }) => [event_id, sequence_number]));
       for (const [id, number] of acknowledged) if (numbers.has(id)) expect(numbers.get(id)).toBe(number);
-      for (let waits = 0; (await listed(client)).at(-1)?.sequence_end !== stored.length && waits < 500; waits++)
+      for (let waits = 0; (await listed(client)).at(-1)?.sequence_end !== stored.length && waits < 3_000; waits++)
         await delay(20);
       expect((await checkLegacyChain(client)).at(-1)?.sequence_end).toBe(stored.length);
     }

@@ -23,6 +23,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/base/asset-paths.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { sendBatch, signBatch } from "../support/load.js";
+import { ownPort } from "../support/own-port.js";
 import { runMain } from "../support/run-main.js";
 import { startService } from "../support/service.js";
 import { makeReadOnly, mountSmallDisk, unmountSmallDisk } from "../support/small-disk.js";
@@ -52,11 +53,6 @@ async function holdPort(): Promise<{ port: number; [Symbol.dispose](): void }> {
   return { port, [Symbol.dispose]: () => void holder.close() };
 }
 
-async function freePort(): Promise<number> {
-  using held = await holdPort();
-  return held.port;
-}
-
 async function untilReady(port: number, child: ChildProcess): Promise<void> {
   while (child.exitCode === null) {
     const answer = await fetch(`http://127.0.0.1:${port}/ready`).catch(() => null);
@@ -68,7 +64,7 @@ async function untilReady(port: number, child: ChildProcess): Promise<void> {
 
 describe.runIf(existsSync(FULL_DEVICE))("a log on a full disk", () => {
   it.each(["json", "text"])("%s: the service starts, serves and stops without it", async (format) => {
-    const port = await freePort();
+    const port = await ownPort();
     const full = openSync(FULL_DEVICE, "w");
     const child = spawn(process.execPath, [join(packageRoot, "dist/src/main.js")], {
       env: { HOST: "127.0.0.1", PORT: String(port), DATA_DIR: join(base, format), LOG_FORMAT: format },

@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { toHex } from "../../src/base/bytes.js";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
 import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
+import { seededRandom } from "../support/load.js";
+import { TEST_SEED } from "../support/seed.js";
 import { type Answer, ed25519, startService, TestAgent, type TestService, uuid } from "../support/service.js";
 
 /**
@@ -60,6 +62,7 @@ describe.each([
 
 const ROUNDS = Number(process.env.REVOCATION_ROUNDS ?? 8);
 const SENDERS = 6;
+const random = seededRandom(TEST_SEED);
 
 /** Concurrent senders while the key is revoked in the middle, and for a while after. */
 async function hammer(
@@ -82,7 +85,7 @@ async function hammer(
   const answered = async (count: number): Promise<void> => {
     for (const from = state.answers; state.answers < from + count; ) await nextTurn();
   };
-  await answered(1 + Math.floor(Math.random() * 2 * SENDERS));
+  await answered(1 + Math.floor(random() * 2 * SENDERS));
   const { tenantId, agentId } = agent;
   const revoked = await service.post("/api/v1/agents/keys/revoke", { tenantId, agentId, keyId: 1 });
   state.isRevoked = true;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { lockFolder } from "../../src/store/sqlite/folder-lock.js";
+import { holdLane } from "../support/held-lane.js";
 import { agentsOnFourStreams, type Batch, Ledger, signBatch, signBatches } from "../support/load.js";
 import { checkAcknowledged, checkOrder } from "../support/log-check.js";
 import { RawConnection } from "../support/raw-connection.js";
@@ -70,9 +71,11 @@ describe("SIGTERM", () => {
     const batch = signBatch(agent, 200);
     using connection = await RawConnection.open(service);
     await connection.get("/health");
+    const held = holdLane(service);
     const answered = connection.post("/api/v1/ves/events/ingest", batch.body);
     await metric(service, "sequencer_queue_requests", 1);
-    service.process.signal("SIGTERM");
+    await beginShutdown(service);
+    held[Symbol.dispose]();
     const answer = await answered;
     expect(answer.status).toBe(200);
     expect(answer.json.eventsAccepted).toBe(200);
@@ -99,9 +102,11 @@ describe("SIGTERM", () => {
     await using service = await startService();
     const agent = await service.agent();
     const subscribers = await Promise.all(Array.from({ length: 5 }, () => Subscriber.open(service)));
+    const held = holdLane(service);
     const answered = agent.ingest(Array.from({ length: 300 }, () => agent.sign()));
     await metric(service, "sequencer_queue_requests", 1);
-    service.process.signal("SIGTERM");
+    await beginShutdown(service);
+    held[Symbol.dispose]();
     expect((await answered).json.eventsAccepted).toBe(300);
     for (const subscriber of subscribers) {
       expect(await subscriber.closed).toEqual({ code: 1001, reason: "SHUTTING_DOWN" });

@@ -6,7 +6,7 @@ import { verifyConsistency, verifyInclusion } from "../../src/protocol/tlog-proo
 import { leafHash } from "../../src/protocol/tlog-tree.js";
 import { sendBatch, signBatches } from "../support/load.js";
 import { expectProblem } from "../support/problem.js";
-import { startService, type TestAgent, type TestService } from "../support/service.js";
+import { type Answer, startService, type TestAgent, type TestService } from "../support/service.js";
 import { type AuditedCheckpoint, TlogAuditor } from "../support/tlog-auditor.js";
 
 /** The whole log as a Merkle tree that anyone may audit without a credential (C2SP tlog-tiles, issue 5 item 4). */
@@ -168,11 +168,15 @@ describe("the log's tree", () => {
       ({ status }) => status === 200,
     );
     const path = "/api/v1/log/consistency?from=0&to=0";
-    const answers = await Promise.all(Array.from({ length: 50 }, () => small.get(path)));
-    const refused = answers.filter(({ status }) => status !== 200);
-    for (const answer of refused) expectProblem(answer, "OVERLOADED");
-    expect(answers.some(({ status }) => status === 200)).toBe(true);
-    expect(refused.length).toBeGreaterThan(0);
+    let refused: Answer[] = [];
+    // On a busy machine they may come one by one.
+    for (let round = 0; refused.length === 0; round++) {
+      const answers = await Promise.all(Array.from({ length: 50 }, () => small.get(path)));
+      refused = answers.filter(({ status }) => status !== 200);
+      for (const answer of refused) expectProblem(answer, "OVERLOADED");
+      expect(answers.some(({ status }) => status === 200)).toBe(true);
+      expect(round).toBeLessThan(100);
+    }
     expect((await small.get(path)).status).toBe(200);
   });
 });

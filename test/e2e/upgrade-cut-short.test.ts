@@ -18,6 +18,7 @@ import { ServerProcess } from "../../src/cli/server-process.js";
 import { databasePath, openReaderOf } from "../../src/store/sqlite/connection.js";
 import { makeLog } from "../support/log-maker.js";
 import { setBackLog } from "../support/old-log.js";
+import { ownPort } from "../support/own-port.js";
 import { expectProblem } from "../support/problem.js";
 import { runMain } from "../support/run-main.js";
 import { TestService } from "../support/service.js";
@@ -153,7 +154,7 @@ it.runIf(mount !== null)(
 describe("meanwhile", () => {
   it("health is answered and everything else refused; the log says how far it is", async () => {
     const folder = oldFolder();
-    const port = await freePort();
+    const port = await ownPort();
     const db = new Database(databasePath(folder));
     db.pragma("journal_mode = WAL");
     // The first slice waits for this.
@@ -201,7 +202,7 @@ describe("meanwhile", () => {
 
   it("SIGTERM ends it with code 0, and the next start goes on", async () => {
     const folder = oldFolder();
-    const port = await freePort();
+    const port = await ownPort();
     const db = new Database(databasePath(folder));
     db.pragma("journal_mode = WAL");
     db.exec("BEGIN IMMEDIATE");
@@ -244,13 +245,3 @@ describe("meanwhile", () => {
     await expectUpgraded(folder);
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.listen(0, "127.0.0.1", () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
-}

@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { Ledger, largePayload, sendBatch, signBatch } from "../support/load.js";
+import { ownPort } from "../support/own-port.js";
 import { expectProblem } from "../support/problem.js";
 import { type TestAgent, TestService } from "../support/service.js";
 import { mountSmallDisk, unmountSmallDisk } from "../support/small-disk.js";
@@ -56,7 +57,7 @@ it.runIf(mount !== null)("refuses on a full disk, serves reads, and resumes alon
 });
 
 it.runIf(guardMount !== null)("a guard file without room has checkpoints wait, and nothing else", async () => {
-  const env = { TLOG_GUARD_FILE: join(guardMount!, "guard.db") };
+  const env = { TLOG_GUARD_FILE: join(guardMount!, "guard.db"), PORT: String(await ownPort()) };
   const folder = join(base, "guarded");
   const service = new TestService(await ServerProcess.start({ folder, env }), folder, env);
   await using _ended = service.process;

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { transformSync } from "esbuild";
 
@@ -24,7 +24,14 @@ const root = join(import.meta.dirname, "..", "..");
 /** Far beyond the slowest killer: a mutant that hangs is killed by this. */
 const RUN_MS_MAX = 180_000;
 
-const NOT_COPIED = new Set(["node_modules", ".git", "results"]);
+/** `data` may be somebody's log. */
+const NOT_COPIED = new Set(["node_modules", ".git", "results", "data"]);
+/** Packages and what tests make for a moment come and go beside the built folders. */
+const BUILT = new Set(["src", "workers", "bench", "packaging", "test"]);
+
+function isCopied(path) {
+  return !NOT_COPIED.has(basename(path)) && (dirname(path) !== join(root, "dist") || BUILT.has(basename(path)));
+}
 
 /** A planted bug: its patch, the file it changes, and the tests that must notice it. */
 function readMutant(path) {
@@ -59,11 +66,8 @@ class Scratch {
     Scratch.#all.add(this);
     this.folder = mkdtempSync(join(tmpdir(), "sequencer-mutants-"));
     for (const entry of readdirSync(root)) {
-      if (NOT_COPIED.has(entry)) continue;
-      cpSync(join(root, entry), join(this.folder, entry), {
-        recursive: true,
-        filter: (source) => !NOT_COPIED.has(basename(source)),
-      });
+      const source = join(root, entry);
+      if (isCopied(source)) cpSync(source, join(this.folder, entry), { recursive: true, filter: isCopied });
     }
     symlinkSync(join(root, "node_modules"), join(this.folder, "node_modules"));
   }

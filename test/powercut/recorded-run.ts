@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { openReader } from "../../src/store/sqlite/connection.js";
 import { seededRandom } from "../support/load.js";
+import { ownPort } from "../support/own-port.js";
 import { TestService } from "../support/service.js";
 import { parseFrame, receiptTextOf } from "../support/subscriber.js";
 import { readFrames } from "./check-state.js";
@@ -57,7 +58,8 @@ export class RecordedRun {
     const folder = join(root, "data");
     const env = { ...recording.env, ...workload.env(root) };
     const command = program === undefined ? undefined : [process.execPath, program];
-    const started = await ServerProcess.start({ folder, env, ...(command === undefined ? {} : { command }) });
+    const onPort = { ...env, PORT: String(await ownPort()) };
+    const started = await ServerProcess.start({ folder, env: onPort, ...(command === undefined ? {} : { command }) });
     const service = new TestService(started, folder, env, command);
     try {
       await workload.run(service, recording);

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packageRoot } from "../../src/base/asset-paths.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
+import { ownPort } from "./own-port.js";
 import type { Ended } from "./run-main.js";
 import { TestService } from "./service.js";
 
@@ -55,7 +56,8 @@ export class BareMachine {
   async serve(env: Readonly<Record<string, string>>): Promise<TestService> {
     const folder = this.folder();
     const command = [this.file];
-    return new TestService(await ServerProcess.start({ folder, env, command }), folder, env, command);
+    const process = await ServerProcess.start({ folder, env: { ...env, PORT: String(await ownPort()) }, command });
+    return new TestService(process, folder, env, command);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 /**
- * The built service with a known fault, for showing that a harness notices it: a copy of `dist/` in a scratch folder with a
+ * The built service with a known fault, for showing that a harness notices it: a copy of it in a scratch folder with a
  * few strings replaced.
  */
 import { strict as assert } from "node:assert";
@@ -16,7 +16,8 @@ export interface Edit {
 
 /** Returns the path of the copy's `main.js`. Throws when an edit does not fit exactly once: the fault would not be there. */
 export function plantBuild(folder: string, edits: readonly Edit[]): string {
-  for (const part of ["dist", "migrations", "package.json"]) {
+  // Of `dist` what the service runs: packages and examples come and go beside it.
+  for (const part of ["dist/src", "dist/workers", "migrations", "package.json"]) {
     cpSync(join(packageRoot, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(packageRoot, "node_modules"), join(folder, "node_modules"));

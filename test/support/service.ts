@@ -10,6 +10,7 @@ import { type AgentEventPayload, signEvent } from "../../src/protocol/agent-even
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
 import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
+import { ownPort } from "./own-port.js";
 
 export const ed25519 = selectEd25519();
 
@@ -18,7 +19,8 @@ export const uuid = (): Uuid => randomUUID() as Uuid;
 /** Starts the built service in a fresh folder, removed on disposal. */
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<TestService> {
   const folder = mkdtempSync(join(tmpdir(), "sequencer-test-"));
-  return new TestService(await ServerProcess.start({ folder, env }), folder, env);
+  const process = await ServerProcess.start({ folder, env: { PORT: String(await ownPort()), ...env } });
+  return new TestService(process, folder, env);
 }
 
 export interface Answer {

@@ -5,7 +5,7 @@ import { ACCEPT_ALL, FIXTURES, fixtureProof, fixtureStatement, newKernels } from
 
 /** The default run is a sample; `npm run test:stark-fuzz` is the campaign of a million inputs. */
 const FUZZ_INPUTS = Number(process.env.STARK_FUZZ_INPUTS ?? 20_000);
-const TIMEOUT_MS = Math.max(60_000, 4 * FUZZ_INPUTS);
+const TIMEOUT_MS = Math.max(180_000, 4 * FUZZ_INPUTS);
 /** Growth of the process over the last nine tenths of a campaign: collector noise, not a leak per input. */
 const RSS_GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 

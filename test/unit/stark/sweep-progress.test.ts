@@ -1,7 +1,7 @@
-import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { Progress, type UnitRecord } from "../../stark-sweep/progress.js";
 
 function unit(key: string): UnitRecord {
@@ -9,7 +9,10 @@ function unit(key: string): UnitRecord {
 }
 
 describe("progress of the STARK sweep", () => {
-  const path = (): string => join(mkdtempSync(join(tmpdir(), "stark-sweep-")), "progress.jsonl");
+  const folder = mkdtempSync(join(tmpdir(), "stark-sweep-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  let files = 0;
+  const path = (): string => join(folder, `progress-${files++}.jsonl`);
 
   it("goes on after the last whole line, and drops one whose writing was cut short", () => {
     const file = path();

@@ -114,12 +114,12 @@ describe.each(TRANSPORTS)("connections, %s transport", (transport) => {
     expect(received.match(/"\d"/g)).toEqual(['"1"', '"2"', '"3"']);
   });
 
-  test("one that never ends its head, or never begins one, is closed", { timeout: 20_000 }, async () => {
+  test("one that never ends its head, or never begins one, is closed", async () => {
     using silent = running.open();
     using slow = running.open();
     slow.write("GET /sync HTTP/1.1\r\nhost: t\r\n");
     const more = setInterval(() => slow.write("a: b\r\n"), 500);
-    await Promise.all([silent.closed(15_000), slow.closed(15_000)]).finally(() => clearInterval(more));
+    await Promise.all([silent.closed(), slow.closed()]).finally(() => clearInterval(more));
     expect(silent.received + slow.received).not.toContain(" 200 ");
   });
 

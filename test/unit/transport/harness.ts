@@ -10,6 +10,9 @@ import { type Server, type ServerLimits, startServer } from "../../../src/transp
 export const TRANSPORTS = ["native", "node"] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
+/** For a busy machine; what holds, holds within milliseconds. */
+const PATIENCE_MS = 30_000;
+
 export const LIMITS: ServerLimits = { bodyBytesMax: 1_000_000 };
 
 export interface TestServer extends AsyncDisposable {
@@ -84,7 +87,7 @@ export class RawClient {
   }
 
   /** Resolves once `condition` holds over what was received; rejects with it after `timeoutMs`. */
-  until(condition: (received: string) => boolean, timeoutMs = 5_000): Promise<string> {
+  until(condition: (received: string) => boolean, timeoutMs = PATIENCE_MS): Promise<string> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`received only: ${this.received.slice(0, 500)}`)), timeoutMs);
       this.changed = () => {
@@ -96,7 +99,7 @@ export class RawClient {
     });
   }
 
-  closed(timeoutMs = 5_000): Promise<string> {
+  closed(timeoutMs = PATIENCE_MS): Promise<string> {
     return this.until(() => this.isClosed, timeoutMs);
   }
 
@@ -110,7 +113,7 @@ export function head(method: string, path: string, headers: Readonly<Record<stri
   return `${method} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
-export async function eventually(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function eventually(condition: () => boolean, timeoutMs = PATIENCE_MS): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`never held: ${condition.toString()}`);

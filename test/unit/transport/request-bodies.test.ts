@@ -211,17 +211,22 @@ describe.each(TRANSPORTS)("request bodies, %s transport", (transport) => {
   });
 
   test("a stalled body is answered with 504 and closed; one that keeps coming is not", async () => {
-    await using server = await startTestServer(transport, routes, [], { bodyTimeoutMs: 150 });
-    using stalled = server.open();
-    stalled.write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
-    using steady = server.open();
-    steady.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "100000" }));
-    for (let i = 0; i < 10; i++) {
-      steady.write(Buffer.alloc(10_000, 1));
-      await delay(40);
+    let answer = "";
+    // A machine so busy that its pieces come later than that gets another chance, with more time.
+    for (let bodyTimeoutMs = 150; !answer.startsWith("HTTP/1.1 200 ") && bodyTimeoutMs < 10_000; bodyTimeoutMs *= 3) {
+      await using server = await startTestServer(transport, routes, [], { bodyTimeoutMs });
+      using stalled = server.open();
+      stalled.write(`${head("POST", "/things", { ...JSON_TYPE, "content-length": "10" })}{`);
+      using steady = server.open();
+      steady.write(head("POST", "/size", { ...JSON_TYPE, "content-length": "100000" }));
+      for (let i = 0; i < 10; i++) {
+        steady.write(Buffer.alloc(10_000, 1));
+        await delay(bodyTimeoutMs / 4);
+      }
+      answer = await steady.until((text) => text.endsWith("}"));
+      expect(await stalled.until(isRefused)).toMatch(/^HTTP\/1.1 504 [\s\S]*"code":"TIMEOUT"/);
     }
-    expect(await steady.until((text) => text.endsWith("}"))).toContain('"bytes":100000');
-    expect(await stalled.until(isRefused)).toMatch(/^HTTP\/1.1 504 [\s\S]*"code":"TIMEOUT"/);
+    expect(answer).toContain('"bytes":100000');
   });
 
   test("bodies held over the bound are refused, and room comes back", async () => {
