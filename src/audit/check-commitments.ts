@@ -18,7 +18,7 @@ export function checkCommitments(db: Connection): Iterable<string> {
   });
 }
 
-function chainFault(commitments: readonly Commitment[], leaves: MerkleLeafReader): string | null {
+function chainFault(commitments: Iterable<Commitment>, leaves: MerkleLeafReader): string | null {
   let previous: Commitment | null = null;
   for (const commitment of commitments) {
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;

@@ -20,7 +20,7 @@ export function checkLegacyCommitments(db: Connection): Iterable<string> {
   });
 }
 
-function chainFault(commitments: readonly Commitment[], reader: LegacyLeafReader): string | null {
+function chainFault(commitments: Iterable<Commitment>, reader: LegacyLeafReader): string | null {
   const versions = new EntityVersions(reader);
   let end = 0;
   let root = GENESIS_STATE_ROOT;

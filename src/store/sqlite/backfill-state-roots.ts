@@ -4,11 +4,11 @@
  * before a state root is put over it. One transaction per stream: a crash leaves whole streams done or untouched.
  */
 import { bytesEqual } from "../../base/bytes.js";
-import { type Uuid, uuidToBytes } from "../../base/ids.js";
+import { type Uuid, uuidFromBytes, uuidToBytes } from "../../base/ids.js";
 import { GENESIS_STATE_ROOT } from "../../protocol/commitment.js";
 import { stateRoot } from "../../protocol/state-root.js";
 import type { Commitment } from "../commitment-contract.js";
-import { COMMITMENT_COLUMNS, type CommitmentRow, commitmentFromRow } from "./commitment-rows.js";
+import { chainOf } from "./commitment-rows.js";
 import type { Connection } from "./connection.js";
 import { MerkleLeafReader } from "./merkle-leaf-reader.js";
 
@@ -47,62 +47,68 @@ export function* backfillStateRoots(db: Connection, options: BackfillOptions): G
   for (const ref of refs) yield db.transaction(() => backfillStream(db, leaves, ref, options)).immediate();
 }
 
+interface StreamRow {
+  readonly tenantId: Buffer;
+  readonly storeId: Buffer;
+  readonly commitments: number;
+  /** Where the last commitment starts that has a chain transaction; 0 = none has. */
+  readonly anchoredStart: number;
+}
+
 function backfillStream(
   db: Connection,
   leaves: MerkleLeafReader,
   ref: number,
   options: BackfillOptions,
 ): StreamBackfill {
-  const rows = db
+  const stream = db
     .prepare(
-      `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref
-        WHERE s.ref = ? ORDER BY c.sequence_start`,
+      `SELECT s.tenant_id AS tenantId, s.store_id AS storeId, count(*) AS commitments,
+              coalesce(max(CASE WHEN c.chain_tx_hash IS NOT NULL THEN c.sequence_start END), 0) AS anchoredStart
+         FROM streams s JOIN ves_commitments c ON c.stream_ref = s.ref WHERE s.ref = ?`,
     )
-    .all(ref) as CommitmentRow[];
-  const chain = rows.map(commitmentFromRow);
-  const { tenantId, storeId } = chain[0]!;
-  const walked = walk(chain, leaves, options.isForced);
+    .get(ref) as StreamRow;
+  const trustedStart = options.isForced ? 0 : stream.anchoredStart;
+  const walked = walk(chainOf(db, "ves", ref), leaves, trustedStart);
   const fill = db.prepare("UPDATE ves_commitments SET prev_state_root = ?, new_state_root = ? WHERE batch_id = ?");
   if (walked.fault === null && !options.isDryRun) {
     for (const { batchId, prevStateRoot, newStateRoot } of walked.filled) {
       fill.run(prevStateRoot, newStateRoot, uuidToBytes(batchId));
     }
   }
-  return { tenantId, storeId, commitments: chain.length, filled: walked.filled.length, fault: walked.fault };
+  const name = { tenantId: uuidFromBytes(stream.tenantId), storeId: uuidFromBytes(stream.storeId) };
+  return { ...name, commitments: stream.commitments, filled: walked.filled.length, fault: walked.fault };
 }
 
-/** The commitments whose roots are missing, with them. */
+type StateRoots = Pick<Commitment, "batchId" | "prevStateRoot" | "newStateRoot">;
+
+/** The state roots of commitments that have none. Those of commitments up to `trustedStart` are taken as they are. */
 function walk(
-  chain: readonly Commitment[],
+  chain: Iterable<Commitment>,
   leaves: MerkleLeafReader,
-  isForced: boolean,
-): { filled: Commitment[]; fault: string | null } {
-  const filled: Commitment[] = [];
-  const lastAnchored = isForced ? -1 : chain.findLastIndex(({ anchor }) => anchor !== null);
+  trustedStart: number,
+): { filled: StateRoots[]; fault: string | null } {
+  const filled: StateRoots[] = [];
   let end = 0;
   let root: Uint8Array = GENESIS_STATE_ROOT;
-  for (const [index, commitment] of chain.entries()) {
+  for (const commitment of chain) {
     const { batchId, sequenceStart, sequenceEnd, newStateRoot } = commitment;
     if (sequenceStart !== end + 1) return { filled, fault: `${batchId} does not follow sequence number ${end}` };
     end = sequenceEnd;
-    if (index <= lastAnchored) {
+    if (sequenceStart <= trustedStart) {
       root = newStateRoot;
       continue;
     }
-    const expected = {
-      ...commitment,
-      prevStateRoot: root,
-      newStateRoot: stateRoot({ ...commitment, prevStateRoot: root }),
-    };
+    const expected = stateRoot({ ...commitment, prevStateRoot: root });
     if (!bytesEqual(newStateRoot, GENESIS_STATE_ROOT)) {
-      const isRight = bytesEqual(newStateRoot, expected.newStateRoot);
+      const isRight = bytesEqual(newStateRoot, expected);
       if (!isRight) return { filled, fault: `the state root of ${batchId} does not follow from the one before it` };
     } else {
       if (!leaves.hasRoot(commitment))
         return { filled, fault: `the Merkle root of ${batchId} is not that of its events` };
-      filled.push(expected);
+      filled.push({ batchId, prevStateRoot: root, newStateRoot: expected });
     }
-    root = expected.newStateRoot;
+    root = expected;
   }
   return { filled, fault: null };
 }

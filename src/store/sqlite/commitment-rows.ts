@@ -1,5 +1,6 @@
 import { uuidFromBytes } from "../../base/ids.js";
 import type { Commitment, CommitmentSeries } from "../commitment-contract.js";
+import type { Connection } from "./connection.js";
 
 /** Where each series keeps its commitments; of `streams`, its last number and the one it is committed to; its entries' `kind`. */
 export const SERIES_TABLES = {
@@ -54,4 +55,23 @@ export function commitmentFromRow(row: CommitmentRow): Commitment {
             anchoredAtMs: row.anchored_at_ms,
           },
   };
+}
+
+const PAGE_ROWS = 1024;
+
+/** A stream's whole chain in order, read in pages: a chain may have a commitment for every event, and a tenant says how many. */
+export function* chainOf(db: Connection, series: CommitmentSeries, streamRef: number): Generator<Commitment> {
+  const page = db.prepare(
+    `SELECT ${COMMITMENT_COLUMNS} FROM streams s JOIN ${SERIES_TABLES[series].commitments} c ON c.stream_ref = s.ref
+      WHERE s.ref = ? AND c.sequence_start > ? ORDER BY c.sequence_start LIMIT ${PAGE_ROWS}`,
+  );
+  // Damaged rows may say anything: none is passed over.
+  let after = Number.MIN_SAFE_INTEGER;
+  for (;;) {
+    const rows = page.all(streamRef, after) as CommitmentRow[];
+    for (const row of rows) yield commitmentFromRow(row);
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    after = last.sequence_start;
+  }
 }
