@@ -25,12 +25,13 @@ Usage: stateset-sequencer [serve] [options]
        stateset-sequencer health [options]      is the service with these options ready?
        stateset-sequencer backup | restore | verify-log | verify-receipt | verify-proof | verify-commitment |
        verify-checkpoint --help
+       ves-stark --help, stateset-sequencer-admin --help    programs of their own; in the one file commands too
 
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
 
   --help, --version
-Exit codes: 0 clean, 1 shutdown cut short or not ready, 2 bad configuration or usage, 6 what was verified is not sound, 70 fatal (restart recovers), 75 data folder in use.`;
+Exit codes: 0 clean, 1 shutdown cut short or not ready, 2 bad configuration or usage, 6 what was verified is not sound, 70 fatal (restart recovers), 73 no folder to unpack into (one file), 75 data folder in use.`;
 
 type Env = Readonly<Record<string, string | undefined>>;
 

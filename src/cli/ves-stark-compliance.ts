@@ -65,7 +65,10 @@ function prove(flags: ProveFlags): void {
   const policy = policyOfFlags(flags);
   const kernels = loadKernels();
   const unbound = flags.inputs === undefined ? randomInputs(policy) : inputsOfFile(flags.inputs, policy);
-  if (flags.inputs === undefined) warn("no --inputs: the proof is about a random event");
+  if (flags.inputs === undefined) {
+    const lost = flags.json === true ? "" : ", and without --json nothing says which: it cannot be verified";
+    warn(`no --inputs: the proof is about a random event${lost}`);
+  }
   const amountBinding = makeAmountBinding(unbound, flags.amount);
   const inputs = bindInputs(kernels, unbound, amountBinding);
   const start = performance.now();
@@ -175,7 +178,8 @@ export function addComplianceCommands(program: Command): void {
     .description("public inputs of a made-up event: random ids, sequence 1, kind 1, zero hashes")
     .option("-o, --output <file>", "file to write instead of standard output")
     .action(genInputs);
-  addJson(addProfile(addPolicy(program.command("prove")), "55"))
+  const bundle = "the proof with its inputs and commitment, as verify takes it; without it the bare proof";
+  addJson(addProfile(addPolicy(program.command("prove")), "55"), bundle)
     .description("prove that an amount complies; the proof does not hide the amount")
     .requiredOption("-a, --amount <integer>", "the amount", parseAmount)
     .option("-i, --inputs <file>", "public inputs of the event; random when absent")

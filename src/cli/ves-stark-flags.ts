@@ -20,8 +20,8 @@ const ALL_POLICIES = "aml.threshold (amount < limit), order_total.cap (amount <=
 
 export const DEFAULT_POLICY = "aml.threshold";
 
-export function addJson(command: Command): Command {
-  return command.option("--json", "machine-readable output");
+export function addJson(command: Command, description = "machine-readable output"): Command {
+  return command.option("--json", description);
 }
 
 /** `--limit` and what it is the limit of; `PolicyFlags`, all absent where the limit is not required. */

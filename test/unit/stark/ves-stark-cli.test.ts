@@ -44,6 +44,15 @@ describe("ves-stark", () => {
     expect(JSON.parse(inspected.out)).toMatchObject({ statement: "compliance", profile: "secure", hidesAmount: false });
   });
 
+  it("says of a bare proof of a made-up event that it is of no use", () => {
+    const { code, err } = run(`prove -a 50 -l 100 -o ${file("bare.txt")}`);
+    expect([code, err]).toEqual([
+      0,
+      expect.stringContaining("without --json nothing says which: it cannot be verified"),
+    ]);
+    expect(run(`verify -f ${file("bare.txt")}`).code).toBe(2);
+  });
+
   it("a changed bundle, a changed policy and another event are refused by meaning", () => {
     const bundle = readFileSync(file("proof.json"), "utf8");
     writeFileSync(file("changed.json"), bundle.replace('"amount": 5000', '"amount": 4999'));
