@@ -44,11 +44,12 @@ export function ingestRoutes(options: IngestRouteOptions): Route[] {
 function ingestRoute(options: IngestRouteOptions, path: string, form: IngestForm): Route {
   const { authenticator, submissions, verifier, newBatchId, onAnswered } = options;
   const route = { method: "POST", path, body: "json" } as const;
-  return authenticated(authenticator, route, ({ body }, { scope }) => {
+  return authenticated(authenticator, route, ({ body }, { scope, credential }) => {
     const startedMs = performance.now();
     const flow = flowOf(scope, body.length);
     const { requestId, answer } = submissions.open<Uint8Array>(body.length, flow);
-    verifier.verify({ form, requestId, batchId: newBatchId(), scope, body }, flow);
+    const by = form === "legacy" ? credential : null;
+    verifier.verify({ form, requestId, batchId: newBatchId(), scope, by, body }, flow);
     return answer.then((reply) => {
       onAnswered(performance.now() - startedMs);
       return { status: 200, body: reply };

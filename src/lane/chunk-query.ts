@@ -65,7 +65,8 @@ function addRequest(query: Writable<ChunkQuery>, request: VerifiedRequest, keyEp
 }
 
 function addLegacyRequest(query: Writable<ChunkQuery>, request: LegacyRequest): void {
-  const { tenantId, storeId, events } = request;
+  const { tenantId, storeId, by, events } = request;
+  if (by !== null) query.apiKeyHashes.push(by);
   const stream = streamKey(tenantId, storeId);
   query.streams.set(stream, request);
   for (const event of events) {

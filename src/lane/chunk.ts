@@ -1,5 +1,5 @@
 import type { ChunkState, ChunkWrites, LogEntry, ReceiptSigner } from "../store/contract.js";
-import type { LaneAnswer } from "./lane-item.js";
+import type { CommandRefusal, LaneAnswer } from "./lane-item.js";
 
 /** The inputs that are not rows. */
 export interface LaneContext {
@@ -50,3 +50,13 @@ export function openChunk(state: ChunkState, context: LaneContext): Chunk {
     rejectedByReason: new Map(),
   };
 }
+
+/**
+ * Was the API key revoked before this place in the order? It asked while it was good, but a stolen key leaves nothing behind that
+ * nobody looks for any more.
+ */
+export function isRevoked({ state }: Chunk, by: string | null): boolean {
+  return by !== null && (state.apiKeys.get(by)?.revokedAtMs ?? null) !== null;
+}
+
+export const REVOKED_API_KEY: CommandRefusal = { code: "INVALID_API_KEY", message: "Invalid API key" };

@@ -43,6 +43,8 @@ export interface LegacyRequest {
   readonly batchId: Uuid;
   readonly tenantId: Uuid;
   readonly storeId: Uuid;
+  /** See `IngestRequest.by`. */
+  readonly by: string | null;
   /** Refused by a schema or a rule first, whatever their place: so they are reported. */
   readonly events: readonly (AdmittedLegacyEvent | RefusedLegacyEvent)[];
 }
@@ -61,10 +63,10 @@ export function checkLegacyRequest(request: IngestRequest, context: LegacyContex
   try {
     const { events } = readLegacyBody(request.body, request.scope, context.limits);
     const { tenantId, storeId } = events[0] ?? { tenantId: NIL_UUID, storeId: NIL_UUID };
-    const { requestId, batchId } = request;
+    const { requestId, batchId, by } = request;
     return {
       kind: "admitted",
-      request: { requestId, batchId, tenantId, storeId, events: checkEvents(events, context) },
+      request: { requestId, batchId, tenantId, storeId, by, events: checkEvents(events, context) },
     };
   } catch (error) {
     if (error instanceof CodedError) return { kind: "refused", error };
@@ -128,6 +130,7 @@ const NONE = new Uint8Array(0);
 
 export function packLegacyRequest(writer: PackWriter, request: LegacyRequest): void {
   writer.u32(request.requestId).text(request.batchId).text(request.tenantId).text(request.storeId);
+  writer.text(request.by ?? "");
   writer.u32(request.events.length);
   for (const event of request.events) {
     if (event.stage === "refused") {
@@ -149,6 +152,7 @@ export function unpackLegacyRequests(packed: Uint8Array): LegacyRequest[] {
       batchId: reader.text() as Uuid,
       tenantId: reader.text() as Uuid,
       storeId: reader.text() as Uuid,
+      by: reader.text() || null,
       events: Array.from({ length: reader.u32() }, () => unpackEvent(reader)),
     });
   }

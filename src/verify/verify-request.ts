@@ -32,6 +32,8 @@ export interface IngestRequest {
   readonly requestId: number;
   readonly batchId: Uuid;
   readonly scope: Scope;
+  /** The API key that vouches for legacy events, by its hash; null = nothing that can be revoked, or the events are signed. */
+  readonly by: string | null;
   readonly body: Uint8Array;
 }
 
@@ -48,7 +50,7 @@ export type VerifyOutcome =
 
 /** One request by itself, as `BatchVerifier` does with all of a task. */
 export function verifyRequest(
-  request: Omit<IngestRequest, "form">,
+  request: Omit<IngestRequest, "form" | "by">,
   context: JudgeContext & { readonly ed25519: Ed25519 },
 ): VerifyOutcome {
   const outcome = judgeRequest(request, context);
@@ -57,7 +59,7 @@ export function verifyRequest(
   return { kind: "verified", request: verified! };
 }
 
-export function judgeRequest(request: Omit<IngestRequest, "form">, context: JudgeContext): JudgeOutcome {
+export function judgeRequest(request: Omit<IngestRequest, "form" | "by">, context: JudgeContext): JudgeOutcome {
   let body: IngestBody;
   try {
     body = readIngestBody(request.body, request.scope, context.limits);

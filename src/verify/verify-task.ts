@@ -52,7 +52,7 @@ export function packRequests(requests: readonly IngestRequest[]): { packed: Uint
   let bytes = 0;
   for (const request of requests) bytes += request.body.length + 64;
   const writer = new PackWriter(bytes);
-  for (const { form, requestId, batchId, scope, body } of requests) {
+  for (const { form, requestId, batchId, scope, by, body } of requests) {
     let index = scopes.indexOf(scope);
     if (index < 0) index = scopes.push(scope) - 1;
     writer
@@ -61,6 +61,7 @@ export function packRequests(requests: readonly IngestRequest[]): { packed: Uint
       .text(batchId)
       .u32(index)
       .bytes(body);
+    if (form === "legacy") writer.text(by ?? "");
   }
   return { packed: writer.take(), scopes };
 }
@@ -69,12 +70,14 @@ export function unpackRequests(task: VerifyTask): IngestRequest[] {
   const reader = new PackReader(task.packed);
   const requests: IngestRequest[] = [];
   while (!reader.done) {
+    const form = reader.u8() === 1 ? "legacy" : "ves";
     requests.push({
-      form: reader.u8() === 1 ? "legacy" : "ves",
+      form,
       requestId: reader.u32(),
       batchId: reader.text() as Uuid,
       scope: task.scopes[reader.u32()]!,
       body: reader.bytes(),
+      by: form === "legacy" ? reader.text() || null : null,
     });
   }
   return requests;

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { toHex } from "../../src/base/bytes.js";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
 import { signProofOfPossession } from "../../src/protocol/proof-of-possession.js";
+import { LegacyClient } from "../support/legacy-client.js";
 import { seededRandom } from "../support/load.js";
 import { TEST_SEED } from "../support/seed.js";
 import { type Answer, ed25519, startService, TestAgent, type TestService, uuid } from "../support/service.js";
@@ -169,6 +170,40 @@ describe("what makes keys", () => {
       }
     }
     expect(made).toBeGreaterThan(ROUNDS);
+  });
+});
+
+describe("legacy events", () => {
+  it("none that a revoked API key vouches for comes after its revocation was answered", async () => {
+    await using service = await startService();
+    let before = 0;
+    for (let round = 0; round < ROUNDS; round++) {
+      const legacy = new LegacyClient(service);
+      const { tenantId } = legacy;
+      const key = await service.apiKey({ tenantId });
+      const keys = [key, await service.apiKey({ tenantId })];
+      const state = { isOver: false, answers: 0 };
+      const send = async (by: string): Promise<void> => {
+        while (!state.isOver) {
+          const client = by === key ? legacy : new LegacyClient(service, tenantId);
+          const { status, text } = await client.ingest(client.events(20), by);
+          expect(by === key ? [200, 401, 429] : [200, 429], text).toContain(status);
+          state.answers++;
+        }
+      };
+      const senders = Array.from({ length: 12 }, (_, index) => send(keys[index % 2]!));
+      while (state.answers < 4) await nextTurn();
+      const prefix = createHash("sha256").update(key).digest("hex").slice(0, 16);
+      expect((await service.request("DELETE", `/api/v1/admin/api-keys/${prefix}`)).status).toBe(200);
+      const head = (await service.get(`/api/v1/head?${legacy.query}`)).json.legacy_head_sequence;
+      for (const from = state.answers; state.answers < from + 2 * senders.length; ) await nextTurn();
+      state.isOver = true;
+      await Promise.all(senders);
+      const later = (await service.get(`/api/v1/head?${legacy.query}`)).json.legacy_head_sequence;
+      expect(later, `round ${round}`).toBe(head);
+      before += head;
+    }
+    expect(before, "rounds in which some were taken").toBeGreaterThan(0);
   });
 });
 

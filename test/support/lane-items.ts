@@ -108,7 +108,8 @@ function legacyRequest(random: Random, requestId: number): LegacyRequest {
       ...{ eventHash, envelope },
     };
   });
-  return { requestId, batchId: uuidOf(`batch ${requestId}`), tenantId, storeId, events };
+  const by = random.chance(0.2) ? apiKeyHash(random) : null;
+  return { requestId, batchId: uuidOf(`batch ${requestId}`), tenantId, storeId, by, events };
 }
 
 function event(random: Random, name: string, place: string): CheckedEvent {

@@ -64,6 +64,7 @@ export class LaneModel {
 
   /** wire-api A.3: every stored id is a duplicate; numbers, heads and commands are apart, versions are shared. */
   #ingestLegacy(request: LegacyRequest): string {
+    if (this.#isRevoked(request.by)) return "INVALID_API_KEY";
     const stream = `legacy ${request.tenantId}${request.storeId}`;
     const before = this.#heads.get(stream) ?? 0;
     const refused: string[] = [];
@@ -131,8 +132,7 @@ export class LaneModel {
   }
 
   #command(command: LaneCommand): string {
-    // Nothing that a revoked key asked for comes after its revocation.
-    if ("by" in command && command.by !== null && this.#apiKeys.get(command.by)?.revoked) return "INVALID_API_KEY";
+    if ("by" in command && this.#isRevoked(command.by)) return "INVALID_API_KEY";
     switch (command.kind) {
       case "register_agent_key": {
         const keyId = command.key.keyId ?? this.#highest(command.key) + 1;
@@ -162,6 +162,11 @@ export class LaneModel {
       default:
         throw new Error(`${command.kind} is not modelled here`);
     }
+  }
+
+  /** Nothing that a revoked key asked for comes after its revocation. */
+  #isRevoked(by: string | null): boolean {
+    return by !== null && this.#apiKeys.get(by)?.revoked === true;
   }
 
   #canVouch(ref: AgentKeyRef): boolean {

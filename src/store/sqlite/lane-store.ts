@@ -217,7 +217,7 @@ export class SqliteLaneStore implements LaneStore {
       );
       if (typeof highest === "number") state.highestKeyIds.set(agentKey(agent), highest);
     }
-    for (const keyHash of query.apiKeyHashes) {
+    for (const keyHash of new Set(query.apiKeyHashes)) {
       const row = this.#sql.apiKey.get(keyHash);
       if (row !== undefined) state.apiKeys.set(keyHash, apiKeyFromRow(row as ApiKeyRow));
     }

@@ -88,7 +88,7 @@ function request(requestId: number, letters: string): IngestRequest {
   const isLegacy = letters === "legacy";
   const body = JSON.stringify(isLegacy ? { agent_id: sourceAgentId, events } : { agentId: sourceAgentId, events });
   const form = isLegacy ? "legacy" : "ves";
-  return { form, requestId, batchId: randomUUID() as Uuid, scope: SCOPE, body: Buffer.from(body) };
+  return { form, requestId, batchId: randomUUID() as Uuid, scope: SCOPE, by: null, body: Buffer.from(body) };
 }
 
 /** All of a task by a worker of its own. */

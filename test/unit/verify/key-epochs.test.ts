@@ -40,7 +40,7 @@ class Signer {
     const about = { entityType: "order", entityId: "order-1", eventType: "order.confirmed", payload: { total: 1 } };
     const event = signEvent({ ...source, ...about, createdAt: new Date(NOW_MS).toISOString() }, this.#seed, ed25519);
     const body = Buffer.from(JSON.stringify({ agentId: this.agentId, events: [event] }));
-    return { form: "ves", requestId, batchId: randomUUID() as Uuid, scope: SCOPE, body } as const;
+    return { form: "ves", requestId, batchId: randomUUID() as Uuid, scope: SCOPE, by: null, body } as const;
   }
 }
 
