@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { hasNativeTransport } from "../../../src/transport/native.js";
 import { PendingReplies, type PendingReply } from "../../../src/transport/pending-replies.js";
 import { eventually, head, type RawClient, startTestServer, TRANSPORTS } from "./harness.js";
 
@@ -16,7 +17,7 @@ function unread(client: RawClient): RawClient {
   return client;
 }
 
-describe("native: replies that wait in memory", () => {
+describe.runIf(hasNativeTransport)("native: replies that wait in memory", () => {
   test.each(["GET", "HEAD"])("%s requests behind a reply that is not read end the connection", async (method) => {
     await using running = await startTestServer("native", [SMALL]);
     using client = unread(running.open());
