@@ -62,6 +62,8 @@ export interface Service {
   readonly address: string;
   readonly port: number;
   readonly head: LogHead;
+  /** How far the clock was behind the log's last entry at the start; 0 = it was not. */
+  readonly clockBehindMs: number;
   readonly keys: ServiceKeys;
   /** What a hard exit waits for. */
   readonly starts: ThreadStarts;
@@ -109,19 +111,19 @@ async function compose(
   const submissions = new Submissions(submissionLimits(config));
 
   const upgrade = new UpgradeWatch(config, log, upgradeStop);
-  const { lane, head } = await Lane.start({
+  const { lane, ...found } = await Lane.start({
     ...{ worker: laneWorker(config, folder, keys, shared, tlogOptions), submissions },
     ...{ queueEventsMax: config.SEQ_QUEUE_CAP, onFailure, onUpgrade: (step) => upgrade.note(step) },
   }).finally(() => upgrade.end());
   disposals.use(lane);
   const walCheckpoints = walCheckpointWorker(config, folder, shared.writerPause);
   disposals.use(startWalCheckpointer(walCheckpoints, (mode) => metrics.walCheckpoint(mode), onFailure));
-  const tlog = disposals.use(startTlog(config, tlogOptions, head, metrics, log));
+  const tlog = disposals.use(startTlog(config, tlogOptions, found.head, metrics, log));
   const { PAGE_BYTES_MAX: pageBytesMax, READ_THREADS: threads } = config;
   const reader = disposals.use(new SqliteReaderPool({ folder, pageBytesMax, threads }));
-  const tail = new Tail(head.nextOffset, { bytesMax: config.TAIL_BYTES_MAX, pageBytesMax });
+  const tail = new Tail(found.head.nextOffset, { bytesMax: config.TAIL_BYTES_MAX, pageBytesMax });
   const kept = new KeptPages(config.READ_AHEAD_BYTES_MAX);
-  const source = new EntrySource(head, tail, reader, kept);
+  const source = new EntrySource(found.head, tail, reader, kept);
   const broadcaster = new Broadcaster(config.SEQ_WS_MAX_SUBSCRIBERS);
   const verifier = disposals.use(
     new Verifier({
@@ -152,13 +154,13 @@ async function compose(
   await Promise.all([reader.loaded, verifier.loaded]);
   const server = disposals.use(
     await listen({
-      ...{ config, log, keys, sequencer, head, metrics, crossOrigin, shutdown: shutdown.signal },
+      ...{ config, log, keys, sequencer, head: found.head, metrics, crossOrigin, shutdown: shutdown.signal },
       ...{ submissions, verifier, lane, reader, source, broadcaster, ...chains, proofs, tlog },
     }),
   );
   const endSubscriptions = () => broadcaster.finishAll();
   const stop = () => shutDown({ shutdown, server, submissions, disposals, endSubscriptions });
-  return { address: server.address, port: server.port, head, keys, starts: onDemand.starts, stop };
+  return { address: server.address, port: server.port, ...found, keys, starts: onDemand.starts, stop };
 }
 
 /** A folder that may not sign any more says so loudly and goes on without checkpoints: the log itself is whole. */

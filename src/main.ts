@@ -83,6 +83,7 @@ async function serve(config: Config): Promise<void> {
     console.log(`Admin API key (shown once, kept in ${keys.adminKeyPath}): ${keys.generatedAdminKey}`);
   }
   warnOfNewIdentity(service, log);
+  warnOfClock(service, log);
   const transport = hasNativeTransport ? "native" : "fallback";
   const { logId, epoch, nextOffset } = head;
   const adminKeyFile = keys.adminKeyPath ?? undefined;
@@ -103,6 +104,15 @@ function warnOfNewIdentity({ keys: { generatedFiles: files }, head: { nextOffset
     { files, nextOffset },
     "made anew, for a log with entries: receipts or checkpoints have another signer now. If the files exist, stop and put them back",
   );
+}
+
+/** What clocks are corrected by while they run. */
+const CLOCK_BEHIND_MS_MAX = 60_000;
+
+/** The log's time never runs back: after a clock that was ahead it stands still until the right time has come there. */
+function warnOfClock({ clockBehindMs }: Service, log: Logger): void {
+  if (clockBehindMs <= CLOCK_BEHIND_MS_MAX) return;
+  log.warn({ clockBehindMs }, "the clock is behind the log's last event: sequenced_at stands still until it is there");
 }
 
 interface Stop {

@@ -17,7 +17,7 @@ const upgrade: MigrateOptions = {
   sliceEntries: options.upgradeSliceEntries,
   onUpgrade: (step) => port.postMessage({ kind: "upgrade", step } satisfies FromLane),
 };
-const { store, head } = openLaneStore({ ...options, sequencer, nowMs: systemClock.nowMs(), upgrade });
+const { store, head, clockBehindMs } = openLaneStore({ ...options, sequencer, nowMs: systemClock.nowMs(), upgrade });
 
 const lane = new LaneLoop({
   store,
@@ -37,4 +37,4 @@ const lane = new LaneLoop({
 
 // Not awaited: a rejection ends the thread.
 port.on("message", (message: ToLane) => void lane.wake(message));
-port.postMessage({ kind: "ready", head } satisfies FromLane);
+port.postMessage({ kind: "ready", head, clockBehindMs } satisfies FromLane);

@@ -40,11 +40,16 @@ export type ToLane =
   | { readonly kind: "command"; readonly command: LaneCommand }
   | { readonly kind: "stop" };
 
+/** Where a start finds the log. */
+export interface LaneStart {
+  readonly head: LogHead;
+  /** How far the clock is behind the log's last entry, milliseconds; 0 = it is not. */
+  readonly clockBehindMs: number;
+}
+
 export type FromLane =
   /** Before it is ready, of a log of an older version. */
-  | { readonly kind: "upgrade"; readonly step: UpgradeStep }
-  | { readonly kind: "ready"; readonly head: LogHead }
-  | ChunkMessage;
+  { readonly kind: "upgrade"; readonly step: UpgradeStep } | ({ readonly kind: "ready" } & LaneStart) | ChunkMessage;
 
 /** A durable chunk. */
 export interface ChunkMessage {

@@ -8,7 +8,6 @@ import { workerPath } from "../base/asset-paths.js";
 import { CodedError, threadError } from "../base/errors.js";
 import type { Submissions } from "../base/submissions.js";
 import { WORKER_LIMITS } from "../base/worker-limits.js";
-import type { LogHead } from "../store/contract.js";
 import { PackedPage } from "../store/packed-page.js";
 import { PageRing } from "../store/page-ring.js";
 import type { UpgradeStep } from "../store/sqlite/migrate.js";
@@ -17,6 +16,7 @@ import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js
 import {
   type ChunkMessage,
   type FromLane,
+  type LaneStart,
   type LaneWorkerData,
   type ToLane,
   unpackIngestAnswers,
@@ -74,20 +74,20 @@ export class Lane implements AsyncDisposable {
     });
   }
 
-  /** Starts the thread, brings the store up to date and tells where the log ends. */
+  /** Starts the thread, brings the store up to date and tells where the log ends, and when. */
   static async start(
     options: LaneOptions,
     thread: LaneThread = laneThread(options.worker),
-  ): Promise<{ lane: Lane; head: LogHead }> {
-    const head = await new Promise<LogHead>((resolve, reject) => {
+  ): Promise<{ lane: Lane } & LaneStart> {
+    const { head, clockBehindMs } = await new Promise<LaneStart>((resolve, reject) => {
       thread.once("error", (error: Error) => reject(threadError("lane", error)));
       thread.on("message", (message: FromLane) => {
         if (message.kind === "upgrade") options.onUpgrade?.(message.step);
-        if (message.kind === "ready") resolve(message.head);
+        if (message.kind === "ready") resolve(message);
       });
     });
     thread.removeAllListeners("error").removeAllListeners("message");
-    return { lane: new Lane(thread, options), head };
+    return { lane: new Lane(thread, options), head, clockBehindMs };
   }
 
   /** Milliseconds since events were last handed to the lane. */

@@ -27,6 +27,7 @@ import { ownPort } from "../support/own-port.js";
 import { runMain } from "../support/run-main.js";
 import { startService } from "../support/service.js";
 import { makeReadOnly, mountSmallDisk, unmountSmallDisk } from "../support/small-disk.js";
+import { tamper } from "../support/sound-log.js";
 
 const base = mkdtempSync(join(tmpdir(), "sequencer-operator-"));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -166,6 +167,20 @@ describe("a start", () => {
     const key = readFileSync(adminKeyFile!, "utf8").trim();
     const answer = await fetch(`${second.url}/api/v1/head`, { headers: { "x-api-key": key } });
     expect(answer.status).toBe(200);
+  });
+
+  it("says that the clock is behind the log, whose time then stands still", async () => {
+    await using service = await startService();
+    const agent = await service.agent();
+    await agent.ingest([agent.sign()]);
+    await service.process.stop();
+    await service.startAgain();
+    const behind = () => read(service.process.lines).filter(({ msg }) => msg.startsWith("the clock is behind"));
+    expect(behind()).toEqual([]);
+    await service.process.stop();
+    tamper(service.folder, "UPDATE entries SET sequenced_at_ms = sequenced_at_ms + 3600000");
+    await service.startAgain();
+    expect(behind()).toEqual([expect.objectContaining({ level: 40, clockBehindMs: expect.any(Number) })]);
   });
 
   it("names no file where an option gives the key", async () => {

@@ -212,7 +212,7 @@ function open(options: SimServiceOptions): Opened {
     };
     return variant.lane?.(loop) ?? new LaneLoop(loop);
   });
-  thread.post({ kind: "ready", head }, []);
+  thread.post({ kind: "ready", head, clockBehindMs: 0 }, []);
   return { thread, store, worker, keyEpoch, submissions };
 }
 

@@ -32,6 +32,12 @@ export function countEntries(db: Connection): number {
   return db.prepare(`SELECT coalesce(max("offset") + 1, 0) FROM entries`).pluck().get() as number;
 }
 
+/** When the last entry was sequenced; 0 = there is none. */
+export function lastSequencedAtMs(db: Connection): number {
+  const last = db.prepare(`SELECT sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`).pluck().get();
+  return (last as number | undefined) ?? 0;
+}
+
 export function readLogHead(db: Connection): LogHead {
   return { ...readLogIdentity(db), nextOffset: countEntries(db) };
 }

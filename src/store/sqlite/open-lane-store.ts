@@ -3,7 +3,7 @@ import type { LaneStore, LogHead, ReceiptSigner } from "../contract.js";
 import { openWriter } from "./connection.js";
 import { refuseSecondFounding } from "./folder-checks.js";
 import { SqliteLaneStore } from "./lane-store.js";
-import { countEntries, openLogIdentity } from "./log-identity.js";
+import { countEntries, lastSequencedAtMs, openLogIdentity } from "./log-identity.js";
 import { type MigrateOptions, migrate } from "./migrate.js";
 import { type TakeOver, takeOverIfRefused } from "./take-over.js";
 import { WriterPause } from "./writer-pause.js";
@@ -25,8 +25,15 @@ export interface OpenLaneStoreOptions {
   readonly takeOver?: TakeOver;
 }
 
+export interface OpenedLaneStore {
+  readonly store: LaneStore;
+  readonly head: LogHead;
+  /** How far `nowMs` is behind the log's last entry, milliseconds; 0 = it is not. */
+  readonly clockBehindMs: number;
+}
+
 /** Opens the write side: schema up to date, log founded or found, durability asserted. The folder's lock must be held. */
-export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore; head: LogHead } {
+export function openLaneStore(options: OpenLaneStoreOptions): OpenedLaneStore {
   const db = openWriter(options.folder);
   refuseSecondFounding(db, options.folder);
   migrate(db, options.migrationsFolder, options.nowMs, options.upgrade);
@@ -37,5 +44,6 @@ export function openLaneStore(options: OpenLaneStoreOptions): { store: LaneStore
   return {
     store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax, generationPlaces, pause }),
     head: { ...identity, nextOffset: countEntries(db) },
+    clockBehindMs: Math.max(0, lastSequencedAtMs(db) - options.nowMs),
   };
 }
