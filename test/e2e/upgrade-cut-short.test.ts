@@ -197,6 +197,7 @@ describe("meanwhile", () => {
     expect(applied.map(({ migration, entries }) => [migration, entries])).toEqual([
       ["0008_places.sql", ENTRIES],
       ["0009_checked_from.sql", ENTRIES],
+      ["0010_submitted_commitments.sql", ENTRIES],
     ]);
   });
 

@@ -18,10 +18,11 @@ import {
 import type { Connection } from "./connection.js";
 import { PlaceFinder } from "./place-finder.js";
 
+/** What is told apart by its transaction has an index of its own: who asks for it does not have the whole chain read. */
 const STATUS_CONDITIONS = {
   pending: "AND c.chain_tx_hash IS NULL",
   submitted: "AND c.chain_tx_hash IS NOT NULL AND c.anchored_at_ms IS NULL",
-  anchored: "AND c.anchored_at_ms IS NOT NULL",
+  anchored: "AND c.chain_tx_hash IS NOT NULL AND c.anchored_at_ms IS NOT NULL",
   all: "",
 } as const;
 

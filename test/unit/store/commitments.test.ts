@@ -126,6 +126,26 @@ describe("the table", () => {
     expect(chain()[0]!.anchor).toMatchObject({ chainId: 5, anchoredAtMs: 6, blockNumber: null });
   });
 
+  test.each(["ves", "legacy"] as const)(
+    "of the %s series gives the few on chain without reading the others",
+    (series) => {
+      const asked: string[] = [];
+      const reading = new Database(join(folder, "test.db"), { verbose: (sql) => asked.push(String(sql)) });
+      const reader = new SqliteCommitmentReader(reading, series);
+      const everything = { fromSequence: 1, toSequence: EVENTS, limit: 100 } as const;
+      for (const status of ["submitted", "anchored"] as const) {
+        asked.length = 0;
+        expect(reader.commitments({ ...STREAM, ...everything, status })).toEqual([]);
+        const plan = reading.prepare(`EXPLAIN QUERY PLAN ${asked.at(-1)}`).all() as { readonly detail: string }[];
+        expect(plan.map(({ detail }) => detail)).toEqual([
+          expect.stringMatching(/^SEARCH s USING COVERING INDEX/),
+          `SEARCH c USING INDEX ${series}_commitments_submitted (stream_ref=? AND sequence_start>? AND sequence_start<?)`,
+        ]);
+      }
+      reading.close();
+    },
+  );
+
   test("knows which streams wait, since when", () => {
     const reader = new SqliteCommitmentReader(db);
     const waiting = { ref: 1, ...STREAM, head: EVENTS, committed: 0, waitingSinceMs: 1000 };

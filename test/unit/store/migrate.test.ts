@@ -114,7 +114,7 @@ describe(`a log of before there were places (seed ${TEST_SEED})`, () => {
       expect(rows(table).at(-1)).toBe(60);
     }
     const applied = steps.filter(({ done }) => typeof done === "number").map(({ migration }) => migration);
-    expect(applied).toEqual(["0008_places.sql", "0009_checked_from.sql"]);
+    expect(applied).toEqual(["0008_places.sql", "0009_checked_from.sql", "0010_submitted_commitments.sql"]);
     expect(new Set(steps.map(({ entries }) => entries))).toEqual(new Set([60]));
   });
 
