@@ -101,7 +101,7 @@ describe("proofs through the client", () => {
   /** Not spawnSync: the service's own answers come through this process's pipes. */
   function submit(args: string, env: Record<string, string> = {}) {
     const all = { ...process.env, STATESET_API_KEY: apiKey, STATESET_SEQUENCER_URL: service.url, ...env };
-    const child = spawn(process.execPath, [command, "prove-submit", ...args.split(" ")], { env: all });
+    const child = spawn(process.execPath, [command, "prove-submit", ...args.split(" ")], { cwd: folder, env: all });
     let out = "";
     let err = "";
     child.stdout.on("data", (data) => {
@@ -117,7 +117,7 @@ describe("proofs through the client", () => {
 
   it("prove-submit registers a proof, has it checked, writes the bundle, and repeats itself harmlessly", async () => {
     const bundle = join(folder, "bundle.json");
-    const args = `-e ${eventId} -a 5000 -l 10000 -p order_total.cap --check --json -o ${bundle}`;
+    const args = `-e ${eventId} -a 5000 -l 10000 -p order_total.cap --check --json -o bundle.json`;
     const done = await submit(args);
     expect([done.code, done.err]).toEqual([0, "warning: whoever may read this proof can compute the amount\n"]);
     const json = JSON.parse(done.out);

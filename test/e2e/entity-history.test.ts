@@ -45,7 +45,7 @@ beforeAll(async () => {
   legacy = new LegacyClient(service, agent.tenantId, agent.storeId);
   for (let round = 0; round < ROUNDS; round++) await ingestRound();
   expect(history.length).toBeGreaterThan(2 * MARK_EVERY);
-}, 120_000);
+});
 afterAll(() => service[Symbol.asyncDispose]());
 
 interface History {

@@ -22,7 +22,7 @@ beforeAll(async () => {
     const count = Math.min(50, AGENT_KEYS - made);
     await Promise.all(Array.from({ length: count }, () => register({ keyId: null })));
   }
-}, 60_000);
+});
 afterAll(() => service[Symbol.asyncDispose]());
 
 function register(change: Record<string, unknown>): Promise<Answer> {

@@ -17,10 +17,10 @@ it("all apply and compile", () => {
   const { status, output } = campaign("--check");
   expect(output).toMatch(/^\d+ mutants apply and compile\n$/);
   expect(status).toBe(0);
-}, 300_000);
+}, 900_000);
 
 it("quick ones are noticed", () => {
   const { status, output } = campaign("--only", QUICK.join(","), "--jobs", "1");
   expect(output).toMatch(new RegExp(`^${QUICK.length} of ${QUICK.length} killed, 0 survived, 0 errors`, "m"));
   expect(status).toBe(0);
-}, 300_000);
+}, 900_000);

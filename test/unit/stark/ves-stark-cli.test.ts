@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,9 +14,14 @@ const folder = mkdtempSync(join(tmpdir(), "ves-stark-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const file = (name: string): string => join(folder, name);
+symlinkSync(fixture(""), file("fixtures"));
+/** Paths as they are said in the folder: what comes before them may hold spaces. */
+const short = (args: string): string =>
+  args.replaceAll(fixture(""), "fixtures/").replaceAll(join(folder, "/"), "").replaceAll(folder, ".");
 
 function run(args: string, env: Record<string, string> = {}): { code: number | null; out: string; err: string } {
-  const done = spawnSync(process.execPath, [command, ...args.split(" ")], { env: { ...process.env, ...env } });
+  const options = { cwd: folder, env: { ...process.env, ...env } };
+  const done = spawnSync(process.execPath, [command, ...short(args).split(" ")], options);
   return { code: done.status, out: done.stdout.toString(), err: done.stderr.toString() };
 }
 
@@ -166,7 +171,8 @@ describe("ves-stark", () => {
   });
 
   it("a reader that went away gets no stack and changes no exit code; a full disk does", () => {
-    const shell = (line: string) => spawnSync("sh", ["-c", `"$0" "$1" ${line}`, process.execPath, command]);
+    const shell = (line: string) =>
+      spawnSync("sh", ["-c", `"$0" "$1" ${short(line)}`, process.execPath, command], { cwd: folder });
     const gone = shell(`inspect -f ${fixture("c_default.bin")} 2>${file("err")} | true; cat ${file("err")}`);
     expect(gone.stdout.toString()).toBe("");
     const full = shell("gen-inputs -l 5 >/dev/full");

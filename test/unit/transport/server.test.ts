@@ -179,10 +179,18 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     }
   });
 
-  test("the peer is dotted IPv4 also behind a dual-stack listener", async () => {
+  test("the peer is dotted IPv4 also behind a dual-stack listener", async ({ skip }) => {
+    if (!(await hasIpv6())) skip("this machine has no IPv6");
     const address: Route = { method: "GET", path: "/", handle: (r) => ({ status: 200, body: r.remoteAddress }) };
     await using server = await startServer({ ...options, host: "::", routes: [address] });
     expect(server.address).toBe(`[::]:${server.port}`);
     expect(await (await fetch(`http://127.0.0.1:${server.port}/`)).text()).toBe("127.0.0.1");
   });
 });
+
+function hasIpv6(): Promise<boolean> {
+  const probe = createServer();
+  return new Promise((resolve) => {
+    probe.once("error", () => resolve(false)).listen(0, "::", () => probe.close(() => resolve(true)));
+  });
+}
