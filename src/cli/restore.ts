@@ -10,7 +10,8 @@ const USAGE = `Usage: stateset-sequencer restore FILE --data-dir DIR [--force] [
 
 Makes the backup FILE the log of DIR. The log keeps its id; its epoch is raised, so that every cursor from before is answered
 with LOG_MISMATCH: entries after the backup are gone, and their numbers will be given to others. Put the keys and
-sequencer.id into DIR to go on signing as before; without them the next start makes a new identity.
+sequencer.id into DIR to go on signing as before; without them the next start makes a new identity. Keys that were revoked
+after the backup are good again: revoke those of agents and of the API once more before clients can reach the service.
 
   --data-dir DIR   The data folder; no service may run there
   --force          Replace the log in DIR. The old one is moved to DIR/replaced-<time>
@@ -38,6 +39,7 @@ export async function restoreCommand(argv: readonly string[]): Promise<number> {
     const options = { file: file!, folder, isForced: args.has("force"), epochMin: args.integer("epoch", 0), nowText };
     const { head, replaced } = restore(options);
     console.log(`${folder}: ${head.nextOffset} entries of log ${printable(head.logId)}, now epoch ${head.epoch}`);
+    console.log("keys that were revoked after the backup are good again: revoke them before clients come");
     if (replaced !== null) console.log(`the log that was there is kept in ${replaced}`);
     return 0;
   } catch (error) {

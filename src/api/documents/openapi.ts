@@ -150,7 +150,8 @@ const HEAD = operation({
 });
 
 const NEW_API_KEY = operation({
-  summary: "Create an API key. Its text is in this answer and nowhere else.",
+  summary:
+    "Create an API key. Its text is in this answer and nowhere else. It stays until it is revoked, also when the key or token that made it ends before.",
   body: object(["tenantId"], {
     tenantId: UUID,
     storeIds: { type: "array", items: UUID, description: "Absent or empty = every store of the tenant." },
