@@ -64,6 +64,15 @@ export function readProvenCommitment(answer: unknown): Commitment {
   return { ...facts, batchId: textAt(body, "batch_id"), committedAt: textAt(body, "committed_at"), isAnchored };
 }
 
+/** Throws COMMITMENT_INVALID for another than the one asked for too. */
+export function readNamedCommitment(answer: unknown, batchId: string): Commitment {
+  const commitment = readProvenCommitment(answer);
+  const asked = parseUuid(batchId);
+  if (asked !== null && parseUuid(commitment.batchId) === asked) return commitment;
+  const message = `commitment ${commitment.batchId} is not the one asked for`;
+  throw new SequencerError({ code: "COMMITMENT_INVALID", message });
+}
+
 /** Throws COMMITMENT_INVALID for one of another stream too: its state root holds, and says nothing of this one. */
 export function readCommitments(answer: unknown, { tenantId, storeId }: CommitmentRange): Commitment[] {
   const commitments = listAt(objectOf(answer), "commitments").map(readProvenCommitment);

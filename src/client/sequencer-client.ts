@@ -41,7 +41,7 @@ import {
   commitmentQuery,
   type ProvenInclusion,
   readCommitments,
-  readProvenCommitment,
+  readNamedCommitment,
   readProvenInclusion,
 } from "./commitments.js";
 import { subprotocolsOf, type WebSocketConstructor } from "./entry-socket.js";
@@ -211,7 +211,7 @@ export class SequencerClient {
   /** BATCH_NOT_FOUND also for a commitment that this key may not see. Throws COMMITMENT_INVALID. */
   commitment(batchId: string, options: Abortable = {}): Promise<Commitment> {
     const path = `/api/v1/ves/commitments/${encodeURIComponent(batchId)}`;
-    return this.#get(path, {}, options, readProvenCommitment);
+    return this.#get(path, {}, options, (answer) => readNamedCommitment(answer, batchId));
   }
 
   /**

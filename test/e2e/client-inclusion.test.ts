@@ -100,6 +100,14 @@ describe("proofs through the SDK", () => {
     expect(await client.commitments(spelled)).toHaveLength(own.count);
   });
 
+  it("refuses another commitment than the one asked for", async () => {
+    const [first, second] = (await honest().commitments(streamOf())).map(({ batchId }) => batchId);
+    const own = (await service.get(`/api/v1/ves/commitments/${first}`)).json;
+    const client = lying({ part: "ves/commitments/", tell: () => own });
+    await expect(client.commitment(second!)).rejects.toMatchObject({ code: "COMMITMENT_INVALID" });
+    expect((await client.commitment(first!.toUpperCase())).batchId).toBe(first);
+  });
+
   it("refuses the proof of another event", async () => {
     const other = (await honest().events({ ...streamOf(), from: 8, limit: 1 })).entries[0]!;
     const proof = (await service.get(`/api/v1/ves/inclusion-proofs/${other.event.event_id}`)).json;
