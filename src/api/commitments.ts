@@ -1,5 +1,6 @@
 /** Commitment routes (COM-01..12; bodies of wire-api A.7). What a credential may not see does not exist for it. */
 import type { Authenticator } from "../auth/authenticator.js";
+import type { Principal } from "../auth/principal.js";
 import { CodedError } from "../base/errors.js";
 import { anchoredCommitmentView, commitmentListView, commitmentView } from "../commit/commitment-view.js";
 import type { Commitments } from "../commit/commitments.js";
@@ -47,8 +48,8 @@ export function commitmentRoutesAt(surface: CommitmentSurface, options: Commitme
   const { authenticator } = options;
   const { collection, made, listed, shown } = surface;
   return [
-    authenticated(authenticator, { method: "POST", path: collection, body: "json" }, async (request, { scope }) =>
-      jsonReply(made(await create(options, request, scope))),
+    authenticated(authenticator, { method: "POST", path: collection, body: "json" }, async (request, principal) =>
+      jsonReply(made(await create(options, request, principal))),
     ),
     authenticated(authenticator, { method: "GET", path: collection }, async (request, { scope }) => {
       const found = await list(options, request, scope);
@@ -72,7 +73,7 @@ const RANGE = {
 async function create(
   { commitments }: CommitmentRoutesOptions,
   { body }: HttpRequest,
-  scope: Scope,
+  { scope, credential }: Principal,
 ): Promise<Commitment> {
   const { tenantId, storeId, sequenceStart, sequenceEnd, maxEvents } = readBody(body, RANGE);
   authorizeWrite(scope, tenantId, storeId);
@@ -80,12 +81,12 @@ async function create(
   const { committer } = commitments;
   if (sequenceStart === null && sequenceEnd === null) {
     const eventsMax = maxEvents ?? AUTOMATIC_EVENTS_DEFAULT;
-    return committer.commitNext({ tenantId, storeId }, eventsMax, "request");
+    return committer.commitNext({ tenantId, storeId }, eventsMax, "request", credential);
   }
   if (sequenceStart === null || sequenceEnd === null) {
     throw new CodedError("INVALID_FIELD_VALUE", "sequence_start and sequence_end must be provided together");
   }
-  return committer.commit({ tenantId, storeId, sequenceStart, sequenceEnd }, "request");
+  return committer.commit({ tenantId, storeId, sequenceStart, sequenceEnd }, "request", credential);
 }
 
 /** Commitments of one stream in sequence order: those without a transaction, unless `status` asks for others. */

@@ -84,7 +84,7 @@ export class AutoCommitter implements AsyncDisposable {
   async #commit(stream: UncommittedStream): Promise<void> {
     const { committer, onFailure } = this.#options;
     try {
-      await committer.commitNext(stream, Number.MAX_SAFE_INTEGER, "automatic");
+      await committer.commitNext(stream, Number.MAX_SAFE_INTEGER, "automatic", null);
     } catch (error) {
       // Nothing failed: its turn comes again with the next start.
       if (!(error instanceof CodedError && error.code === "SHUTTING_DOWN")) onFailure(error);

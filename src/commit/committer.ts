@@ -35,9 +35,9 @@ export class Committer {
 
   /**
    * Commits exactly this range, or answers with the stored commitment of it. Throws the refusals of `judgeRange`,
-   * BATCH_TOO_LARGE, OVERLOADED and SERVICE_UNAVAILABLE as `TreeBuilder.build` does, and what the lane refuses with.
+   * BATCH_TOO_LARGE, OVERLOADED and SERVICE_UNAVAILABLE as `TreeBuilder.build` does, and what the lane refuses with. `by`: see `LaneCommand`.
    */
-  async commit(range: EventRange, trigger: CommitTrigger): Promise<Commitment> {
+  async commit(range: EventRange, trigger: CommitTrigger, by: string | null): Promise<Commitment> {
     const startedMs = performance.now();
     const { series, reader, builder, trees, lane, newBatchId, eventsMax } = this.#options;
     const { tenantId, storeId, sequenceStart, sequenceEnd } = range;
@@ -56,7 +56,7 @@ export class Committer {
     const batchId = newBatchId();
     const commitment = await lane.command<Commitment>({
       kind: "commit_range",
-      ...{ series, stateRoot, batchId, tenantId, storeId, sequenceStart, sequenceEnd },
+      ...{ by, series, stateRoot, batchId, tenantId, storeId, sequenceStart, sequenceEnd },
       merkleRoot: tree.root.slice(),
     });
     // Crash from here on: the commitment is durable and unanswered. The same range again is answered with it.
@@ -66,7 +66,12 @@ export class Committer {
   }
 
   /** Commits what follows the stream's last commitment, at most `eventsMax` events. Throws INVALID_STATE_TRANSITION when there is nothing. */
-  async commitNext({ tenantId, storeId }: StreamName, eventsMax: number, trigger: CommitTrigger): Promise<Commitment> {
+  async commitNext(
+    { tenantId, storeId }: StreamName,
+    eventsMax: number,
+    trigger: CommitTrigger,
+    by: string | null,
+  ): Promise<Commitment> {
     const { head, last } = await this.#options.reader.chainState(tenantId, storeId, 1);
     const sequenceStart = (last?.sequenceEnd ?? 0) + 1;
     const sequenceEnd = Math.min(head, sequenceStart + Math.min(eventsMax, this.#options.eventsMax) - 1);
@@ -74,6 +79,6 @@ export class Committer {
     if (sequenceEnd < sequenceStart) {
       throw new CodedError("INVALID_STATE_TRANSITION", `no new events to commit (head_sequence=${head})`);
     }
-    return this.commit({ tenantId, storeId, sequenceStart, sequenceEnd }, trigger);
+    return this.commit({ tenantId, storeId, sequenceStart, sequenceEnd }, trigger, by);
   }
 }

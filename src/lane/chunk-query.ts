@@ -2,7 +2,7 @@ import { entityKey, streamKey } from "../store/chunk-key.js";
 import { type AgentKeyRef, type ChunkQuery, KEY_PURPOSE_SIGNING } from "../store/contract.js";
 import type { LegacyRequest } from "../verify/legacy-request.js";
 import type { VerifiedEvent, VerifiedRequest } from "../verify/verified-request.js";
-import type { KeyChange, LaneItem } from "./lane-item.js";
+import type { KeyChange, LaneCommand, LaneItem } from "./lane-item.js";
 
 type Writable<T> = {
   -readonly [K in keyof T]: T[K] extends readonly (infer E)[]
@@ -80,8 +80,9 @@ function addLegacyRequest(query: Writable<ChunkQuery>, request: LegacyRequest): 
 
 function addRange(
   query: Writable<ChunkQuery>,
-  { series, tenantId, storeId, sequenceStart }: ChunkQuery["commitmentStarts"][number],
+  { by, series, tenantId, storeId, sequenceStart }: Extract<LaneCommand, { kind: "commit_range" }>,
 ): void {
+  if (by !== null) query.apiKeyHashes.push(by);
   query.streams.set(streamKey(tenantId, storeId), { tenantId, storeId });
   query.commitmentStarts.push({ series, tenantId, storeId, sequenceStart });
 }

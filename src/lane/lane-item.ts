@@ -20,11 +20,12 @@ export type LaneCommand =
   | KeyChange
   /**
    * `merkleRoot` is of the stored events from `sequenceStart` to `sequenceEnd`, which never change. So is a legacy
-   * commitment's `stateRoot`; null = it follows from the chain.
+   * commitment's `stateRoot`; null = it follows from the chain. `by`: as of a change of keys.
    */
   | {
       readonly kind: "commit_range";
       readonly requestId: number;
+      readonly by: string | null;
       readonly series: CommitmentSeries;
       readonly stateRoot: Uint8Array | null;
       readonly batchId: Uuid;

@@ -1,12 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
 import type { Uuid } from "../../../src/base/ids.js";
-import { openChunk } from "../../../src/lane/chunk.js";
+import { type Chunk, openChunk } from "../../../src/lane/chunk.js";
+import { chunkQuery } from "../../../src/lane/chunk-query.js";
+import { decideCommand } from "../../../src/lane/decide-command.js";
 import { decideCommitment, judgeRange } from "../../../src/lane/decide-commitment.js";
+import type { LaneCommand } from "../../../src/lane/lane-item.js";
 import { GENESIS_STATE_ROOT, verifyCommitmentChain } from "../../../src/protocol/commitment.js";
 import { streamKey } from "../../../src/store/chunk-key.js";
 import type { Commitment } from "../../../src/store/commitment-contract.js";
-import type { ChunkState } from "../../../src/store/contract.js";
+import type { ApiKey, ChunkState } from "../../../src/store/contract.js";
 
 const STREAM = {
   tenantId: "00000000-0000-0000-0000-000000000001" as Uuid,
@@ -63,7 +66,7 @@ describe("judgeRange", () => {
   });
 });
 
-test("commitments of one chunk follow each other", () => {
+function emptyChunk(): Chunk {
   const state: ChunkState = {
     ...{ nextOffset: 9, lastSequencedAtMs: 0, events: new Map(), entities: new Map(), commands: new Set() },
     ...{ agentKeys: new Map(), highestKeyIds: new Map(), apiKeys: new Map() },
@@ -73,11 +76,33 @@ test("commitments of one chunk follow each other", () => {
     ]),
   };
   const sequencer = { sequencerId: STREAM.tenantId, publicKey: ROOT };
-  const chunk = openChunk(state, { nowMs: 77, sequencer, sign: () => ROOT, keyEpoch: 0 });
+  return openChunk(state, { nowMs: 77, sequencer, sign: () => ROOT, keyEpoch: 0 });
+}
+
+test("an API key that was revoked while the tree was built commits nothing", () => {
+  const by = "its hash";
+  const range = { ...STREAM, sequenceStart: 1, sequenceEnd: 4, merkleRoot: ROOT };
+  const batch = { series: "ves", stateRoot: null, batchId: "a" as Uuid } as const;
+  const command: LaneCommand = { kind: "commit_range", requestId: 1, by, ...batch, ...range };
+  // It is read with the chunk's rows, and judged by them.
+  expect(chunkQuery([command], 0).apiKeyHashes).toEqual([by]);
+  const chunk = emptyChunk();
+  const key = { revokedAtMs: null } as ApiKey;
+  chunk.state.apiKeys.set(by, { ...key, revokedAtMs: 5 });
+  decideCommand(chunk, command);
+  expect(chunk.answers).toEqual([{ requestId: 1, ok: false, code: "INVALID_API_KEY", message: "Invalid API key" }]);
+  expect(chunk.writes.commitments).toEqual([]);
+  chunk.state.apiKeys.set(by, key);
+  decideCommand(chunk, command);
+  expect(chunk.answers[1]).toMatchObject({ ok: true });
+});
+
+test("commitments of one chunk follow each other", () => {
+  const chunk = emptyChunk();
   const commit = (sequenceStart: number, sequenceEnd: number, batchId: string) =>
     decideCommitment(chunk, {
       ...{ kind: "commit_range", requestId: 1, ...STREAM, sequenceStart, sequenceEnd, merkleRoot: ROOT },
-      ...{ series: "ves", stateRoot: null, batchId: batchId as Uuid },
+      ...{ by: null, series: "ves", stateRoot: null, batchId: batchId as Uuid },
     });
   const first = commit(1, 4, "a") as Commitment;
   expect(first).toMatchObject({ batchId: "a", committedAtMs: 77, anchor: null });
