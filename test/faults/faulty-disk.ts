@@ -1,8 +1,9 @@
 /** A disk that fails on demand, under a real service: `io-fault.c`, built once with gcc where there is one. */
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/asset-paths.js";
+import { preload } from "../support/preload.js";
 
 /** See `io-fault.c`. */
 export type Fault = `${"write" | "sync" | "grow" | "map"} ${"ENOSPC" | "EIO" | "SHORT"} ${string} ${number}`;
@@ -21,6 +22,8 @@ export class FaultyDisk {
       execFileSync("gcc", ["-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], { stdio: "pipe" });
     } catch {
       console.log("I/O faults are not tested here: gcc on Linux is needed");
+      // Of a file without tests nothing runs afterwards.
+      rmSync(folder, { recursive: true, force: true });
       return null;
     }
     const disk = new FaultyDisk(library, join(folder, "fault"));
@@ -29,7 +32,7 @@ export class FaultyDisk {
   }
 
   get env(): Record<string, string> {
-    return { LD_PRELOAD: this.library, IO_FAULT_CONTROL: this.control };
+    return { ...preload(this.library), IO_FAULT_CONTROL: this.control };
   }
 
   fail(fault: Fault): void {

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../src/base/asset-paths.js";
+import { preload } from "../support/preload.js";
 
 /** `kind`: see `io-recorder.c`; M = a mark of the test's own. */
 export interface IoRecord {
@@ -43,7 +44,7 @@ export class Recorder {
   }
 
   get env(): Record<string, string> {
-    return { LD_PRELOAD: this.library, IO_RECORD_ROOT: this.root, IO_RECORD_LOG: this.log };
+    return { ...preload(this.library), IO_RECORD_ROOT: this.root, IO_RECORD_LOG: this.log };
   }
 
   /** Puts the test's own knowledge into the order of things: what it says was known outside from here on. */
