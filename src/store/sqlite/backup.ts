@@ -18,10 +18,10 @@ import {
   unlinkSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import Database from "better-sqlite3";
 import { flushPath } from "../../base/flush-path.js";
 import type { LogHead } from "../contract.js";
 import { databasePath, openReaderOf, restoringPath } from "./connection.js";
+import { openDatabase } from "./driver.js";
 import { giveToFolderOwner } from "./file-owner.js";
 import { lockFolder } from "./folder-lock.js";
 import { readLogHead, readLogIdentity } from "./log-identity.js";
@@ -153,7 +153,7 @@ function readBack(path: string): LogHead {
 }
 
 function writeEpoch(path: string, epoch: number): void {
-  const db = new Database(path);
+  const db = openDatabase(path);
   db.pragma("synchronous = FULL");
   db.prepare("UPDATE log SET epoch = ? WHERE id = 1").run(epoch);
   db.close();

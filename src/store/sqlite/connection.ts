@@ -4,8 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { assert } from "../../base/assert.js";
+import { openDatabase } from "./driver.js";
 import { whyNotOpened } from "./file-owner.js";
 import { refuseForeignDatabase, refuseLoneWriteAheadLog } from "./folder-checks.js";
 
@@ -78,7 +79,7 @@ export function openOwn(path: string, timeout: number): Connection {
 export function openNamed(name: string, path: string, timeout: number, prepare: (db: Connection) => void): Connection {
   let db: Connection | null = null;
   try {
-    db = new Database(path, { timeout });
+    db = openDatabase(path, { timeout });
     prepare(db);
     return db;
   } catch (error) {
@@ -99,7 +100,7 @@ export function openReader(folder: string, cacheKib = QUERY_CACHE_KIB): Connecti
 
 /** Reads a database file by its path, beside a running service or alone. */
 export function openReaderOf(path: string, cacheKib = QUERY_CACHE_KIB): Connection {
-  const db = new Database(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
+  const db = openDatabase(path, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT_MS });
   try {
     db.pragma("query_only = ON");
     db.pragma(`cache_size = -${cacheKib}`);
@@ -134,7 +135,7 @@ const MAY_NOT = /^SQLITE_(READONLY|CANTOPEN|PERM)/;
 
 /** A connection for checkpoints only. */
 export function openWalCheckpointer(folder: string): Connection {
-  const db = new Database(databasePath(folder), { fileMustExist: true, timeout: CHECKPOINT_WAIT_MS });
+  const db = openDatabase(databasePath(folder), { fileMustExist: true, timeout: CHECKPOINT_WAIT_MS });
   db.pragma("wal_autocheckpoint = 0");
   return db;
 }

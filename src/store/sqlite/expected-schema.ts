@@ -1,12 +1,12 @@
 /** What a database's schema must be: that of its migrations, run again on an empty database in memory. */
-import Database from "better-sqlite3";
 import type { Connection } from "./connection.js";
+import { openDatabase } from "./driver.js";
 import { beginAfter, migrate } from "./migrate.js";
 
 /** Tables, indexes and triggers that are missing, changed or too many, by name. Throws for migrations unknown to this build. */
 export function schemaDifferences(db: Connection, migrationsFolder: string): string[] {
   const version = db.prepare("SELECT max(version) FROM schema_migrations").pluck().get() as number | null;
-  const memory = new Database(":memory:");
+  const memory = openDatabase(":memory:");
   try {
     migrate(memory, migrationsFolder, 0, { versionMax: version ?? 0 });
     const found = schemaOf(db);

@@ -4,8 +4,9 @@
  */
 import { chmodSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { flushPath } from "../../base/flush-path.js";
+import { openDatabase } from "./driver.js";
 import { giveToFolderOwner, whyNotOpened } from "./file-owner.js";
 
 /** Of two that come at the same moment each may be in the other's way: one of them has it by then. */
@@ -41,7 +42,7 @@ export function lockPath(folder: string): string {
 
 function openAt(path: string): Database.Database {
   try {
-    return new Database(path, { timeout: BUSY_TIMEOUT_MS });
+    return openDatabase(path, { timeout: BUSY_TIMEOUT_MS });
   } catch (error) {
     throw new Error(`${path} cannot be opened: ${whyNotOpened(path, error)}`, { cause: error });
   }
