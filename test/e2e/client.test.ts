@@ -348,9 +348,10 @@ describe("client SDK", () => {
     const received: LogEntry[] = [];
     const reading = take(subscription, 3, received);
     await until(() => steps.filter((step) => step === "quiet").length >= 3);
+    // Only until there is something: a look may find an entry in the log whose frame is still on its way.
+    expect(steps).not.toContain("behind");
     await agent.submit(events(5));
     await reading;
-    expect(steps).not.toContain("behind");
     const { nextOffset: fromOffset, log } = subscription.position;
     expect(fromOffset).toBe(nextOffset + 3);
     const resumed = client.subscribe({ fromOffset, log });
