@@ -46,6 +46,14 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   return config as Config;
 }
 
+/** Of an option that is a comma list. */
+export function itemsOf(list: string): string[] {
+  return list
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+}
+
 /** One line per option, for `--help`. */
 export function describeOptions(): string {
   return NAMES.map((name) => {

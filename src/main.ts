@@ -1,9 +1,9 @@
 #!/usr/bin/env -S node --max-semi-space-size=4 --v8-pool-size=1
 /** Process entry: which command, which exit code. */
 import { packageVersion } from "./base/asset-paths.js";
+import { EXIT } from "./base/exit-codes.js";
 import { UsageError } from "./cli/usage-error.js";
 import { ConfigError, describeOptions, readConfig } from "./config.js";
-import { EXIT } from "./exit-codes.js";
 import { FolderLockedError } from "./store/sqlite/folder-lock.js";
 
 const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.

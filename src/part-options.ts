@@ -5,7 +5,7 @@ import type { OnDemandThreadsOptions } from "./base/on-demand-threads.js";
 import { randomUuid } from "./base/random-uuid.js";
 import type { SubmissionLimits } from "./base/submissions.js";
 import type { CommitmentLimits } from "./commit/commitments.js";
-import { type Config, ConfigError } from "./config.js";
+import { type Config, ConfigError, itemsOf } from "./config.js";
 import type { LaneWorkerData } from "./lane/lane-message.js";
 import type { ProofWorkersOptions } from "./proofs/proof-workers.js";
 import type { ServiceKeys } from "./service-keys.js";
@@ -48,9 +48,7 @@ export function verifyWorker(config: Config, keyEpoch: SharedArrayBuffer): Verif
   return {
     limits: { eventsPerBatchMax: config.MAX_EVENTS_PER_BATCH, eventPayloadBytesMax: config.MAX_EVENT_PAYLOAD_SIZE },
     rules: {
-      entityTypes: config.ALLOWED_ENTITY_TYPES.split(",")
-        .map((name) => name.trim())
-        .filter((name) => name !== ""),
+      entityTypes: itemsOf(config.ALLOWED_ENTITY_TYPES),
       futureMsMax: config.MAX_EVENT_FUTURE_SECS * 1000,
       isSchemaRequired: config.SCHEMA_VALIDATION_MODE === "required",
     },
@@ -124,10 +122,7 @@ function proofThreads(processors: number): number {
 
 /** Throws ConfigError for an origin that no browser would ever write. */
 export function crossOriginOf({ CORS_ALLOW_ORIGINS: list }: Config): CrossOrigin | null {
-  const origins = list
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");
+  const origins = itemsOf(list);
   if (origins.length === 0) return null;
   const problems = origins
     .filter((item) => item !== ANY_ORIGIN && !isOrigin(item))

@@ -1,10 +1,10 @@
 /** The service as a process: signals, what it says at its start, and how it ends. */
 import { setFlagsFromString } from "node:v8";
+import { EXIT } from "./base/exit-codes.js";
 import { createLog, type Logger } from "./base/log.js";
 import { ENGINE_FLAGS } from "./base/worker-limits.js";
 import { type Service, startService } from "./compose.js";
 import type { Config } from "./config.js";
-import { EXIT } from "./exit-codes.js";
 import { hasNativeTransport } from "./transport/native.js";
 import { sodiumEd25519 } from "./verify/ed25519-native.js";
 
@@ -116,7 +116,7 @@ function stop(service: Service, log: Logger): void {
     },
     (error: unknown) => {
       log.error({ err: error }, "stopped with failures");
-      process.exit(EXIT.cutShort);
+      process.exit(EXIT.failed);
     },
   );
 }
@@ -124,5 +124,5 @@ function stop(service: Service, log: Logger): void {
 async function cutShort(service: Service | null, log: Logger, reason: string): Promise<void> {
   log.warn({ reason }, "shutdown cut short: everything acknowledged is durable, open requests get no answer");
   await service?.starts.settledForExit();
-  process.exit(EXIT.cutShort);
+  process.exit(EXIT.failed);
 }

@@ -2,7 +2,7 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import { migrationsPath } from "./base/asset-paths.js";
 import { toHex } from "./base/bytes.js";
-import { type Config, ConfigError } from "./config.js";
+import { type Config, ConfigError, itemsOf } from "./config.js";
 import { isKeyName, NOTE_COSIGNATURE, parseNoteKey } from "./protocol/signed-note.js";
 import { checkpointOrigin } from "./protocol/tlog-checkpoint.js";
 import type { ServiceKeys } from "./service-keys.js";
@@ -60,23 +60,20 @@ export function readTlogOptions(config: Config, folder: string, keys: ServiceKey
 }
 
 function readWitnesses(list: string, problems: string[]): WitnessAddress[] {
-  const items = list.split(",").map((item) => item.trim());
   const signers = new Set<string>();
-  return items
-    .filter((item) => item !== "")
-    .flatMap((item) => {
-      const [, text = "", url = ""] = WITNESS.exec(item) ?? [];
-      const key = parseNoteKey(text);
-      if (key?.type !== NOTE_COSIGNATURE || !URL.canParse(url)) {
-        problems.push(`TLOG_WITNESSES: "${item}" is not an Ed25519 cosignature key and a URL, joined by @`);
-        return [];
-      }
-      // Whoever holds one key is one witness, under any name and address: counted twice, it would be a quorum alone.
-      const signer = toHex(key.publicKey);
-      if (signers.has(signer)) problems.push(`TLOG_WITNESSES: "${item}" has the key of a witness before it`);
-      signers.add(signer);
-      return [{ key: text, url: url.replace(/\/+$/, "") }];
-    });
+  return itemsOf(list).flatMap((item) => {
+    const [, text = "", url = ""] = WITNESS.exec(item) ?? [];
+    const key = parseNoteKey(text);
+    if (key?.type !== NOTE_COSIGNATURE || !URL.canParse(url)) {
+      problems.push(`TLOG_WITNESSES: "${item}" is not an Ed25519 cosignature key and a URL, joined by @`);
+      return [];
+    }
+    // Whoever holds one key is one witness, under any name and address: counted twice, it would be a quorum alone.
+    const signer = toHex(key.publicKey);
+    if (signers.has(signer)) problems.push(`TLOG_WITNESSES: "${item}" has the key of a witness before it`);
+    signers.add(signer);
+    return [{ key: text, url: url.replace(/\/+$/, "") }];
+  });
 }
 
 function isInside(folder: string, path: string): boolean {

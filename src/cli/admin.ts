@@ -1,13 +1,10 @@
 #!/usr/bin/env node
 /** Entry of `stateset-sequencer-admin`: commands on a data folder whose service is stopped. */
 import { packageVersion } from "../base/asset-paths.js";
+import { EXIT } from "../base/exit-codes.js";
 import { FolderLockedError } from "../store/sqlite/folder-lock.js";
 import { backfillVesStateRootsCommand } from "./backfill-ves-state-roots.js";
 import { UsageError } from "./usage-error.js";
-
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
-const EXIT_LOCKED = 75;
 
 interface AdminCommand {
   readonly summary: string;
@@ -52,7 +49,7 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     console.error(`stateset-sequencer-admin: ${error instanceof Error ? error.message : String(error)}`);
-    if (error instanceof UsageError) process.exitCode = EXIT_USAGE;
-    else process.exitCode = error instanceof FolderLockedError ? EXIT_LOCKED : EXIT_FAILED;
+    if (error instanceof UsageError) process.exitCode = EXIT.usage;
+    else process.exitCode = error instanceof FolderLockedError ? EXIT.locked : EXIT.failed;
   },
 );

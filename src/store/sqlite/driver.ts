@@ -10,16 +10,16 @@ const FIRST_SOUND_DRIVER = 13;
 
 /** As `new Database`; throws before anything is opened where the driver would end the process some time later. */
 export function openDatabase(path: string, options: Database.Options = {}): Database.Database {
-  const node = process.versions.node;
-  // Its version is a file to be found and read: only where it matters.
-  const fault = majorOf(node) < FIRST_NODE_ENDED ? null : driverFault(node, installedDriver());
+  const fault = driverFault(process.versions.node, installedDriver);
   if (fault !== null) throw new Error(fault);
   return new Database(path, options);
 }
 
-/** Why these two versions cannot serve together, null if they can. */
-export function driverFault(node: string, driver: string): string | null {
-  if (majorOf(node) < FIRST_NODE_ENDED || majorOf(driver) >= FIRST_SOUND_DRIVER) return null;
+/** Why these two versions cannot serve together, null if they can. The driver's is a file to be read: asked for only where it matters. */
+export function driverFault(node: string, versionOfDriver: () => string): string | null {
+  if (majorOf(node) < FIRST_NODE_ENDED) return null;
+  const driver = versionOfDriver();
+  if (majorOf(driver) >= FIRST_SOUND_DRIVER) return null;
   return `Node ${node} is ended by better-sqlite3 ${driver}: install a later one (npm i better-sqlite3@${FIRST_SOUND_DRIVER}), or run Node 20 or 22`;
 }
 

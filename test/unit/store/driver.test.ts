@@ -9,7 +9,7 @@ it.each([
   ["26.10.0", "12.11.1", true],
   ["24.21.0", "13.2.0", false],
 ])("Node %s with better-sqlite3 %s is refused: %j", (node, driver, isRefused) => {
-  const fault = driverFault(node, driver);
+  const fault = driverFault(node, () => driver);
   if (isRefused) expect(fault).toContain(`Node ${node} is ended by better-sqlite3 ${driver}`);
   else expect(fault).toBeNull();
 });
