@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { compareRuns } from "../../../bench/agreement.js";
 import { coreLimit, withTables } from "../../../bench/kernels.js";
 import { type LimitRound, type LoadRound, type LoadSummary, summarize } from "../../../bench/measurement.js";
 import { isLoadName, makePlan } from "../../../bench/plan.js";
@@ -116,5 +117,35 @@ describe("the plan", () => {
     expect(makePlan({ mode: "full", only: "single" }).loads.map(({ name }) => name)).toEqual(["single.1", "single.64"]);
     expect(makePlan({ mode: "quick", only: "batch100.8" }).loads).toHaveLength(1);
     expect([isLoadName("single"), isLoadName("batch100.8"), isLoadName("double")]).toEqual([true, true, false]);
+  });
+});
+
+describe("two runs", () => {
+  const line = (measure: string, measured: number | null, verdict: "PASS" | "NOT_EVALUATED" = "PASS") => ({
+    ...{ target: measure, measure, measured, verdict },
+  });
+
+  it("agree in a figure up to 15 % of the earlier one, either way, and compare what both evaluated", () => {
+    const earlier = [
+      line("a / b", 1),
+      line("a ms", 100),
+      line("c / d", 0),
+      line("e", 2),
+      line("f", 1, "NOT_EVALUATED"),
+    ];
+    const later = [
+      line("c / d", 0),
+      line("a / b", 1.15),
+      line("a ms", 84),
+      line("e", null),
+      line("f", 1),
+      line("g", 1),
+    ];
+    expect(compareRuns(earlier, later)).toMatchObject([
+      { target: "c / d", change: 0, agrees: true, isRatio: true },
+      { target: "a / b", agrees: true, isRatio: true },
+      { target: "a ms", change: -0.16, agrees: false, isRatio: false },
+    ]);
+    expect(compareRuns([line("c / d", 0)], [line("c / d", 1)])).toMatchObject([{ agrees: false }]);
   });
 });
