@@ -251,6 +251,16 @@ describe("documents", () => {
     }
   });
 
+  it("name each operation once, and put it in a group that is described", () => {
+    const operations = Object.values(openapi.paths).flatMap((methods) => Object.values(methods));
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(ids.filter((id) => !/^[a-z][A-Za-z]+$/.test(id ?? ""))).toEqual([]);
+    expect(new Set(ids).size).toBe(ids.length);
+    const groups = new Set(operations.flatMap(({ tags }) => tags ?? []));
+    expect(operations.filter(({ tags }) => tags?.length !== 1)).toEqual([]);
+    expect(openapi.tags.map(({ name }) => name).sort()).toEqual([...groups].sort());
+  });
+
   it("resolve all their references", async () => {
     for (const document of [openapi, (await service.get("/asyncapi.json")).json]) {
       for (const [, pointer] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {

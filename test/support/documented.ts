@@ -20,9 +20,12 @@ interface Response {
 export interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: object;
+  readonly tags: readonly { readonly name: string }[];
 }
 
 interface Operation {
+  readonly operationId?: string;
+  readonly tags?: readonly string[];
   readonly responses: Readonly<Record<string, Response>>;
 }
 

@@ -4,6 +4,7 @@ import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
 import { LEGACY_PATHS } from "./legacy-paths.js";
 import { BATCH, operation, pathParameter, query, SHARED, STORE, TENANT } from "./operation.js";
+import { named, TAGS } from "./operation-names.js";
 import { PROOF_PATHS } from "./proof-paths.js";
 import { PROOF_SCHEMAS } from "./proof-schemas.js";
 import { type Json, list, object, ref, UUID, whole } from "./schema-parts.js";
@@ -225,9 +226,12 @@ export const openapi: Json = {
     version: packageVersion,
     description:
       "Signed agent events in, one durable total order, signed receipts out. Every refusal is a problem+json with a stable code. A path that there is not is ROUTE_NOT_FOUND 404, a method that a path has not METHOD_NOT_ALLOWED 405.",
+    license: { name: "MIT", identifier: "MIT" },
   },
+  servers: [{ url: "/", description: "Where this document is from." }],
+  tags: TAGS,
   security: [{ apiKey: [] }, { authorization: [] }],
-  paths: {
+  paths: named({
     "/api/v1/ves/events/ingest": { post: INGEST },
     "/api/v1/ves/events": { get: EVENTS },
     "/api/v1/ves/events/{event_id}": {
@@ -296,7 +300,7 @@ export const openapi: Json = {
     ...PROOF_PATHS,
     ...TLOG_PATHS,
     ...OPERATIONS,
-  },
+  }),
   components: {
     ...SHARED,
     securitySchemes: {
