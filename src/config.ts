@@ -39,7 +39,8 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   const config: Record<string, unknown> = {};
   for (const name of NAMES) {
     const option: Option = OPTIONS[name];
-    const text = flags.get(name) ?? firstSet(env, [name, ...(option.aliases ?? [])]) ?? file.get(name);
+    const text =
+      flags.get(name) ?? firstSet(env, [name, ...(option.aliases ?? [])]) ?? fromForeign(env, option) ?? file.get(name);
     config[name] = text === undefined ? option.default : parse(name, option, text, problems);
   }
   if (problems.length > 0) throw new ConfigError(problems);
@@ -128,6 +129,12 @@ function firstSet(env: Readonly<Record<string, string | undefined>>, names: read
   return undefined;
 }
 
+function fromForeign(env: Readonly<Record<string, string | undefined>>, option: Option): string | undefined {
+  if (option.foreign === undefined) return undefined;
+  const [name, read] = option.foreign;
+  return read(env[name] ?? "");
+}
+
 /** Secrets are named in a problem, never shown. */
 function parse(name: string, option: Option, text: string, problems: string[]): unknown {
   const refuse = (expected: string): void => {
@@ -147,7 +154,8 @@ function parse(name: string, option: Option, text: string, problems: string[]): 
       return false;
     }
     case "choice": {
-      const value = option.choices.find((candidate) => candidate === text.trim().toLowerCase());
+      const spelt = text.trim().toLowerCase();
+      const value = option.choices.find((candidate) => candidate === (option.spellings?.[spelt] ?? spelt));
       if (value === undefined) refuse(`one of ${option.choices.join(", ")}`);
       return value;
     }

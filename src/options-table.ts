@@ -7,6 +7,8 @@ interface Described {
   readonly help: string;
   /** Older names that are still read, after the option's own. */
   readonly aliases?: readonly string[];
+  /** A variable that says the same in a form of its own, read after those; undefined = nothing that concerns us. */
+  readonly foreign?: readonly [name: string, read: (text: string) => string | undefined];
   /** Never printed. */
   readonly isSecret?: boolean;
 }
@@ -32,6 +34,8 @@ export interface ChoiceOption<C extends string = string> extends Described {
   readonly kind: "choice";
   readonly default: C;
   readonly choices: readonly C[];
+  /** Other spellings of existing deployments. */
+  readonly spellings?: Readonly<Record<string, C>>;
 }
 
 export type Option = IntegerOption | BooleanOption | TextOption | ChoiceOption;
@@ -53,11 +57,17 @@ const integer = (
 const boolean = (def: boolean, help: string): BooleanOption => ({ kind: "boolean", default: def, help });
 const text = (def: string, help: string): TextOption => ({ kind: "text", default: def, help });
 const secret = (help: string): TextOption => ({ kind: "text", default: "", help, isSecret: true });
-const choice = <C extends string>(def: C, choices: readonly C[], help: string): ChoiceOption<C> => ({
+const choice = <C extends string>(
+  def: C,
+  choices: readonly C[],
+  help: string,
+  more: Pick<ChoiceOption<C>, "spellings" | "foreign"> = {},
+): ChoiceOption<C> => ({
   kind: "choice",
   default: def,
   choices,
   help,
+  ...more,
 });
 
 const KIB = 1024;
@@ -95,7 +105,14 @@ export const OPTIONS = {
   SCHEMA_VALIDATION_MODE: choice(
     "enforce",
     ["disabled", "warn", "enforce", "required"],
-    "required = refuse event types without a registered schema; the other modes have no schema to check against yet.",
+    "required, also strict = refuse event types without a registered schema; the other modes have no schema to check against yet.",
+    {
+      spellings: {
+        ...{ off: "disabled", none: "disabled", false: "disabled", "0": "disabled" },
+        ...{ warning: "warn", warnonly: "warn", warn_only: "warn", optional: "warn" },
+        ...{ on: "enforce", true: "enforce", "1": "enforce", strict: "required", require: "required" },
+      },
+    },
   ),
   ALLOWED_ENTITY_TYPES: text("", "Comma list of entity types to accept; empty = any."),
   MAX_EVENT_FUTURE_SECS: integer(3600, 0, MAX, "How far created_at may lie ahead of the server's clock, seconds."),
@@ -267,9 +284,21 @@ export const OPTIONS = {
   LOG_LEVEL: choice(
     "info",
     ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
-    "Least severe log line to print.",
+    "Least severe log line to print. Unset = what RUST_LOG says, as existing deployments have it.",
+    { foreign: ["RUST_LOG", levelOfRustFilter] },
   ),
   LOG_FORMAT: choice("auto", ["auto", "json", "text"], "auto = text on a terminal, JSON elsewhere."),
 } as const;
 
 export type OptionName = keyof typeof OPTIONS;
+
+/** `info,sqlx=warn` or `stateset_sequencer=debug`: the level of the service itself, else of everything. */
+function levelOfRustFilter(filter: string): string | undefined {
+  const levels = filter
+    .toLowerCase()
+    .split(",")
+    .map((directive) => /^\s*(stateset_sequencer\s*=)?\s*(off|error|warn|info|debug|trace)\s*$/.exec(directive))
+    .filter((match) => match !== null);
+  const level = (levels.find(([, own]) => own !== undefined) ?? levels[0])?.[2];
+  return level === "off" ? "silent" : level;
+}

@@ -17,7 +17,7 @@ type Headers = Readonly<Record<string, string>>;
 const READABLE = "x-request-id, x-error-code, retry-after, etag";
 const PREFLIGHT: Headers = {
   "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-  "access-control-allow-headers": "authorization, content-type",
+  "access-control-allow-headers": "authorization, x-api-key, content-type, x-request-id, if-none-match",
   // Without it a browser asks again after five seconds.
   "access-control-max-age": "3600",
 };

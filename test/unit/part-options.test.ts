@@ -22,3 +22,25 @@ it.each([
 it("without origins there is nothing to ask", () => {
   expect(crossOriginOf(readConfig([], { CORS_ALLOW_ORIGINS: " , " }))).toBeNull();
 });
+
+it.each([
+  ["off", "disabled"],
+  ["WARN_ONLY", "warn"],
+  ["on", "enforce"],
+  ["strict", "required"],
+  ["require", "required"],
+])("SCHEMA_VALIDATION_MODE=%s of an existing deployment is %s", (spelling, mode) => {
+  expect(readConfig([], { SCHEMA_VALIDATION_MODE: spelling }).SCHEMA_VALIDATION_MODE).toBe(mode);
+});
+
+it.each([
+  [{ RUST_LOG: "debug" }, "debug"],
+  [{ RUST_LOG: "sqlx=trace, WARN" }, "warn"],
+  [{ RUST_LOG: "info,stateset_sequencer=trace,tower=off" }, "trace"],
+  [{ RUST_LOG: "off" }, "silent"],
+  [{ RUST_LOG: "sqlx=debug" }, "info"],
+  [{ RUST_LOG: "debug", LOG_LEVEL: "error" }, "error"],
+  [{}, "info"],
+])("with %j the least severe line is %s", (env, level) => {
+  expect(readConfig([], env).LOG_LEVEL).toBe(level);
+});

@@ -30,7 +30,7 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
   });
   const mayAsk = {
     "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-    "access-control-allow-headers": "authorization, content-type",
+    "access-control-allow-headers": "authorization, x-api-key, content-type, x-request-id, if-none-match",
     "access-control-max-age": "3600",
   };
   const VARY = { vary: "origin" };
