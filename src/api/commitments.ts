@@ -123,7 +123,7 @@ async function find(
 ): Promise<Commitment> {
   const batchId = pathId(params, "batch_id");
   requireRead(scope);
-  const commitment = await commitments.directory.find(batchId);
+  const commitment = await commitments.directory.find(batchId, scope.tenantId);
   if (commitment === null || !canSee(scope, commitment))
     throw new CodedError("BATCH_NOT_FOUND", "Commitment not found");
   return commitment;

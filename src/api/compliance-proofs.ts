@@ -40,7 +40,7 @@ function eventSubjects(reader: LogReader): ProofSubjects<FoundEvent> {
     kind: "compliance",
     idName: "event_id",
     async find(id, scope) {
-      const entry = await reader.entryByEventId(id);
+      const entry = await reader.entryByEventId(id, scope.tenantId);
       if (entry !== null && coversTenant(scope, entry.tenantId) && coversStore(scope, entry.storeId)) {
         return { id, entry };
       }

@@ -63,10 +63,10 @@ async function proveEvent(
 ): Promise<HttpReply> {
   const eventId = pathId(params, "event_id");
   requireRead(scope);
-  const entry = await reader.entryByEventId(eventId);
+  const entry = await reader.entryByEventId(eventId, scope.tenantId);
   if (entry === null || !canSee(scope, entry)) throw new CodedError("EVENT_NOT_FOUND", "Event not found");
   const proof = await commitments.proofs.prove(entry, null);
-  const commitment = await commitments.directory.find(proof.batch_id);
+  const commitment = await commitments.directory.find(proof.batch_id, entry.tenantId);
   return jsonReply({ event_id: eventId, ...proof, commitment: commitmentView(commitment!) });
 }
 

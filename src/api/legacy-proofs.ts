@@ -26,7 +26,7 @@ export function legacyProofRoutes(options: LegacyProofRoutesOptions): Route[] {
 /** `leaf_count` is beyond the original's members: with it the proof's length is known exactly. */
 async function prove(options: LegacyProofRoutesOptions, request: HttpRequest, scope: Scope): Promise<HttpReply> {
   const { merkle_root: eventsRoot, ...proof } = await proveSequence(options, request, scope);
-  const commitment = await options.commitments.directory.find(proof.batch_id);
+  const commitment = await options.commitments.directory.find(proof.batch_id, scope.tenantId);
   const leafCount = commitment!.sequenceEnd - commitment!.sequenceStart + 1;
   return jsonReply({ ...proof, events_root: eventsRoot, leaf_count: leafCount });
 }

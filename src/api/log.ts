@@ -102,7 +102,7 @@ function eventRoute({ authenticator, reader }: LogRoutesOptions): Route {
   return authenticated(authenticator, route, async ({ params }, { scope }) => {
     const eventId = pathId(params, "event_id");
     requireRead(scope);
-    const entry = await reader.entryByEventId(eventId);
+    const entry = await reader.entryByEventId(eventId, scope.tenantId);
     if (entry === null || !canSee(scope, entry)) throw new CodedError("EVENT_NOT_FOUND", "Event not found");
     return { status: 200, body: entry.frame };
   });

@@ -48,7 +48,7 @@ export function proofRoutes<S>({ authenticator, proofs }: ProofRoutesOptions, su
     post(`/api/v1/ves/${kind}-proofs`, submit(true)),
     get(`${base}/proofs/{proof_id}`, async ({ params }, { scope }) => {
       const stored = await readableProof(proofs, kind, params, scope);
-      return exactJsonReply(proofView(stored, await proofs.reader.proofBytes(kind, stored.proofId)));
+      return exactJsonReply(proofView(stored, await proofs.reader.proofBytes(stored)));
     }),
     get(`${base}/proofs/{proof_id}/verify`, async ({ params }, { scope }) => {
       const stored = await readableProof(proofs, kind, params, scope);
@@ -94,7 +94,7 @@ async function listProofs<S>(
   requireRead(scope);
   const id = pathId(params, idName);
   await find(id, scope);
-  const found = await reader.proofs(kind, id);
+  const found = await reader.proofs(kind, id, scope.tenantId);
   const views = found.map((stored) => proofView(stored));
   return exactJsonReply({ [idName]: id, proofs: views, count: BigInt(found.length) });
 }
@@ -107,7 +107,7 @@ async function readableProof(
 ): Promise<StoredProof> {
   const proofId = pathId(params, "proof_id");
   requireRead(scope);
-  const stored = await reader.proof(kind, proofId);
+  const stored = await reader.proof(kind, proofId, scope.tenantId);
   if (stored !== null && coversTenant(scope, stored.tenantId) && coversStore(scope, stored.storeId)) return stored;
   const name = kind === "compliance" ? "Compliance proof" : "Validity proof";
   throw new CodedError("RESOURCE_NOT_FOUND", `${name} not found`);

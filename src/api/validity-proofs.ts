@@ -30,7 +30,7 @@ function commitmentSubjects(reader: CommitmentReader): ProofSubjects<Commitment>
     kind: "validity",
     idName: "batch_id",
     async find(id, scope) {
-      const found = await reader.commitment(id);
+      const found = await reader.commitment(id, scope.tenantId);
       if (found !== null && coversTenant(scope, found.tenantId) && coversStore(scope, found.storeId)) return found;
       throw new CodedError("BATCH_NOT_FOUND", "Commitment not found");
     },

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import type { Uuid } from "../base/ids.js";
 import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
+import type { ReadingTenant } from "../store/read-turns.js";
 
 export interface CacheBounds {
   readonly entriesMax: number;
@@ -20,10 +21,11 @@ export class CommitmentDirectory {
     this.#known = new LRUCache({ max: entriesMax, ttl: ttlMs });
   }
 
-  async find(batchId: Uuid): Promise<Commitment | null> {
+  /** `asking`: see `LogReader`. */
+  async find(batchId: Uuid, asking: ReadingTenant): Promise<Commitment | null> {
     const known = this.#known.get(batchId);
     if (known !== undefined) return known;
-    const commitment = await this.#reader.commitment(batchId);
+    const commitment = await this.#reader.commitment(batchId, asking);
     if (commitment !== null) this.#known.set(batchId, commitment);
     return commitment;
   }

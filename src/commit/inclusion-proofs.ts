@@ -77,7 +77,7 @@ export class InclusionProofs {
   }
 
   async #named({ tenantId, storeId, sequenceNumber }: EventPlace, batchId: Uuid): Promise<Commitment> {
-    const commitment = await this.#options.commitments.find(batchId);
+    const commitment = await this.#options.commitments.find(batchId, tenantId);
     if (commitment === null || commitment.tenantId !== tenantId || commitment.storeId !== storeId) {
       throw new CodedError("BATCH_NOT_FOUND", "Commitment not found");
     }

@@ -88,7 +88,7 @@ export class ProofRegistry implements AsyncDisposable {
     const submission = await workers.read(place, form, body);
     const subject = await subjectOf(submission);
     const unverified = factsOf(subject, submission, newProofId());
-    const known = await reader.proofByKey(keyOf(unverified));
+    const known = await reader.proofByKey(keyOf(unverified), subject.tenantId);
     if (known !== null) {
       // What is stored never changes: its own repetition needs no second verification.
       const judged = judgeRepeat(known, unverified);
@@ -109,7 +109,7 @@ export class ProofRegistry implements AsyncDisposable {
 
   /** Judges a stored proof afresh, against inputs rebuilt from the rows it is of. */
   async check(stored: StoredProof, canonicalInputs: ExactJsonObject): Promise<ProofCheck> {
-    const proof = await this.#options.reader.proofBytes(stored.kind, stored.proofId);
+    const proof = await this.#options.reader.proofBytes(stored);
     if (proof === null) throw new CodedError("RESOURCE_NOT_FOUND", "Proof not found");
     const { policy } = stored;
     const params = policy === null ? null : (parseExactJson(policy.policyParams) as ExactJsonObject);

@@ -1,5 +1,6 @@
 import type { StreamName, Uuid } from "../base/ids.js";
 import type { StateCommitment } from "../protocol/commitment.js";
+import type { ReadingTenant } from "./read-turns.js";
 
 /** Whose numbers a commitment covers: a stream's VES events or its legacy events. Each has a chain of its own. */
 export type CommitmentSeries = "ves" | "legacy";
@@ -61,9 +62,9 @@ export interface UncommittedStream {
   readonly waitingSinceMs: number;
 }
 
-/** Read-only access to durable commitments. */
+/** Read-only access to durable commitments. `asking`: see `LogReader`. */
 export interface CommitmentReader {
-  commitment(batchId: Uuid): Promise<Commitment | null>;
+  commitment(batchId: Uuid, asking: ReadingTenant): Promise<Commitment | null>;
   coveringCommitment(tenantId: Uuid, storeId: Uuid, sequenceNumber: number): Promise<Commitment | null>;
   /** In sequence order. */
   commitments(query: CommitmentQuery): Promise<readonly Commitment[]>;

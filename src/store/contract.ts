@@ -2,6 +2,7 @@ import type { Uuid } from "../base/ids.js";
 import type { EntryKind } from "../protocol/entry-kind.js";
 import type { Commitment, CommitmentSeries } from "./commitment-contract.js";
 import type { NewProof, ProofKey, ProofSubject, StoredProof } from "./proof-contract.js";
+import type { ReadingTenant } from "./read-turns.js";
 
 /**
  * What the service asks of a store, one small contract per role; `sqlite/` implements them. Every method may be asynchronous;
@@ -357,7 +358,10 @@ export interface KeyPage<K> {
   readonly hasMore: boolean;
 }
 
-/** Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). */
+/**
+ * Read-only access to what is durable. Pages are bounded by entries and by bytes (at least one entry is returned). A read takes
+ * the turn of the tenant whose rows it names; `asking`: of this one, where it names none.
+ */
 export interface LogReader extends AsyncDisposable {
   head(): Promise<LogHead>;
   /** Everyone else who signed receipts of this log, or had it open and might have; newest first. */
@@ -372,7 +376,7 @@ export interface LogReader extends AsyncDisposable {
   /** In sequence order, without the first `skip`. */
   legacyHistory(entity: EntityName, skip: number, limit: number): Promise<HistoryPage>;
   /** VES events only. */
-  entryByEventId(eventId: Uuid): Promise<LogEntry | null>;
+  entryByEventId(eventId: Uuid, asking: ReadingTenant): Promise<LogEntry | null>;
   agentKey(ref: AgentKeyRef): Promise<AgentKey | null>;
   /** By purpose and key id. */
   agentKeys(range: AgentKeyRange): Promise<KeyPage<AgentKey>>;

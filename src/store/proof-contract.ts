@@ -1,4 +1,5 @@
 import type { Uuid } from "../base/ids.js";
+import type { ReadingTenant } from "./read-turns.js";
 
 /** "compliance": of one event under one policy. "validity": of one commitment. */
 export type ProofKind = "compliance" | "validity";
@@ -60,12 +61,14 @@ export interface ProofSubject {
   proofs: number;
 }
 
-/** Read-only access to durable proofs. */
+export type ProofName = Pick<StoredProof, "kind" | "proofId" | "tenantId">;
+
+/** Read-only access to durable proofs. `asking`: see `LogReader`. */
 export interface ProofReader {
-  proof(kind: ProofKind, proofId: Uuid): Promise<StoredProof | null>;
-  proofByKey(key: ProofKey): Promise<StoredProof | null>;
+  proof(kind: ProofKind, proofId: Uuid, asking: ReadingTenant): Promise<StoredProof | null>;
+  proofByKey(key: ProofKey, asking: ReadingTenant): Promise<StoredProof | null>;
   /** Of one event or commitment, oldest first. */
-  proofs(kind: ProofKind, subjectId: Uuid): Promise<readonly StoredProof[]>;
+  proofs(kind: ProofKind, subjectId: Uuid, asking: ReadingTenant): Promise<readonly StoredProof[]>;
   /** As submitted. */
-  proofBytes(kind: ProofKind, proofId: Uuid): Promise<Uint8Array | null>;
+  proofBytes(proof: ProofName): Promise<Uint8Array | null>;
 }
