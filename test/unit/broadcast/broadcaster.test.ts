@@ -102,6 +102,30 @@ it("counts writes, not subscribers: those that are behind do not make a turn lon
   for (const { received } of clients) expect(received).toEqual(all);
 });
 
+it("the place of a displaced subscriber is free at once, also when its peer never closes", () => {
+  const PLACES = 4;
+  const tail = new Tail(0, { bytesMax: 0, pageBytesMax: 0 });
+  const source = new EntrySource({ logId: ID, epoch: 1 }, tail, {} as LogReader, new KeptPages(0));
+  const broadcaster = new Broadcaster(PLACES);
+  const open = (tenant: number): Client => {
+    const client = new Client();
+    const place = { source, query: entryQuery({}, 100), fromOffset: 0, isBatched: false, protocol: null };
+    const options = { ...place, onFrames() {}, onError: (error: unknown) => expect.fail(String(error)) };
+    const tenantId = uuidFromBytes(new Uint8Array(16).fill(tenant));
+    broadcaster.add(options, { credential: null, expiresAtMs: null, tenantId }).opened(client);
+    return client;
+  };
+  const ofFirst = Array.from({ length: PLACES }, () => open(1));
+  open(2);
+  expect(broadcaster.subscribers).toBe(PLACES);
+  open(2);
+  expect(broadcaster.subscribers).toBe(PLACES);
+  const displaced = ["1013 TOO_MANY_SUBSCRIBERS"];
+  expect(ofFirst.map(({ ends }) => ends)).toEqual([[], [], displaced, displaced]);
+  expect(() => open(2)).toThrow(expect.objectContaining({ code: "TOO_MANY_SUBSCRIBERS" }));
+  expect(broadcaster.subscribers).toBe(PLACES);
+});
+
 describe("a subscription that a token opened", () => {
   afterEach(() => vi.useRealTimers());
 

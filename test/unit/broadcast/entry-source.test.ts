@@ -95,3 +95,18 @@ it("cuts a page of memory once for all who ask the same, and anew when there is 
   tail.append(committed(3, 4));
   expect(ask()).toMatchObject({ entries: entries(1, 4), nextOffset: 4 });
 });
+
+it("ends a page of memory with the entry that crosses its bound, wherever commits ended", () => {
+  const frameBytes = entry(0).frame.length;
+  for (const [pageBytesMax, taken] of [
+    [1, 1],
+    [2 * frameBytes, 2],
+    [2 * frameBytes + 1, 3],
+    [1000, 6],
+  ] as const) {
+    const tail = new Tail(0, { bytesMax: 1000, pageBytesMax });
+    tail.append(committed(0, 2));
+    tail.append(committed(2, 6));
+    expect(tail.page(0, query.matches, 100)).toMatchObject({ entries: entries(0, taken), nextOffset: taken });
+  }
+});

@@ -65,12 +65,13 @@ function subscribe(
   client: Client,
   read: LogReader["page"],
   kept: KeptPages = new KeptPages(2 * PAGE_BYTES),
+  nextTurn: () => Promise<unknown> = turn,
 ): Subscription {
   const tail = new Tail(ENTRIES, { bytesMax: 0, pageBytesMax: 1000 });
   const source = new EntrySource({ logId: ID, epoch: 1 }, tail, { page: read } as unknown as LogReader, kept);
   const quiet = { onFrames() {}, onError() {}, onClosed() {} };
   const place = { source, query: entryQuery({}, 3), fromOffset: 0 };
-  const subscription = new Subscription({ ...place, isBatched, protocol: null, nextTurn: turn, ...quiet });
+  const subscription = new Subscription({ ...place, isBatched, protocol: null, nextTurn, ...quiet });
   subscription.opened(client);
   return subscription;
 }
@@ -155,6 +156,41 @@ describe("a subscription", () => {
     await settled();
     expect(client.received).toEqual(["0"]);
     expect(reads).toEqual([0, 3]);
+  });
+
+  it.each([true, false])("adds nothing to what a socket holds back (batched: %s)", async (isBatched) => {
+    let waiting = 0;
+    const client = new Client();
+    // As the native socket does: it takes more than the kernel has room for.
+    client.send = (frame) => {
+      waiting += frame.length;
+      return client.received.push(Buffer.from(frame).toString()) > 0;
+    };
+    client.bufferedBytes = () => waiting;
+    const subscription = subscribe(isBatched, client, stored);
+    for (const cursor of [3, 6, 9, 9]) {
+      await settled();
+      expect(subscription.cursor).toBe(cursor);
+      expect(client.received).toHaveLength(isBatched ? cursor / 3 : cursor);
+      subscription.drained();
+      await settled();
+      expect(subscription.cursor).toBe(cursor);
+      waiting = 0;
+      subscription.drained();
+    }
+  });
+
+  it("lets others have their turn between two pages", async () => {
+    const waiting: (() => void)[] = [];
+    const nextTurn = (): Promise<void> => new Promise((resolve) => waiting.push(resolve));
+    const client = new Client();
+    subscribe(false, client, stored, undefined, nextTurn);
+    for (const received of [3, 6, 9]) {
+      await settled();
+      expect(client.received).toHaveLength(received);
+      expect(waiting).toHaveLength(received < ENTRIES ? 1 : 0);
+      waiting.pop()?.();
+    }
   });
 
   it("keeps nothing of a page that was sent, and nothing when it is gone", async () => {
