@@ -31,8 +31,6 @@ export interface DiskFile {
   readonly isDirectory: false;
   content: Buffer;
   pending: ContentChange[];
-  /** Sequence numbers at which flushes began that have not returned. */
-  readonly flushing: number[];
 }
 
 export interface DiskDirectory {
@@ -40,6 +38,12 @@ export interface DiskDirectory {
 }
 
 export type DiskNode = DiskFile | DiskDirectory;
+
+interface Flush {
+  readonly sequence: number;
+  /** A file, or the path of a directory. */
+  readonly of: DiskFile | string;
+}
 
 const DIRECTORY: DiskDirectory = { isDirectory: true };
 const NOTHING = Buffer.alloc(0);
@@ -51,7 +55,8 @@ export class DiskModel {
   /** Names as the running processes see them. */
   readonly #seen = new Map<string, DiskNode>();
   readonly #files = new Map<number, DiskFile>();
-  readonly #flushingDirectories = new Map<number, { readonly path: string; readonly sequence: number }[]>();
+  /** Flushes that have not returned, by thread: one file may be flushed by several at a time. */
+  readonly #flushes = new Map<number, Flush>();
 
   /** `root` with what it holds now, all of it durable. */
   constructor(readonly root: string) {
@@ -78,8 +83,8 @@ export class DiskModel {
     else if (kind === "D") this.#rename([[path, DIRECTORY]], sequence);
     else if (kind === "U") this.#rename([[path, null]], sequence);
     else if (kind === "R" || kind === "L") this.#move(path, kind === "R", sequence);
-    else if (kind === "S") this.#beginFlush(path, number, sequence);
-    else if (kind === "E") this.#endFlush(number, at === 0);
+    else if (kind === "S") this.#beginFlush(path, number, at, sequence);
+    else if (kind === "E") this.#endFlush(at);
   }
 
   #load(folder: string): void {
@@ -133,28 +138,23 @@ export class DiskModel {
     this.pendingNames.push({ kind: "name", sequence, sets, directories });
   }
 
-  #beginFlush(path: string, number: number, sequence: number): void {
-    if (path === this.root || this.#seen.get(path)?.isDirectory === true) {
-      const flushing = this.#flushingDirectories.get(number) ?? [];
-      this.#flushingDirectories.set(number, [...flushing, { path, sequence }]);
-    } else this.#file(number).flushing.push(sequence);
+  /** What the thread began before and did not end failed, or its process was killed. */
+  #beginFlush(path: string, number: number, thread: number, sequence: number): void {
+    const isDirectory = path === this.root || this.#seen.get(path)?.isDirectory === true;
+    this.#flushes.set(thread, { sequence, of: isDirectory ? path : this.#file(number) });
   }
 
-  /** Of two flushes of one file at a time the earlier one is taken to have returned: it covers less. */
-  #endFlush(number: number, isDone: boolean): void {
-    const directory = this.#flushingDirectories.get(number)?.shift();
-    if (directory !== undefined) {
-      if (isDone) this.#flushNames(directory.path, directory.sequence);
+  #endFlush(thread: number): void {
+    const { sequence: began, of } = this.#flushes.get(thread)!;
+    if (typeof of === "string") {
+      this.#flushNames(of, began);
       return;
     }
-    const file = this.#file(number);
-    const began = file.flushing.shift()!;
-    if (!isDone) return;
-    file.content = applyChanges(
-      file.content,
-      file.pending.filter((change) => change.sequence < began),
+    of.content = applyChanges(
+      of.content,
+      of.pending.filter((change) => change.sequence < began),
     );
-    file.pending = file.pending.filter((change) => change.sequence > began);
+    of.pending = of.pending.filter((change) => change.sequence > began);
   }
 
   #flushNames(directory: string, began: number): void {
@@ -194,5 +194,5 @@ export function applyChanges(content: Buffer, changes: readonly ContentChange[])
 }
 
 function newFile(content: Buffer): DiskFile {
-  return { isDirectory: false, content, pending: [], flushing: [] };
+  return { isDirectory: false, content, pending: [] };
 }

@@ -5,7 +5,7 @@
  *
  * A record: kind (u8), three zero bytes, file (u64: inode, or descriptor for a socket), at (u64), length (u32), bytes.
  *   W  length bytes were written at `at`            T  the file now ends at `at`
- *   S  a flush begins; bytes = the path             E  it has returned (at = 0 when it succeeded)
+ *   S  thread `at` begins a flush; bytes = the path E  its flush has succeeded
  *   C  a file was opened with O_CREAT, D a directory was made; bytes = the path
  *   U  the path was removed                         R  renamed, L linked: bytes = old path, NUL, new path
  *   A  bytes are about to be sent on a socket
@@ -184,16 +184,17 @@ ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t size
   return -1;
 }
 
+/* Two threads may flush one file at a time: the log's writer and who moves its write-ahead log. Each has one flush at a time. */
 static int flush(const char *name, int fd) {
   int (*real)(int) = dlsym(RTLD_NEXT, name);
   uint64_t file = file_of(fd);
   char path[PATH_MAX];
   if (file) {
     path_of(fd, path);
-    record('S', file, 0, path, strlen(path));
+    record('S', file, gettid(), path, strlen(path));
   }
   int result = real(fd);
-  if (file) record('E', file, result != 0, "", 0);
+  if (file && result == 0) record('E', file, gettid(), "", 0);
   return result;
 }
 
