@@ -2,7 +2,7 @@
 import { fromHex } from "../base/bytes.js";
 import { parseUuid, timeOrderedUuid, type Uuid } from "../base/ids.js";
 import { type AgentEventFields, signEvent, signingFieldsOf } from "../protocol/agent-event.js";
-import type { JsonValue } from "../protocol/canonical-json.js";
+import { canonicalJson, type JsonValue } from "../protocol/canonical-json.js";
 import { type Ed25519, SEED_BYTES } from "../protocol/ed25519.js";
 import { decryptPayload, EncryptionError, type EncryptionRecipient, encryptPayload } from "../protocol/encryption.js";
 import { AGENT_KEY_ID_MAX, type EventEnvelope } from "../protocol/envelope.js";
@@ -47,13 +47,16 @@ export interface AgentLink {
     envelopes: readonly EventEnvelope[],
     options: { agentId: string; signal?: AbortSignal | undefined },
   ): Promise<SubmitResult>;
-  registerAgentKey(registration: {
-    tenantId: string;
-    agentId: string;
-    keyId: number;
-    publicKey: Uint8Array;
-    proofOfPossession: Uint8Array;
-  }): Promise<AgentKeyRegistered>;
+  registerAgentKey(
+    registration: {
+      tenantId: string;
+      agentId: string;
+      keyId: number;
+      publicKey: Uint8Array;
+      proofOfPossession: Uint8Array;
+    },
+    options: { signal?: AbortSignal | undefined },
+  ): Promise<AgentKeyRegistered>;
 }
 
 export class Agent {
@@ -80,11 +83,13 @@ export class Agent {
   }
 
   /**
-   * The signed envelope of a payload in clear. Throws `CanonicalJsonError` for a payload that has no canonical form, `TypeError`
-   * for an id or a version that is none.
+   * The signed envelope of a payload in clear: JSON that may be kept for as long as need be. Throws `CanonicalJsonError` for a
+   * payload that has no canonical form, `TypeError` for an id or a version that is none.
    */
   sign(input: EventInput): EventEnvelope {
-    return signEvent({ ...this.#fieldsOf(input), payload: input.payload }, this.#seed, this.#link.ed25519);
+    // A copy: an object that is changed before the envelope is sent would no longer be what was signed.
+    const payload = JSON.parse(canonicalJson(input.payload)) as JsonValue;
+    return signEvent({ ...this.#fieldsOf(input), payload }, this.#seed, this.#link.ed25519);
   }
 
   /** The signed envelope of a payload that only the recipients can read. Throws `EncryptionError` as well. */
@@ -103,14 +108,15 @@ export class Agent {
   }
 
   /** Registers this agent's signing key under `keyId`. */
-  registerKey(): Promise<AgentKeyRegistered> {
-    return this.#link.registerAgentKey({
+  registerKey({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<AgentKeyRegistered> {
+    const registration = {
       tenantId: this.tenantId,
       agentId: this.agentId,
       keyId: this.keyId,
       publicKey: this.publicKey,
       proofOfPossession: proofOfPossession(this.#seed),
-    });
+    };
+    return this.#link.registerAgentKey(registration, { signal });
   }
 
   #fieldsOf(input: EventInput): AgentEventFields {

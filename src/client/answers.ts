@@ -3,7 +3,7 @@
  * rest of an entry is the service's own JSON. Every reader throws INVALID_RESPONSE.
  */
 import { fromHex } from "../base/bytes.js";
-import type { Uuid } from "../base/ids.js";
+import { parseUuid, type Uuid } from "../base/ids.js";
 import { PUBLIC_KEY_BYTES } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
 import type { LegacyEnvelope } from "../protocol/legacy-event.js";
@@ -83,7 +83,12 @@ export interface StreamPage {
 
 export interface Rejection {
   readonly eventId: string;
-  /** Machine-readable; compare the part before `:` (ves-protocol §6). */
+  /**
+   * Machine-readable; compare the part before `:` (ves-protocol §6). `duplicate_event_id`: another event has the id, or this one
+   * stands in the request twice. `duplicate_command_id`: another event did what the command asks. `version_conflict`: the entity
+   * is not at `baseVersion`. `agent_key_invalid`: unknown, revoked or out of its time. `schema_validation`: the member behind
+   * the colon. `invalid_signature`, `invalid_payload_hash`, `invalid_cipher_hash`, `unsupported_version`: not as it was signed.
+   */
   readonly reason: string;
   readonly message: string;
 }
@@ -139,8 +144,16 @@ export function readStreamPage(answer: unknown): StreamPage {
   };
 }
 
-export function readSubmitResult(answer: unknown): SubmitResult {
-  const body = objectOf(answer);
+/** Throws for an answer that leaves one of the events out as well: of another request, perhaps. */
+export function readSubmitResult(answer: unknown, envelopes: readonly EventEnvelope[]): SubmitResult {
+  const result = readIngestAnswer(objectOf(answer));
+  const judged = new Set([...result.receipts, ...result.rejections].map(({ eventId }) => eventId));
+  const missing = envelopes.find(({ event_id: id }) => !judged.has(parseUuid(id) ?? id));
+  if (missing !== undefined) throw invalid(`it says nothing of event ${missing.event_id}`);
+  return result;
+}
+
+function readIngestAnswer(body: JsonObject): SubmitResult {
   return {
     batchId: textAt(body, "batchId"),
     accepted: integerAt(body, "eventsAccepted"),
@@ -149,8 +162,15 @@ export function readSubmitResult(answer: unknown): SubmitResult {
     sequenceEnd: body.sequenceEnd === null ? null : integerAt(body, "sequenceEnd"),
     headSequence: integerAt(body, "headSequence"),
     rejections: listAt(body, "rejections").map(readRejection),
-    receipts: listAt(body, "receipts").map((receipt) => objectOf(receipt) as unknown as Receipt),
+    receipts: listAt(body, "receipts").map(readReceipt),
   };
+}
+
+/** As far as it says of which event it is; `verifyReceipt` judges the rest. */
+function readReceipt(value: unknown): Receipt {
+  const receipt = objectOf(value);
+  textAt(receipt, "eventId");
+  return receipt as unknown as Receipt;
 }
 
 function readRejection(value: unknown): Rejection {

@@ -78,9 +78,21 @@ export class EntrySocket {
 
 function ignore(): void {}
 
-/** The given constructor, else the platform's, else `ws`, which browsers never load. */
+/**
+ * The given constructor, else `ws` in Node, else the platform's: Node's own cannot pause, and keeps a closed socket, and the
+ * process, until the other end answers, which one behind a dead connection never does.
+ */
 export async function loadWebSocket(given: WebSocketConstructor | undefined): Promise<WebSocketConstructor> {
   if (given !== undefined) return given;
-  if (globalThis.WebSocket !== undefined) return globalThis.WebSocket;
-  return (await import("ws")).WebSocket;
+  const platform: WebSocketConstructor | undefined = globalThis.WebSocket;
+  if (platform === undefined) return (await import("ws")).WebSocket;
+  if (!isNode()) return platform;
+  // What says that it is Node may have been bundled without `ws`.
+  const { WebSocket = platform } = await import("ws").catch(() => ({ WebSocket: platform }));
+  return WebSocket;
+}
+
+function isNode(): boolean {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
 }

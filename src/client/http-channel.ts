@@ -37,7 +37,7 @@ export interface ChannelRequest {
   /** JSON text: every attempt sends the same bytes. */
   readonly body?: string;
   readonly signal?: AbortSignal | undefined;
-  /** A repeat changes nothing: try again on connection errors, 429, 502, 503 and 504. */
+  /** A repeat changes nothing: try again on connection errors, 408, 429, 502, 503 and 504. */
   readonly isRepeatable: boolean;
   /** Reads the answer's JSON; default `JSON.parse`. Whatever it throws becomes INVALID_RESPONSE. */
   readonly parse?: (text: string) => unknown;
@@ -46,7 +46,8 @@ export interface ChannelRequest {
 /** Of one answer: far more than the service ever gives, and all that a false one costs. */
 const ANSWER_BYTES_MAX = 128 * 1024 * 1024;
 
-const RETRIED_STATUSES: readonly number[] = [429, 502, 503, 504];
+/** 408: the request came too slowly for a proxy, or for the service (RFC 9110 §15.5.9). */
+const RETRIED_STATUSES: readonly number[] = [408, 429, 502, 503, 504];
 
 export class HttpChannel {
   readonly #options: HttpChannelOptions;

@@ -62,14 +62,14 @@ export interface SequencerClientOptions {
   readonly apiKey?: string | undefined;
   /** Default: the platform's. */
   readonly fetch?: Fetch;
-  /** Default: the platform's, else `ws`. One with `pause()` lets a slow consumer hold the service back. */
+  /** Default: `ws` in Node, else the platform's. One with `pause()` lets a slow consumer hold the service back. */
   readonly WebSocket?: WebSocketConstructor;
   readonly clock?: ClientClock;
   /** In [0, 1), for the jitter of retries. */
   readonly random?: () => number;
   /** Of repeatable requests. Default: 12 attempts within 30 s. */
   readonly retry?: Partial<RetryPolicy>;
-  /** Of one attempt, milliseconds. Default 30 000. */
+  /** Of one attempt, from its first byte sent to the last one read, milliseconds. Default 30 000. */
   readonly requestTimeoutMs?: number;
   /** Signs and verifies. Default: pure JavaScript. Any other must keep the protocol's one Ed25519 rule. */
   readonly ed25519?: Ed25519;
@@ -240,9 +240,10 @@ export class SequencerClient {
   }
 
   /**
-   * Signed events of one stream, up to 1000, all of `agentId`. Resolves once they are durable or individually rejected:
-   * look at `rejections`. Retried on connection errors, 429, 502, 503 and 504: the same bytes again, which the service
-   * answers with the same receipts.
+   * Signed events of one stream, up to 1000, all of `agentId`, each judged by itself. Resolves once each is durable and has its
+   * receipt, or is among the `rejections`; an answer that leaves one out is INVALID_RESPONSE. Retried on connection errors, 408,
+   * 429, 502, 503 and 504: the same bytes again, which the service answers with the same receipts. What it rejects with is
+   * of the request and says nothing of any event: some may be stored.
    */
   async submit(
     envelopes: readonly EventEnvelope[],
@@ -254,7 +255,8 @@ export class SequencerClient {
     }
     const body = JSON.stringify({ agentId, events: envelopes });
     const path = "/api/v1/ves/events/ingest";
-    return readSubmitResult(await this.#http.call({ method: "POST", path, body, signal, isRepeatable: true }));
+    const answer = await this.#http.call({ method: "POST", path, body, signal, isRepeatable: true });
+    return readSubmitResult(answer, envelopes);
   }
 
   /** Throws `TypeError`, see `Agent`. */
@@ -263,14 +265,14 @@ export class SequencerClient {
       ed25519: this.#ed25519,
       nowMs: () => this.#clock.nowMs(),
       submit: (envelopes, submitOptions) => this.submit(envelopes, submitOptions),
-      registerAgentKey: (registration) => this.registerAgentKey(registration),
+      registerAgentKey: (registration, registerOptions) => this.registerAgentKey(registration, registerOptions),
     });
   }
 
   /** See `verifyEntry`; against the identity the service itself named, so pin a key where the service is not trusted. */
-  async verifyEntry(entry: LogEntry, agentPublicKey?: Uint8Array): Promise<boolean> {
-    const options = { ed25519: this.#ed25519, ...(agentPublicKey === undefined ? {} : { agentPublicKey }) };
-    return verifyEntry(entry, await this.sequencer(), options);
+  async verifyEntry(entry: LogEntry, agentPublicKey?: Uint8Array, options: Abortable = {}): Promise<boolean> {
+    const verify = { ed25519: this.#ed25519, ...(agentPublicKey === undefined ? {} : { agentPublicKey }) };
+    return verifyEntry(entry, await this.sequencer(options), verify);
   }
 
   /** Every matching entry from an offset on, each once, in order, for ever: `for await (const entry of …)`. */

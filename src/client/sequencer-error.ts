@@ -7,7 +7,7 @@ export type ClientErrorCode =
   | "CONNECTION_FAILED"
   /** No answer in time. Whether the request took effect is unknown. */
   | "REQUEST_TIMEOUT"
-  /** An answer of success that is not what this route answers. */
+  /** An answer of success that is not what this route answers. Whether the request took effect is unknown. */
   | "INVALID_RESPONSE"
   /** An entry whose receipt does not verify. */
   | "RECEIPT_INVALID"
@@ -56,12 +56,12 @@ export class SequencerError extends Error {
   }
 
   /**
-   * May the same request succeed later as it is: no answer, 429, or a failure behind the service. The service's own
+   * May the same request succeed later as it is: no answer, 408, 429, or a failure behind the service. The service's own
    * refusals (other 4xx) and answers that make no sense never do.
    */
   get isTransient(): boolean {
     if (this.code === "CONNECTION_FAILED" || this.code === "REQUEST_TIMEOUT") return true;
-    return this.status === 429 || this.status >= 500;
+    return this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
 

@@ -10,7 +10,7 @@ import { EntryBuffer } from "./entry-buffer.js";
 import { SequencerError } from "./sequencer-error.js";
 import type { SubscribeOptions, SubscriptionLink } from "./subscribe-options.js";
 import { SubscriptionConnection } from "./subscription-connection.js";
-import { entryFault } from "./verify-entry.js";
+import { entryFault, expectKeys } from "./verify-entry.js";
 
 const BUFFER_ENTRIES_DEFAULT = 1024;
 
@@ -33,13 +33,14 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   /** While everything else in this thread runs. */
   #pause: Promise<void> | null = null;
 
-  /** Throws `RangeError` for an offset or a buffer that is no whole number. */
+  /** Throws `RangeError` for an offset or a buffer that is no whole number, `TypeError` for keys to verify with that are none. */
   constructor(options: SubscribeOptions, link: SubscriptionLink) {
-    const { fromOffset = 0, bufferEntriesMax = BUFFER_ENTRIES_DEFAULT } = options;
+    const { fromOffset = 0, bufferEntriesMax = BUFFER_ENTRIES_DEFAULT, verify } = options;
     if (!Number.isSafeInteger(fromOffset) || fromOffset < 0) throw new RangeError("fromOffset must be an offset");
     if (!Number.isSafeInteger(bufferEntriesMax) || bufferEntriesMax < 1) {
       throw new RangeError("bufferEntriesMax must be at least 1");
     }
+    if (typeof verify === "object" && verify !== null) expectKeys(verify);
     this.#options = options;
     this.#link = link;
     this.#buffer = new EntryBuffer(bufferEntriesMax);

@@ -6,7 +6,7 @@
 import { bytesEqual } from "../base/bytes.js";
 import { signingFieldsOf, verifyEvent } from "../protocol/agent-event.js";
 import { CanonicalJsonError } from "../protocol/canonical-json.js";
-import { type Ed25519, nobleEd25519, oneByOne } from "../protocol/ed25519.js";
+import { type Ed25519, nobleEd25519, oneByOne, PUBLIC_KEY_BYTES } from "../protocol/ed25519.js";
 import type { EventEnvelope } from "../protocol/envelope.js";
 import { eventSigningHash } from "../protocol/event-signing.js";
 import { JsonReadError } from "../protocol/json-errors.js";
@@ -28,6 +28,14 @@ export interface TrustedSigner {
   /** Ed25519, 32 bytes. */
   readonly publicKey: Uint8Array;
   readonly former?: readonly { readonly publicKey: Uint8Array }[];
+}
+
+/** Throws `TypeError` for keys that are hex, or bytes that went through JSON: nothing would verify, whoever signed it. */
+export function expectKeys({ publicKey, former = [] }: TrustedSigner): void {
+  for (const key of [publicKey, ...former.map((signer) => signer.publicKey)]) {
+    if (ArrayBuffer.isView(key) && key.byteLength === PUBLIC_KEY_BYTES) continue;
+    throw new TypeError(`verify: each publicKey must be a Uint8Array of ${PUBLIC_KEY_BYTES} bytes`);
+  }
 }
 
 /** True when this receipt is the sequencer's signature over exactly this event and its number. Never throws. */

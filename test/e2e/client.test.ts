@@ -17,6 +17,7 @@ import {
   type SequencerClientOptions,
   type SubscribeOptions,
   type Subscription,
+  type TrustedSigner,
   verifyEntry,
   verifyReceipt,
   type WebSocketConstructor,
@@ -357,6 +358,42 @@ describe("client SDK", () => {
     const resumed = client.subscribe({ fromOffset, log });
     await take(resumed, 5, received);
     expect(received.map(({ offset }) => offset)).toEqual([0, 1, 2, 3, 4].map((index) => nextOffset + index));
+  });
+
+  test("in Node it is ws, not the platform's own, which neither pauses nor ends with a dead connection", async () => {
+    let made = 0;
+    class PlatformSocket extends NodeWebSocket {
+      constructor(url: string, protocols: string[]) {
+        made += 1;
+        super(url, protocols);
+      }
+    }
+    const before = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+    Object.defineProperty(globalThis, "WebSocket", { value: PlatformSocket, configurable: true });
+    try {
+      const { nextOffset } = await clientOf().head();
+      const client = new SequencerClient({ url: service.url, apiKey: service.adminKey });
+      const subscription = client.subscribe({ fromOffset: nextOffset });
+      const ended = subscription.next();
+      await until(() => subscription.state === "live");
+      await subscription.return();
+      await ended;
+      expect(made).toBe(0);
+    } finally {
+      if (before === undefined) Reflect.deleteProperty(globalThis, "WebSocket");
+      else Object.defineProperty(globalThis, "WebSocket", before);
+    }
+  });
+
+  test("keys to verify with that are hex, or went through JSON, are no keys: not the receipts are wrong", async () => {
+    const client = clientOf();
+    const { publicKey } = await client.sequencer();
+    const hex = Buffer.from(publicKey).toString("hex") as unknown as Uint8Array;
+    const saved = JSON.parse(JSON.stringify(await client.sequencer())) as TrustedSigner;
+    for (const verify of [{ publicKey: hex }, saved, { publicKey, former: [{ publicKey: hex }] }]) {
+      expect(() => client.subscribe({ verify })).toThrow(TypeError);
+    }
+    expect((await client.subscribe({ verify: { publicKey, former: [{ publicKey }] } }).next()).done).toBe(false);
   });
 
   test("without a constructor the platform or ws provides one", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type EventEnvelope, generateSigningKey, SequencerClient } from "../../../src/client/index.js";
+import { type EventEnvelope, generateSigningKey, nobleEd25519, SequencerClient } from "../../../src/client/index.js";
+import { verifyEvent } from "../../../src/protocol/agent-event.js";
 import { benchOf, settle } from "./support.js";
 
 const AGENT_ID = "22222222-2222-2222-2222-222222222222";
@@ -58,6 +59,7 @@ describe("submit", () => {
 
   test.each([
     ["a connection error", 0],
+    ["408", 408],
     ["429", 429],
     ["502", 502],
     ["503", 503],
@@ -126,7 +128,8 @@ describe("submit", () => {
   });
 
   test("an answer that is no ingest answer is none", async () => {
-    for (const body of ["<html>", "[]", { ...ANSWER, eventsAccepted: "1" }, { ...ANSWER, receipts: [7] }]) {
+    const others = { ...ANSWER, rejections: [] };
+    for (const body of ["<html>", "[]", { ...ANSWER, eventsAccepted: "1" }, { ...ANSWER, receipts: [{}] }, others]) {
       const bench = benchOf();
       const refused = expect(submit(bench)).rejects.toMatchObject({ code: "INVALID_RESPONSE" });
       await bench.http.last.answer(body);
@@ -190,6 +193,33 @@ test("an entity version that is none is refused: JSON would write null, and ask 
     expect(() => sign(version)).toThrow(TypeError);
   }
   expect(sign(0).base_version).toBe(0);
+});
+
+test("what was signed is what is sent, whatever becomes of the caller's object meanwhile", () => {
+  const ids = { tenantId: AGENT_ID, storeId: AGENT_ID, agentId: AGENT_ID };
+  const agent = benchOf().client.agent({ ...ids, keyId: 1, seed: new Uint8Array(32).fill(1) });
+  const lines = [{ sku: "A", quantity: 1 }];
+  const payload = { lines, zero: -0, ["__proto__"]: "a name like others" };
+  const envelope = agent.sign({ entityType: "order", entityId: "1", eventType: "order.created", payload });
+  const before = JSON.stringify(envelope);
+  lines[0]!.quantity = 2;
+  lines.push({ sku: "B", quantity: 1 });
+  expect(JSON.stringify(envelope)).toBe(before);
+  for (const kept of [envelope, JSON.parse(before) as EventEnvelope]) {
+    expect(verifyEvent(kept, agent.publicKey, nobleEd25519)).toBe(true);
+  }
+});
+
+test("a key registration ends with its signal", async () => {
+  const { client, http } = benchOf();
+  const ids = { tenantId: AGENT_ID, storeId: AGENT_ID, agentId: AGENT_ID };
+  const agent = client.agent({ ...ids, keyId: 1, seed: new Uint8Array(32).fill(1) });
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  const refused = expect(agent.registerKey({ signal: abort.signal })).rejects.toBe(reason);
+  expect(http.asked).toHaveLength(1);
+  abort.abort(reason);
+  await refused;
 });
 
 test("an answer without end is given up, and read no further", async () => {
