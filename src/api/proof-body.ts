@@ -33,7 +33,7 @@ const readString = (cursor: JsonCursor): string => cursor.readString();
 const PROOF_MEMBERS = {
   proofType: required(text(TEXT_CHARACTERS_MAX), "proofType", "proof_type"),
   proofVersion: optional(readU32, "proofVersion", "proof_version"),
-  proofB64: required(readString, "proofB64", "proof_b64"),
+  proofB64: required(readString, "proofB64", "proof_b64", "proof_data"),
   publicInputs: optional(exactJson, "publicInputs", "public_inputs"),
 };
 

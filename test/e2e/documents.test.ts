@@ -17,8 +17,8 @@ const COMMON = new Set([
 /** Anchoring is not there yet: existing clients read the members, and the lists show them only where they are set. */
 const NEVER_SET = /\.(chain_id|chain_tx_hash|chain_block_number|anchored_at|is_anchored)$/;
 
-/** The 257th proof of one event or commitment (`unit/lane/decide-proof`), and answers of many pages (`e2e/long-answers`). */
-const OF_MUCH = / QUOTA_EXCEEDED$|^GET \/api\/v1\/(events|entities\/\S+) (OVERLOADED|BATCH_TOO_LARGE)$/;
+/** The 257th proof of one event or commitment (`unit/lane/decide-proof`), answers of many pages (`e2e/long-answers`), bodies without room. */
+const OF_MUCH = / (QUOTA_EXCEEDED|OVERLOADED)$|^GET \/api\/v1\/(events|entities\/\S+) BATCH_TOO_LARGE$/;
 
 describe("documents", () => {
   let service: TestService;
@@ -259,6 +259,11 @@ describe("documents", () => {
     const groups = new Set(operations.flatMap(({ tags }) => tags ?? []));
     expect(operations.filter(({ tags }) => tags?.length !== 1)).toEqual([]);
     expect(openapi.tags.map(({ name }) => name).sort()).toEqual([...groups].sort());
+  });
+
+  it("name what any request may meet also where an operation describes the same status", () => {
+    for (const [name, codes] of documented.codesByStatus(429)) expect(codes, name).toContain("OVERLOADED");
+    expect(documented.codesByStatus(503)).toEqual([]);
   });
 
   it("resolve all their references", async () => {

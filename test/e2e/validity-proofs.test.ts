@@ -61,6 +61,12 @@ describe("validity proofs", () => {
     expect(stored.stark_statement).toContain("does not show that the events comply");
     expect((await submit({})).json).toEqual(stored);
     expect((await service.post("/api/v1/ves/validity-proofs", { ...submission, batchId })).json).toEqual(stored);
+    const { proofType, proofVersion, proofB64, publicInputs, batchPublicInputs } = submission;
+    const others = {
+      ...{ batch_id: batchId, proof_type: proofType, proof_version: proofVersion, proof_data: proofB64 },
+      ...{ public_inputs: publicInputs, batch_public_inputs: batchPublicInputs },
+    };
+    expect((await service.post("/api/v1/ves/validity-proofs", others)).json).toEqual(stored);
     expect((await service.get(`${base}/proofs`)).json).toEqual({ batch_id: batchId, proofs: [stored], count: 1 });
     const one = `/api/v1/ves/validity/proofs/${stored.proof_id}`;
     expect((await service.get(one)).json).toEqual({ ...stored, proof_b64: submission.proofB64 });

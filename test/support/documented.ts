@@ -68,6 +68,14 @@ export class Documented {
     );
   }
 
+  /** The codes of a status, by the operations that describe it themselves. */
+  codesByStatus(status: number): [string, string[]][] {
+    return this.#operations().flatMap(({ name, operation }): [string, string[]][] => {
+      const response = operation.responses[status];
+      return response === undefined ? [] : [[name, codesOf(response)]];
+    });
+  }
+
   operationNames(): string[] {
     return this.#operations().map(({ name }) => name);
   }

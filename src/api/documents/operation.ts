@@ -38,6 +38,11 @@ const BODY: readonly ErrorCode[] = [
   "PAYLOAD_TOO_LARGE",
 ];
 
+/** What any request may meet. A status that an operation describes itself must name those of them that share it. */
+const ANY: readonly ErrorCode[] = [
+  ...(["OVERLOADED", "SERVICE_UNAVAILABLE", "SHUTTING_DOWN", "STORAGE_FULL", "TIMEOUT", "INTERNAL_ERROR"] as const),
+];
+
 const REQUEST_ID: Json = { "x-request-id": { $ref: "#/components/headers/RequestId" } };
 const ETAG: Json = { etag: { description: "For If-None-Match.", schema: { type: "string" } } };
 const REFUSAL_HEADERS: Json = {
@@ -98,6 +103,10 @@ function refusals({ isPublic = false, parameters = [], body, refusals: own = [] 
   for (const code of codes) {
     const { status } = PROBLEMS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  for (const code of ANY) {
+    const names = byStatus.get(PROBLEMS[code].status);
+    if (names !== undefined && !names.includes(code)) names.push(code);
   }
   return Object.fromEntries([...byStatus].map(([status, names]) => [status, refusal(names)]));
 }

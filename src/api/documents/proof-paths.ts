@@ -67,7 +67,7 @@ const withBytes = (name: string): Json => ({
 const submit = (name: ProofName, members: Json, required: readonly string[], path: readonly Json[]): Json =>
   operation({
     summary:
-      "Submit a proof. The same bytes again answer with the stored proof; others under the same key conflict (409).",
+      "Submit a proof. The same bytes again answer with the stored proof; others under the same key conflict (409). snake_case names are accepted too, and proof_data for proofB64.",
     parameters: path,
     body: object(required, members),
     answer: ref(name),
