@@ -56,7 +56,16 @@ describe("documents", () => {
     for (const { event_id } of [event, command, sealed]) await service.get(`/api/v1/ves/events/${event_id}`);
     for (const id of [uuid(), "x"]) await service.get(`/api/v1/ves/events/${id}`);
     for (const path of ["/api/v1/log", "/api/v1/ves/events", "/api/v1/head"]) {
-      for (const more of [stream, "tenant_id=x", "limit=0", "from=-1", "from_offset=x", "from_offset=99", "epoch=9"])
+      for (const more of [
+        stream,
+        `tenant_id=${agent.tenantId}`,
+        "tenant_id=x",
+        "limit=0",
+        "from=-1",
+        "from_offset=x",
+        "from_offset=99",
+        "epoch=9",
+      ])
         await service.get(`${path}?${more}`);
     }
     expectNoFindings();
@@ -211,6 +220,19 @@ describe("documents", () => {
     for (const path of ["/health", "/ready", "/metrics", "/api/v1/sequencer", "/openapi.json", "/asyncapi.json"])
       await service.get(path);
     expectNoFindings();
+  });
+
+  it("give examples of a registration and an event that fit their schemas and are taken as they are", async () => {
+    const { Envelope } = openapi.components.schemas;
+    const registration = openapi.paths["/api/v1/agents/keys"]!.post!.requestBody!.content["application/json"]!.schema;
+    for (const schema of [Envelope!, registration])
+      for (const example of schema.examples!) expect(documented.fits(schema, example)).toBe(true);
+    const key = await service.post("/api/v1/agents/keys", registration.examples![0]!);
+    expect(key.json).toMatchObject({ success: true, keyId: 1 });
+    const example = Envelope!.examples![0] as { source_agent_id: string };
+    const body = { agentId: example.source_agent_id, events: [example] };
+    const answer = await service.post("/api/v1/ves/events/ingest", body);
+    expect(answer.json).toMatchObject({ eventsAccepted: 1, eventsRejected: 0 });
   });
 
   it("claim no operation, refusal or member that none of the above has met", () => {

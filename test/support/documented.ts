@@ -5,6 +5,7 @@ import type { Answer, TestService } from "./service.js";
 
 interface Schema {
   readonly $ref?: string;
+  readonly examples?: readonly object[];
   readonly allOf?: readonly Schema[];
   readonly anyOf?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;
@@ -19,11 +20,12 @@ interface Response {
 
 export interface OpenApi {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: object;
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
   readonly tags: readonly { readonly name: string }[];
 }
 
 interface Operation {
+  readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
   readonly operationId?: string;
   readonly tags?: readonly string[];
   readonly responses: Readonly<Record<string, Response>>;
@@ -66,6 +68,10 @@ export class Documented {
         .filter((code) => !common.has(code))
         .map((code) => `${name} ${code}`),
     );
+  }
+
+  fits(schema: Schema, value: unknown): boolean {
+    return this.#validator(schema)(value);
   }
 
   /** The codes of a status, by the operations that describe it themselves. */

@@ -2,6 +2,7 @@
 import { packageVersion } from "../../base/asset-paths.js";
 import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { COMMITMENT_PATHS } from "./commitment-paths.js";
+import { REGISTRATION_EXAMPLE } from "./examples.js";
 import { LEGACY_PATHS } from "./legacy-paths.js";
 import { BATCH, operation, pathParameter, query, SHARED, STORE, TENANT } from "./operation.js";
 import { named, TAGS } from "./operation-names.js";
@@ -36,20 +37,23 @@ export const REPLAY_PARAMETERS: readonly Json[] = [
   query("kind", { enum: ENTRY_KINDS }, "Only this kind of entry."),
 ];
 
-const KEY_REGISTRATION = object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
-  tenantId: UUID,
-  agentId: UUID,
-  keyId: { type: "integer", description: "Absent = the agent's highest + 1." },
-  publicKey: { type: "string", description: "32 bytes, hex or base64." },
-  keyAlgorithm: { enum: [1, 2], default: 1, description: "1 Ed25519, 2 X25519." },
-  proofOfPossession: {
-    type: "string",
-    description: "64 bytes of hex: Ed25519 over SHA-256(VES_POP_V1 || public key).",
-  },
-  signingKeyId: { type: "integer", description: "X25519 only: the agent's signing key that made the proof." },
-  validFrom: { type: "string", format: "date-time" },
-  validTo: { type: "string", format: "date-time" },
-});
+const KEY_REGISTRATION: Json = {
+  examples: [REGISTRATION_EXAMPLE],
+  ...object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
+    tenantId: UUID,
+    agentId: UUID,
+    keyId: { type: "integer", description: "Absent = the agent's highest + 1." },
+    publicKey: { type: "string", description: "32 bytes, hex or base64." },
+    keyAlgorithm: { enum: [1, 2], default: 1, description: "1 Ed25519, 2 X25519." },
+    proofOfPossession: {
+      type: "string",
+      description: "64 bytes of hex: Ed25519 over SHA-256(VES_POP_V1 || public key).",
+    },
+    signingKeyId: { type: "integer", description: "X25519 only: the agent's signing key that made the proof." },
+    validFrom: { type: "string", format: "date-time" },
+    validTo: { type: "string", format: "date-time" },
+  }),
+};
 
 const KEY_REVOKED: Json = whole({
   success: { const: true },
@@ -148,6 +152,7 @@ const HEAD = operation({
   summary: "Where the log ends and, given a stream, where its VES events and its legacy events end.",
   parameters: [query("tenant_id", UUID, "Tenant; together with store_id."), query("store_id", UUID, "Store.")],
   answer: ref("LogPosition"),
+  refusals: ["MISSING_REQUIRED_FIELD"],
 });
 
 const NEW_API_KEY = operation({

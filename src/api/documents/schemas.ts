@@ -2,6 +2,7 @@
 
 import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
+import { ENVELOPE_EXAMPLE } from "./examples.js";
 import { LEGACY_SCHEMAS } from "./legacy-schemas.js";
 import { BYTES, COUNT, HASH, orNull, ref, TIME, UUID } from "./schema-parts.js";
 
@@ -47,7 +48,8 @@ const encryptedPayload = {
 const envelope = {
   type: "object",
   description:
-    "A signed VES v1 event. agent_signature is Ed25519 over its signing hash: SHA-256(VES_EVENTSIG_V1 || ves_version || tenant_id || store_id || event_id || source_agent_id || agent_key_id || entity_type || entity_id || event_type || created_at || payload_kind || payload_plain_hash || payload_cipher_hash), integers as 4 bytes, most significant first, ids as their 16 bytes, texts as UTF-8 behind their length as such an integer.",
+    "A signed VES v1 event. agent_signature is Ed25519 over its signing hash: SHA-256(VES_EVENTSIG_V1 || ves_version || tenant_id || store_id || event_id || source_agent_id || agent_key_id || entity_type || entity_id || event_type || created_at || payload_kind || payload_plain_hash || payload_cipher_hash), integers as 4 bytes, most significant first, ids as their 16 bytes, texts as UTF-8 behind their length as such an integer. The example is signed with the key of RFC 8032, 7.1, test 1.",
+  examples: [ENVELOPE_EXAMPLE],
   required: ENVELOPE_REQUIRED,
   properties: {
     ves_version: { const: 1 },
