@@ -12,7 +12,7 @@ const TSC = join(packageRoot, "node_modules", "typescript", "bin", "tsc");
 
 /** What is the application's own in those examples. */
 const APPLICATION = `
-import type { LogEntry, Subscription } from "stateset-sequencer/client";
+import type { EventEnvelope, LogEntry, Receipt, Rejection, Subscription } from "stateset-sequencer/client";
 declare global {
   const process: { env: Record<string, string> };
   const [apiKey, tenantId, storeId, agentId, key, eventId]: string[];
@@ -20,6 +20,11 @@ declare global {
   function handle(entry: LogEntry): Promise<void>;
   function load(): Subscription["position"] | null;
   function save(position: Subscription["position"] | string | null): void;
+  interface Outbox {
+    expectLog(name: string): Promise<void>;
+    waiting(eventsMax: number): Promise<EventEnvelope[]>;
+    settle(receipts: readonly Receipt[], rejections: readonly Rejection[]): Promise<void>;
+  }
 }
 `;
 
