@@ -124,6 +124,7 @@ describe("credentials", () => {
       for (const [claims, isTaken] of [
         [{}, true],
         [{ agent: agentId }, true],
+        [{ agent: null }, true],
         [{ agent: uuid() }, false],
         [{ perms: "read" }, false],
         [{ perms: "admin" }, false],

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { toHex } from "../../../src/base/bytes.js";
+import type { Uuid } from "../../../src/base/ids.js";
 import {
   decryptEvent,
   generateEncryptionKeyPair,
   generateSigningKey,
+  type LegacyEntry,
+  type LogEntry,
   nobleEd25519,
   proofOfPossession,
   SequencerClient,
@@ -13,10 +16,11 @@ import {
 } from "../../../src/client/index.js";
 import { signingFieldsOf } from "../../../src/protocol/agent-event.js";
 import { eventSigningHash } from "../../../src/protocol/event-signing.js";
+import { legacyEventHash, legacyFieldsOf, legacyPayloadHash } from "../../../src/protocol/legacy-event.js";
 import { verifyProofOfPossession } from "../../../src/protocol/proof-of-possession.js";
 import { receiptHash } from "../../../src/protocol/receipt.js";
 
-const id = (digit: number): string => `${`${digit}`.repeat(8)}-0000-4000-8000-000000000000`;
+const id = (digit: number): Uuid => `${`${digit}`.repeat(8)}-0000-4000-8000-000000000000` as Uuid;
 const sequencer = generateSigningKey();
 const agentKey = generateSigningKey();
 const agent = new SequencerClient({ url: "http://host" }).agent({
@@ -28,11 +32,16 @@ const agent = new SequencerClient({ url: "http://host" }).agent({
 });
 const input = { entityType: "order", entityId: "O-1", eventType: "order.created", payload: { n: 1 } };
 
-function sequenced(event: VesEntry["event"], sequenceNumber = 7, signer = sequencer): VesEntry {
+function sequenced(
+  event: VesEntry["event"],
+  sequenceNumber = 7,
+  signer = sequencer,
+  eventId = event.event_id,
+): VesEntry {
   const hash = receiptHash({
     tenantId: event.tenant_id,
     storeId: event.store_id,
-    eventId: event.event_id,
+    eventId,
     sequenceNumber,
     eventSigningHash: eventSigningHash(signingFieldsOf(event)!),
   });
@@ -46,7 +55,7 @@ function sequenced(event: VesEntry["event"], sequenceNumber = 7, signer = sequen
     event,
     receipt: {
       sequencerId: id(5),
-      eventId: event.event_id,
+      eventId,
       sequenceNumber,
       sequencedAt: "2025-01-01T00:00:00.000Z",
       receiptHash: toHex(hash),
@@ -90,6 +99,7 @@ test.each<[string, VesEntry]>([
   ["another time", forge({ created_at: "2025-01-01T00:00:00Z" })],
   ["an id that is none", forge({ event_id: "x" })],
   ["members of other types", forge({ payload_plain_hash: 7 })],
+  ["a receipt that was signed for another id", sequenced(entry.event, 7, sequencer, other.event.event_id)],
   ["another event's receipt", { ...entry, receipt: other.receipt, sequence_number: 8 }],
   ["another sequence number in the entry", forge({}, {}, { sequence_number: 8 })],
   ["another sequence number in both", forge({}, { sequenceNumber: 8 }, { sequence_number: 8 })],
@@ -127,6 +137,67 @@ test("receipts of before the key changed verify by the former one, wherever it s
     expect(verifyEntry(forged, trusted)).toBe(false);
   }
   expect(verifyEntry(entry, { publicKey: now.publicKey, former: [unused] })).toBe(false);
+});
+
+describe("a legacy entry", () => {
+  const PAYLOAD = '{"n":1}';
+  const event: LegacyEntry["event"] = {
+    ...{ envelope_version: 1, event_id: id(6), tenant_id: id(1), store_id: id(2), source_agent: id(3) },
+    ...{ entity_type: "order", entity_id: "O-1", event_type: "order.created", payload: JSON.parse(PAYLOAD) },
+    ...{ payload_hash: toHex(legacyPayloadHash(PAYLOAD)), created_at: "2025-01-01T00:00:00Z" },
+  };
+
+  /** `receiptOf`: the id and the kind that its receipt is for. */
+  function legacy(given = event, receiptOf: { eventId?: Uuid; kind?: LogEntry["kind"] } = {}): LegacyEntry {
+    const fields = legacyFieldsOf({ ...given })!;
+    const { eventId = fields.eventId, kind } = receiptOf;
+    const signed = { ...fields, eventId, sequenceNumber: 7, eventSigningHash: legacyEventHash(fields) };
+    const hash = receiptHash(signed, kind ?? "event");
+    const sequencerSignature = toHex(nobleEd25519.sign(hash, sequencer.seed));
+    return {
+      ...{ ...entry, kind: "event", event: given },
+      receipt: { ...entry.receipt, eventId, receiptHash: toHex(hash), sequencerSignature },
+    };
+  }
+
+  const change = (changed: object): LegacyEntry => ({ ...legacy(), event: { ...event, ...changed } });
+
+  test("verifies", () => {
+    expect(verifyEntry(legacy(), sequencer)).toBe(true);
+    expect(verifyEntry(legacy(), { publicKey: generateSigningKey().publicKey, former: [sequencer] })).toBe(true);
+  });
+
+  test.each<[string, LegacyEntry]>([
+    ["with another payload", change({ payload: { n: 2 } })],
+    ["without a payload", change({ payload: undefined })],
+    ["with another payload and its hash", change({ payload: 2, payload_hash: toHex(legacyPayloadHash("2")) })],
+    ["with another payload, signed for another hash", legacy({ ...event, payload: { n: 2 } })],
+    ["of another id", change({ event_id: id(9) })],
+    ["with a receipt that was signed for another id", legacy(event, { eventId: id(9) })],
+    ["of another agent", change({ source_agent: id(9) })],
+    ["of another entity type", change({ entity_type: "refund" })],
+    ["of another entity", change({ entity_id: "O-2" })],
+    ["of another type", change({ event_type: "order.paid" })],
+    ["of another time", change({ created_at: "2025-01-01T00:00:01Z" })],
+    ["of another stream", { ...change({ store_id: id(9) }), store_id: id(9) }],
+    ["of another tenant", { ...change({ tenant_id: id(9) }), tenant_id: id(9) }],
+    ["of another number", { ...legacy(), sequence_number: 8, receipt: { ...legacy().receipt, sequenceNumber: 8 } }],
+    ["with a VES event's receipt", legacy(event, { kind: "ves_event" })],
+    ["taken for a VES event", { ...legacy(), kind: "ves_event" } as unknown as LegacyEntry],
+    ["with ids that are none", change({ source_agent: "x" })],
+    ["with a hash that is none", change({ payload_hash: event.payload_hash.slice(1) })],
+    ["with members of other types", change({ created_at: 1 })],
+    [
+      "with a name that is no text",
+      { ...legacy({ ...event, entity_id: "\ufffd" }), event: { ...event, entity_id: "\ud800" } },
+    ],
+  ])("%s does not verify", (_, forged) => {
+    expect(verifyEntry(forged, sequencer)).toBe(false);
+  });
+
+  test("that another sequencer signed does not verify", () => {
+    expect(verifyEntry(legacy(), generateSigningKey())).toBe(false);
+  });
 });
 
 test("proofs of possession: of the key itself, and of an encryption key by the signing key", async () => {
