@@ -170,6 +170,7 @@ describe("a legacy entry", () => {
   test.each<[string, LegacyEntry]>([
     ["with another payload", change({ payload: { n: 2 } })],
     ["without a payload", change({ payload: undefined })],
+    ["with a payload deeper than any", change({ payload: JSON.parse(`${"[".repeat(200)}${"]".repeat(200)}`) })],
     ["with another payload and its hash", change({ payload: 2, payload_hash: toHex(legacyPayloadHash("2")) })],
     ["with another payload, signed for another hash", legacy({ ...event, payload: { n: 2 } })],
     ["of another id", change({ event_id: id(9) })],
