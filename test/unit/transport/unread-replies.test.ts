@@ -50,6 +50,22 @@ describe.each(TRANSPORTS)("%s: large replies", (transport) => {
     expect(running.records.map(({ status }) => status)).toEqual([499, 499, 200, 200]);
     for (const client of clients) client[Symbol.dispose]();
   });
+
+  test("those that were taken at once never count", async () => {
+    const limits = { replyBytesInFlightMax: LARGE_BYTES + 100_000 };
+    await using running = await startTestServer(transport, [SMALL, LARGE], [], limits);
+    using waiting = unread(running.open()).write(head("GET", "/large"));
+    await eventually(() => running.server.openRequests() === 1);
+    for (let i = 0; i < 5; i++) {
+      const answer = await fetch(`${running.url}/small`);
+      expect([answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([200, 50_000]);
+    }
+    expect(running.server.openRequests()).toBe(1);
+    waiting.socket.resume();
+    await waiting.until((received) => received.length > LARGE_BYTES);
+    await eventually(() => running.records.length === 6);
+    expect(new Set(running.records.map(({ status }) => status))).toEqual(new Set([200]));
+  });
 });
 
 test("a lone reply waits whatever its size; what was taken counts no more", () => {
