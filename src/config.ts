@@ -27,6 +27,20 @@ export class ConfigError extends Error {
 /** Prefixes that belong to this service alone: an unknown variable with one of them is a typo. */
 const OWN_PREFIXES = ["SEQ_", "VES_SEQUENCER_"];
 
+/** Of existing deployments: whoever sets one relies on what this service does not do. Nobody else's programs mean much by them. */
+const UNHEEDED = [
+  ...[
+    "DATABASE_URL",
+    "READ_DATABASE_URL",
+    "RATE_LIMIT_PER_MINUTE",
+    "ADMIN_IP_ALLOWLIST",
+    "VES_STRICT_FORMAT_VALIDATION",
+  ],
+  ...["PAYLOAD_ENCRYPTION_MODE", "PAYLOAD_ENCRYPTION_KEY", "PAYLOAD_ENCRYPTION_KEYS"],
+  ...["PAYLOAD_ENCRYPTION_KEYS_BY_TENANT", "PUBLIC_AGENT_REGISTRATION_ENABLED", "TRUST_PROXY_HEADERS", "GRPC_PORT"],
+  ...["L2_RPC_URL", "SET_REGISTRY_ADDRESS", "SEQUENCER_PRIVATE_KEY", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+] as const;
+
 const NAMES = Object.keys(OPTIONS) as OptionName[];
 
 /** `args`: `--port 8080`, `--port=8080`, `--config file.json`. Throws ConfigError with every problem found. */
@@ -45,6 +59,13 @@ export function readConfig(args: readonly string[], env: Readonly<Record<string,
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return config as Config;
+}
+
+/** Variables that ask for what this service does not do. One that switches something off asks for nothing. */
+export function unheededVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  return UNHEEDED.filter(
+    (name) => !["", "0", "false", "off", "no", "disabled"].includes((env[name] ?? "").toLowerCase()),
+  );
 }
 
 /** Of an option that is a comma list. */

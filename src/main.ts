@@ -3,7 +3,7 @@
 import { packageVersion } from "./base/asset-paths.js";
 import { EXIT } from "./base/exit-codes.js";
 import { UsageError } from "./cli/usage-error.js";
-import { ConfigError, describeOptions, readConfig } from "./config.js";
+import { ConfigError, describeOptions, readConfig, unheededVariables } from "./config.js";
 import { FolderLockedError } from "./store/sqlite/folder-lock.js";
 
 const HELP = `stateset-sequencer ${packageVersion}: signed agent events in, one durable order, signed receipts out.
@@ -43,7 +43,7 @@ async function main(args: readonly string[]): Promise<void> {
   else if (args.includes("--version")) console.log(packageVersion);
   else if (command === "serve" || command === "health") {
     const config = readConfig(rest, process.env);
-    if (command === "serve") await (await import("./serve.js")).serve(config);
+    if (command === "serve") await (await import("./serve.js")).serve(config, unheededVariables(process.env));
     else process.exitCode = await (await import("./cli/health.js")).healthCommand(config);
   } else throw new ConfigError([`unknown command ${command}; see --help`]);
 }

@@ -11,8 +11,11 @@ import { sodiumEd25519 } from "./verify/ed25519-native.js";
 /** The log holds what tenants wrote: like the keys beside it, its files are the owner's, also in a folder that others can enter. */
 const OWNER_ONLY = 0o077;
 
-/** Resolves when it listens; from then on it ends the process itself. Rejects with what kept it from that. */
-export async function serve(config: Config): Promise<void> {
+/**
+ * Resolves when it listens; from then on it ends the process itself. Rejects with what kept it from that. `unheeded`: variables that
+ * somebody set for nothing.
+ */
+export async function serve(config: Config, unheeded: readonly string[]): Promise<void> {
   process.umask(OWNER_ONLY);
   for (const flag of ENGINE_FLAGS) setFlagsFromString(flag);
   const log = createLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT });
@@ -32,6 +35,8 @@ export async function serve(config: Config): Promise<void> {
     process.stdout.on("error", () => {});
     console.log(`Admin API key (shown once, kept in ${keys.adminKeyPath}): ${keys.generatedAdminKey}`);
   }
+  if (unheeded.length > 0)
+    log.warn({ variables: unheeded }, "set, but not heeded: this service does not do what they ask for");
   warnOfNewIdentity(service, log);
   warnOfClock(service, log);
   const transport = hasNativeTransport ? "native" : "fallback";

@@ -183,6 +183,14 @@ describe("a start", () => {
     expect(behind()).toEqual([expect.objectContaining({ level: 40, clockBehindMs: expect.any(Number) })]);
   });
 
+  it("names the variables that somebody set for nothing, not what they hold", async () => {
+    await using service = await startService({ PAYLOAD_ENCRYPTION_KEY: "hunter2", DATABASE_URL: "postgres://hunter2" });
+    expect(warnings(service.process.lines)).toMatchObject([
+      { level: 40, variables: ["DATABASE_URL", "PAYLOAD_ENCRYPTION_KEY"], msg: expect.stringContaining("not heeded") },
+    ]);
+    expect(service.process.lines.join()).not.toContain("hunter2");
+  });
+
   it("names no file where an option gives the key", async () => {
     await using service = await startService();
     expect(read(service.process.lines)[0]!.adminKeyFile).toBeUndefined();

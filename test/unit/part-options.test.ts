@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { readConfig } from "../../src/config.js";
+import { readConfig, unheededVariables } from "../../src/config.js";
+import { OPTIONS } from "../../src/options-table.js";
 import { crossOriginOf, verifyThreads } from "../../src/part-options.js";
 
 it.each([
@@ -43,4 +44,13 @@ it.each([
   [{}, "info"],
 ])("with %j the least severe line is %s", (env, level) => {
   expect(readConfig([], env).LOG_LEVEL).toBe(level);
+});
+
+it("names the variables that ask for what is not done, and none that is an option or asks for nothing", () => {
+  const asking = { DATABASE_URL: "postgres://", PAYLOAD_ENCRYPTION_KEY: "x", RATE_LIMIT_PER_MINUTE: "60", PORT: "1" };
+  const idle = { PAYLOAD_ENCRYPTION_MODE: "disabled", TRUST_PROXY_HEADERS: "false", ADMIN_IP_ALLOWLIST: "" };
+  const named = unheededVariables({ ...asking, ...idle });
+  expect(named).toEqual(["DATABASE_URL", "RATE_LIMIT_PER_MINUTE", "PAYLOAD_ENCRYPTION_KEY"]);
+  const all = unheededVariables(new Proxy({}, { get: () => "1" }));
+  expect(all.filter((name) => name in OPTIONS)).toEqual([]);
 });
