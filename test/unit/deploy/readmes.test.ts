@@ -51,12 +51,17 @@ describe.each(readmes)("%s", (readme) => {
 
 /** What examples take for granted. */
 const EXAMPLES_ARE_GIVEN = `
-import type { LogAudit, Subscription } from "stateset-sequencer/client";
+import type { EventEnvelope, LogAudit, Receipt, Rejection, Subscription } from "stateset-sequencer/client";
 declare const tenantId: string, storeId: string, agentId: string, apiKey: string, key: string, eventId: string;
 declare const saved: LogAudit["position"];
 declare function load(): Subscription["position"] | null;
 declare function handle(entry: unknown): Promise<void>;
 declare function save(position: unknown): void;
+declare interface Outbox {
+  expectLog(name: string): Promise<void>;
+  waiting(eventsMax: number): Promise<EventEnvelope[]>;
+  settle(receipts: readonly Receipt[], rejections: readonly Rejection[]): Promise<void>;
+}
 `;
 
 describe("README.md", () => {
