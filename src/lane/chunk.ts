@@ -55,7 +55,7 @@ export function openChunk(state: ChunkState, context: LaneContext): Chunk {
  * Was the API key revoked before this place in the order? It asked while it was good, but a stolen key leaves nothing behind that
  * nobody looks for any more.
  */
-export function isRevoked({ state }: Chunk, by: string | null): boolean {
+export function isApiKeyRevoked({ state }: Chunk, by: string | null): boolean {
   return by !== null && (state.apiKeys.get(by)?.revokedAtMs ?? null) !== null;
 }
 

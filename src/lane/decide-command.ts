@@ -3,7 +3,7 @@ import { AGENT_KEY_ID_MAX } from "../protocol/envelope.js";
 import { agentKey, agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, ApiKey } from "../store/contract.js";
 import { checkKey } from "../verify/check-event.js";
-import { type Chunk, isRevoked, REVOKED_API_KEY } from "./chunk.js";
+import { type Chunk, isApiKeyRevoked, REVOKED_API_KEY } from "./chunk.js";
 import { decideCommitment } from "./decide-commitment.js";
 import { decideProof } from "./decide-proof.js";
 import type { CommandRefusal, CommandResult, LaneCommand } from "./lane-item.js";
@@ -15,7 +15,7 @@ export function decideCommand(chunk: Chunk, command: LaneCommand): void {
 }
 
 function decide(chunk: Chunk, command: LaneCommand): CommandResult | CommandRefusal {
-  if ("by" in command && isRevoked(chunk, command.by)) return REVOKED_API_KEY;
+  if ("by" in command && isApiKeyRevoked(chunk, command.by)) return REVOKED_API_KEY;
   switch (command.kind) {
     case "register_agent_key":
       return registerAgentKey(chunk, command);

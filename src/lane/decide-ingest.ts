@@ -85,7 +85,7 @@ function findRefusal(
   entity: EntityState | undefined,
 ): Refusal | null {
   if (stored !== undefined) return { phase: PHASE_IDENTITY, rejection: duplicateEvent(batch.request, stored) };
-  if (isRevoked(batch, event)) return { phase: PHASE_VALIDITY, rejection: REVOKED };
+  if (isSigningKeyRevoked(batch, event)) return { phase: PHASE_VALIDITY, rejection: REVOKED };
   const badCommand = event.commandId === null ? null : commandRefusal(batch, event.commandId);
   if (badCommand !== null) return badCommand;
   if (event.baseVersion === null) return null;
@@ -108,7 +108,7 @@ function duplicateEvent(request: VerifiedRequest, stored: SequencedEvent): Rejec
 }
 
 /** Only keys whose revocation the verify stage may not have seen are in the chunk's rows. */
-function isRevoked(batch: Batch, event: VerifiedEvent): boolean {
+function isSigningKeyRevoked(batch: Batch, event: VerifiedEvent): boolean {
   if (batch.chunk.state.agentKeys.size === 0) return false;
   const key = batch.chunk.state.agentKeys.get(agentKeyKey(signingKeyRef(batch.request, event)));
   return key !== undefined && key.revokedAtMs !== null;

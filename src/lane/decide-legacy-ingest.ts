@@ -8,7 +8,7 @@ import type { EntityState } from "../store/contract.js";
 import type { AdmittedLegacyEvent, LegacyRequest } from "../verify/legacy-request.js";
 import type { Rejection } from "../verify/verified-request.js";
 import { appendEntry, newEntity } from "./append-entry.js";
-import { type Chunk, isRevoked, REVOKED_API_KEY } from "./chunk.js";
+import { type Chunk, isApiKeyRevoked, REVOKED_API_KEY } from "./chunk.js";
 import { type EventRejection, rejectionJson } from "./ingest-answer.js";
 
 /** One request being decided. */
@@ -25,7 +25,7 @@ interface Batch {
 }
 
 export function decideLegacyIngest(chunk: Chunk, request: LegacyRequest): void {
-  if (isRevoked(chunk, request.by)) {
+  if (isApiKeyRevoked(chunk, request.by)) {
     chunk.answers.push({ requestId: request.requestId, ok: false, ...REVOKED_API_KEY });
     return;
   }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Fetch, SequencerClient, type VesEntry } from "../../src/client/index.js";
 import { verifyCommitmentChain } from "../../src/protocol/commitment.js";
 import { selectEd25519 } from "../../src/verify/ed25519-native.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { LegacyClient } from "../support/legacy-client.js";
 import { startService, type TestAgent, type TestService } from "../support/service.js";
 
@@ -27,7 +28,7 @@ describe("proofs through the SDK", () => {
     await service.post("/api/v1/ves/commitments", { ...stream, sequence_start: 1, sequence_end: 4 });
     await service.post("/api/v1/ves/commitments", { ...stream, sequence_start: 5, sequence_end: 11 });
     entry = (await honest().events({ ...streamOf(), from: 7, limit: 1 })).entries[0]!;
-    key = (await checkpointOf(11)).key;
+    key = (await untilCheckpoint(service, 11)).key;
   });
   afterAll(() => service[Symbol.asyncDispose]());
 
@@ -44,14 +45,6 @@ describe("proofs through the SDK", () => {
       const told = lie.tell((await response.json()) as Record<string, unknown>);
       return new Response(JSON.stringify(told), { status: 200 });
     });
-  }
-
-  async function checkpointOf(size: number): Promise<{ key: string; checkpoint: string }> {
-    for (;;) {
-      const { status, json } = await service.get("/api/v1/log/checkpoint");
-      if (status === 200 && json.size >= size) return json;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
   }
 
   it("shows commitments that chain, and an event in the one that covers it", async () => {
@@ -125,7 +118,7 @@ describe("proofs through the SDK", () => {
     await legacy.ingest([legacy.event({ payload: { at: 100 } })]);
     const event = agent.sign();
     await agent.ingest([event]);
-    await checkpointOf(size + 2);
+    await untilCheckpoint(service, size + 2);
     const later = client.auditLog({ key, position: first.position! });
     const text = await client.eventText(event.event_id);
     expect(await later.verifyLogged(text)).toMatchObject({ offset: size + 1 });
@@ -139,11 +132,11 @@ describe("proofs through the SDK", () => {
   });
 
   it("refuses a log that shrank, forked, changed its name or is signed by somebody else", async () => {
-    const { checkpoint: early } = await checkpointOf(11);
+    const { checkpoint: early } = await untilCheckpoint(service, 11);
     const audit = honest().auditLog({ key });
     const { size } = await audit.advance();
     await agent.ingest([agent.sign(), agent.sign()]);
-    await checkpointOf(size + 2);
+    await untilCheckpoint(service, size + 2);
     const grown = honest().auditLog({ key, position: audit.position! });
     await grown.advance();
     const position = grown.position!;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { ServerProcess } from "../../src/cli/server-process.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { Ledger, sendBatch, signBatch } from "../support/load.js";
 import { checkAcknowledged, checkOrder } from "../support/log-check.js";
 import { runMain } from "../support/run-main.js";
@@ -75,7 +76,7 @@ describe("a file of the data folder, gone while the service is stopped", () => {
     await using service = await startService();
     const ledger = new Ledger();
     ledger.add(await sendBatch(service, signBatch(await service.agent(), 50)));
-    await expect.poll(async () => (await service.get("/tlog/checkpoint")).status).toBe(200);
+    await untilCheckpoint(service);
     const backup = join(base, "before.backup");
     expect((await runMain(["backup", backup, "--data-dir", service.folder])).code).toBe(0);
     await service.process.kill();

@@ -1,6 +1,7 @@
 /** The served documents are true: every route is in them, and every answer, good or bad, is as they say, to the last member. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PROBLEMS } from "../../src/api/problem.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { Documented, type OpenApi } from "../support/documented.js";
 import { LegacyClient } from "../support/legacy-client.js";
 import { encryptedEvent } from "../support/rejections.js";
@@ -208,9 +209,7 @@ describe("documents", () => {
   });
 
   it("describe the tree and what operators ask", async () => {
-    await expect
-      .poll(async () => (await service.get("/api/v1/log/checkpoint")).json.size, { timeout: 20_000 })
-      .toBeGreaterThan(1);
+    await untilCheckpoint(service, 2);
     for (const path of ["checkpoint", "tile/entries/000.p/1", "tile/9/000", "tile/x/y"])
       await service.get(`/tlog/${path}`);
     for (const query of ["inclusion?offset=0", "inclusion?offset=999999", "inclusion?offset=x", "inclusion"])

@@ -11,6 +11,7 @@ import { expect, it } from "vitest";
 import { fromHex } from "../../src/base/bytes.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { verifyInclusion } from "../../src/protocol/tlog-proof.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { seededRandom, sendBatch, signBatch } from "../support/load.js";
 import { makeLog } from "../support/log-maker.js";
 import { TEST_SEED } from "../support/seed.js";
@@ -34,8 +35,8 @@ it(
     await makeLog(folder, ENTRIES);
     const startedMs = performance.now();
     await using service = new TestService(await ServerProcess.start({ folder }), folder, {});
-    const key = (await untilChecked(service, 0)).key;
-    const { size } = await untilChecked(service, ENTRIES);
+    const key = (await untilCheckpoint(service, 0)).key;
+    const { size } = await untilCheckpoint(service, ENTRIES);
     const hashedMs = performance.now() - startedMs;
 
     const auditor = new TlogAuditor(`${service.url}/tlog`, key);
@@ -59,20 +60,6 @@ it(
   },
   TIMEOUT_MS,
 );
-
-interface CheckpointJson {
-  readonly size: number;
-  readonly root: string;
-  readonly key: string;
-}
-
-async function untilChecked(service: TestService, size: number): Promise<CheckpointJson> {
-  for (;;) {
-    const { status, json } = await service.get("/api/v1/log/checkpoint");
-    if (status === 200 && json.size >= size) return json;
-    await delay(50);
-  }
-}
 
 /** Milliseconds from the answer to a batch to a served checkpoint that covers all of it, under load. */
 async function checkpointLags(service: TestService): Promise<number[]> {

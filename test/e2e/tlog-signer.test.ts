@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { nobleEd25519 } from "../../src/protocol/ed25519.js";
 import { encodeNoteKey, NOTE_COSIGNATURE } from "../../src/protocol/signed-note.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { seededRandom, sendBatch, signBatch } from "../support/load.js";
 import { expectProblem } from "../support/problem.js";
 import { TEST_SEED } from "../support/seed.js";
@@ -28,11 +29,8 @@ function temporary(): string {
 }
 
 async function auditorOf(service: TestService): Promise<TlogAuditor> {
-  for (;;) {
-    const { status, json } = await service.get("/api/v1/log/checkpoint");
-    if (status === 200) return new TlogAuditor(`${service.url}/tlog`, json.key);
-    await pause();
-  }
+  const { key } = await untilCheckpoint(service);
+  return new TlogAuditor(`${service.url}/tlog`, key);
 }
 
 async function covering(service: TestService, size: number): Promise<AuditedCheckpoint> {

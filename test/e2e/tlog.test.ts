@@ -4,6 +4,7 @@ import { fromHex } from "../../src/base/bytes.js";
 import { leafRecordOfFrame } from "../../src/protocol/tlog-leaf.js";
 import { verifyConsistency, verifyInclusion } from "../../src/protocol/tlog-proof.js";
 import { leafHash } from "../../src/protocol/tlog-tree.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { sendBatch, signBatches } from "../support/load.js";
 import { expectProblem } from "../support/problem.js";
 import { type Answer, startService, type TestAgent, type TestService } from "../support/service.js";
@@ -20,11 +21,8 @@ describe("the log's tree", () => {
 
   beforeAll(async () => {
     service = await startService({ TLOG_CHECKPOINT_INTERVAL_MS: "50", TLOG_ORIGIN: "log.example/tlog" });
-    const { json } = await until(
-      () => service.get("/api/v1/log/checkpoint"),
-      ({ status }) => status === 200,
-    );
-    auditor = new TlogAuditor(`${service.url}/tlog`, json.key);
+    const { key } = await untilCheckpoint(service);
+    auditor = new TlogAuditor(`${service.url}/tlog`, key);
     agents = [await service.agent(), await service.agent()];
   });
   afterAll(() => service[Symbol.asyncDispose]());
@@ -163,10 +161,7 @@ describe("the log's tree", () => {
 
   it("refuses at once what is more than it answers", async () => {
     await using small = await startService({ TLOG_QUESTIONS_MAX: "1" });
-    await until(
-      () => small.get("/tlog/checkpoint"),
-      ({ status }) => status === 200,
-    );
+    await untilCheckpoint(small);
     const path = "/api/v1/log/consistency?from=0&to=0";
     let refused: Answer[] = [];
     // On a busy machine they may come one by one.
@@ -190,13 +185,7 @@ it("a flood of questions about large entries holds no checkpoint up", async () =
   for (let i = 0; i < entries; i += 8) {
     await agent.ingest(Array.from({ length: 8 }, () => agent.sign({ payload: { note } })));
   }
-  const covers = async (size: number): Promise<void> => {
-    await until(
-      () => service.get("/api/v1/log/checkpoint"),
-      ({ json }) => json?.size >= size,
-    );
-  };
-  await covers(entries);
+  await untilCheckpoint(service, entries);
   let answered = 0;
   let isOver = false;
   const flood = Array.from({ length: connections }, async () => {
@@ -211,7 +200,7 @@ it("a flood of questions about large entries holds no checkpoint up", async () =
   for (let more = 1; more <= checkpoints; more++) {
     await agent.ingest([agent.sign()]);
     const before = answered;
-    await covers(entries + more);
+    await untilCheckpoint(service, entries + more);
     meanwhile += answered - before;
   }
   // A few turns of the thread with an answer each: not half of all that wait at any time.
@@ -241,10 +230,7 @@ it("a tree that was switched off is caught up when it is on again", async () => 
   }
   await service.process.stop();
   await service.startAgain({ TLOG_ENABLED: "true" });
-  const { json } = await until(
-    () => service.get("/api/v1/log/checkpoint"),
-    (answer) => answer.status === 200 && answer.json.size === 2,
-  );
-  const auditor = new TlogAuditor(`${service.url}/tlog`, json.key);
+  const { key } = await untilCheckpoint(service, 2);
+  const auditor = new TlogAuditor(`${service.url}/tlog`, key);
   expect(await auditor.audit(await auditor.checkpoint())).toHaveLength(2);
 });

@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { LegacyClient } from "../support/legacy-client.js";
 import { runMain } from "../support/run-main.js";
 import { startService, type TestService } from "../support/service.js";
@@ -20,18 +20,11 @@ beforeAll(async () => {
   service = await startService({ TLOG_CHECKPOINT_INTERVAL_MS: "50" });
   const agent = await service.agent();
   const legacy = new LegacyClient(service, agent.tenantId, agent.storeId);
-  const grow = async (size: number) => {
-    for (;;) {
-      const { status, json } = await service.get("/api/v1/log/checkpoint");
-      if (status === 200 && json.size >= size) return json;
-      await delay(20);
-    }
-  };
   const event = agent.sign();
   await agent.ingest([agent.sign(), agent.sign(), event]);
-  const older = await grow(3);
+  const older = await untilCheckpoint(service, 3);
   await legacy.ingest(legacy.events(2));
-  const newest = await grow(5);
+  const newest = await untilCheckpoint(service, 5);
   key = newest.key;
   save("older", older.checkpoint);
   save("newest", newest.checkpoint);

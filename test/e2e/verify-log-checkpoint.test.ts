@@ -5,7 +5,6 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Uuid, uuidFromBytes } from "../../src/base/ids.js";
@@ -15,6 +14,7 @@ import { type Checkpoint, readCheckpoint } from "../../src/protocol/tlog-checkpo
 import { encodeEntry, frameCheck, receiptHashOf } from "../../src/store/entry-frame.js";
 import { databasePath } from "../../src/store/sqlite/connection.js";
 import { packPlaces, unpackPlaces } from "../../src/store/sqlite/place-rows.js";
+import { untilCheckpoint } from "../support/checkpoint.js";
 import { LegacyClient } from "../support/legacy-client.js";
 import { runMain } from "../support/run-main.js";
 import { ed25519, startService, type TestService } from "../support/service.js";
@@ -42,10 +42,7 @@ beforeAll(async () => {
   await other.ingest([other.sign()]);
   const legacy = new LegacyClient(service, agent.tenantId, agent.storeId);
   await legacy.ingest(legacy.events(2));
-  for (let size = 0; size < EVENTS; await delay(20)) {
-    const { json } = await service.get("/api/v1/log/checkpoint");
-    [size, key, note] = [json.size ?? 0, json.key, json.checkpoint];
-  }
+  ({ key, checkpoint: note } = await untilCheckpoint(service, EVENTS));
   const read = readCheckpoint(note, parseNoteKey(key)!, ed25519);
   if ("fault" in read) throw new Error(read.fault);
   checkpoint = read.checkpoint;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, expect, it } from "vitest";
 import { ServerProcess } from "../../src/cli/server-process.js";
+import { servedCheckpoint, untilCheckpoint } from "../support/checkpoint.js";
 import { Ledger, largePayload, sendBatch, signBatch } from "../support/load.js";
 import { ownPort } from "../support/own-port.js";
 import { expectProblem } from "../support/problem.js";
@@ -65,30 +66,21 @@ it.runIf(guardMount !== null)("a guard file without room has checkpoints wait, a
   const ledger = new Ledger();
   await send(service, agent, ledger, 5);
   const signed = ledger.receipts.size;
-  await untilSigned(service, signed);
+  await untilCheckpoint(service, signed);
 
   const ballast = join(guardMount!, "ballast");
   expect(() => writeFileSync(ballast, Buffer.alloc(GUARD_DISK_BYTES))).toThrow("ENOSPC");
   await send(service, agent, ledger, 5);
   while (!service.process.lines.some((line) => line.includes("the disk of the guard file is full"))) await delay(10);
-  expect(await signedSize(service)).toBe(signed);
+  expect((await servedCheckpoint(service))?.size).toBe(signed);
   // A start without room, on a head that was saved and not signed, waits as well.
   await service.crashAndRestart();
   while (!service.process.lines.some((line) => line.includes("the disk of the guard file is full"))) await delay(10);
 
   rmSync(ballast);
-  await untilSigned(service, ledger.receipts.size);
+  await untilCheckpoint(service, ledger.receipts.size);
   await checkSound(service, ledger);
 });
-
-async function signedSize(service: TestService): Promise<number> {
-  const { status, text } = await service.get("/tlog/checkpoint");
-  return status === 200 ? Number(text.split("\n")[1]) : 0;
-}
-
-async function untilSigned(service: TestService, size: number): Promise<void> {
-  while ((await signedSize(service)) < size) await delay(20);
-}
 
 /** Sends until there is no room. */
 async function fill(service: TestService, agent: TestAgent, ledger: Ledger): Promise<void> {

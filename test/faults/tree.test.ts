@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
-import { parseCheckpointText } from "../../src/protocol/tlog-checkpoint.js";
+import { servedCheckpoint, untilCheckpoint } from "../support/checkpoint.js";
 import { Ledger } from "../support/load.js";
 import { startService, type TestService } from "../support/service.js";
 import { checkSound, send } from "./fault-checks.js";
@@ -32,32 +32,23 @@ describe.runIf(disk !== null)("a failing disk under the tree", () => {
     const agent = await service.agent();
     const ledger = new Ledger();
     await send(service, agent, ledger, 2);
-    await untilSigned(service, ledger.receipts.size);
+    await untilCheckpoint(service, ledger.receipts.size);
     const signed = ledger.receipts.size;
 
     faulty.fail(fault);
     await send(service, agent, ledger, 10);
     await untilLogged(service, when === "by itself" ? "the disk is full" : "until the next start");
-    expect(await signedSize(service)).toBe(when === "by itself" ? signed : 0);
+    expect((await servedCheckpoint(service))?.size).toBe(when === "by itself" ? signed : undefined);
     await send(service, agent, ledger, 2);
     faulty.heal();
     if (when === "on the next start") {
       expect(await service.process.stop()).toBe(0);
       await service.startAgain();
     }
-    await untilSigned(service, ledger.receipts.size);
+    await untilCheckpoint(service, ledger.receipts.size);
     await checkSound(service, ledger);
   });
 });
-
-async function signedSize(service: TestService): Promise<number> {
-  const { status, text } = await service.get("/tlog/checkpoint");
-  return status === 200 ? parseCheckpointText(text.slice(0, text.indexOf("\n\n") + 1))!.size : 0;
-}
-
-async function untilSigned(service: TestService, size: number): Promise<void> {
-  while ((await signedSize(service)) < size) await delay(20);
-}
 
 async function untilLogged(service: TestService, text: string): Promise<void> {
   while (!service.process.lines.some((line) => line.includes(text))) await delay(20);

@@ -1,17 +1,13 @@
 /** Signed events made ahead of time, clients that send them, and a ledger of what was acknowledged. */
 import { randomUUID } from "node:crypto";
 import type { EventEnvelope } from "../../src/protocol/envelope.js";
+import { Random } from "./fuzz/random.js";
 import { type Answer, type EventFields, type TestAgent, type TestService, uuid } from "./service.js";
 
-/** Numbers in [0, 1) from a seed (mulberry32), so that a failing run can be repeated. */
+/** `Random` as a function, for whoever takes one: numbers in [0, 1). */
 export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const random = new Random(seed);
+  return () => random.next();
 }
 
 /** One request, ready to be sent. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { verify } from "../../../src/stark/verify.js";
+import { Random } from "../../support/fuzz/random.js";
 import { TEST_SEED } from "../../support/seed.js";
 import { ACCEPT_ALL, FIXTURES, fixtureProof, fixtureStatement, newKernels } from "./fixtures.js";
 
@@ -11,28 +12,17 @@ const RSS_GROWTH_BYTES_MAX = 96 * 1024 * 1024;
 
 const kernels = newKernels();
 
-/** mulberry32: a printed seed reproduces a campaign. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return (t ^ (t >>> 14)) >>> 0;
-  };
-}
-
 /** One fuzzed input: noise, noise behind an honest head, or an honest proof with spliced, cut or overwritten parts. */
-function fuzzed(next: () => number, sources: readonly Uint8Array[]): Uint8Array {
-  const source = sources[next() % sources.length]!;
-  const kind = next() % 4;
-  if (kind === 0) return Uint8Array.from({ length: next() % 300 }, () => next() & 255);
-  const copy = source.slice(0, kind === 1 ? 15 + (next() % 400) : source.length);
-  const edits = 1 + (next() % 4);
+function fuzzed(random: Random, sources: readonly Uint8Array[]): Uint8Array {
+  const source = random.pick(sources);
+  const kind = random.below(4);
+  if (kind === 0) return random.bytes(random.below(300));
+  const copy = source.slice(0, kind === 1 ? 15 + random.below(400) : source.length);
+  const edits = 1 + random.below(4);
   for (let i = 0; i < edits; i++) {
-    const at = next() % (next() % 2 === 0 ? Math.min(200, copy.length) : copy.length);
-    if (kind < 3) copy[at] = next() & 255;
-    else copy.copyWithin(at, next() % copy.length, (next() % copy.length) + 64);
+    const at = random.below(random.chance(0.5) ? Math.min(200, copy.length) : copy.length);
+    if (kind < 3) copy[at] = random.below(256);
+    else copy.copyWithin(at, random.below(copy.length), random.below(copy.length) + 64);
   }
   return copy;
 }
@@ -41,7 +31,7 @@ describe("fuzzed inputs", () => {
   it(
     `${FUZZ_INPUTS} inputs: no exception, no acceptance, memory flat`,
     () => {
-      const next = random(TEST_SEED);
+      const random = new Random(TEST_SEED);
       const sources = FIXTURES.map(fixtureProof);
       const statements = FIXTURES.map(fixtureStatement);
       for (const [i, source] of sources.entries()) verify(kernels, source, statements[i]!, ACCEPT_ALL);
@@ -51,7 +41,7 @@ describe("fuzzed inputs", () => {
       let rssBefore = 0;
       for (let i = 0; i < FUZZ_INPUTS; i++) {
         if (i === FUZZ_INPUTS / 10) rssBefore = process.memoryUsage.rss();
-        const input = fuzzed(next, sources);
+        const input = fuzzed(random, sources);
         const verdict = verify(kernels, input, statements[i % statements.length]!, ACCEPT_ALL);
         if (verdict.valid && !originals.has(Buffer.from(input).toString("latin1"))) {
           expect.fail(`seed ${TEST_SEED}: input ${i} accepted`);
