@@ -44,6 +44,7 @@ import { ProofWorkers, type StarkOutcome } from "./proofs/proof-workers.js";
 import { readServiceKeys, type ServiceKeys } from "./service-keys.js";
 import type { LogHead } from "./store/contract.js";
 import { lockFolder } from "./store/sqlite/folder-lock.js";
+import type { FoundLog } from "./store/sqlite/open-lane-store.js";
 import { SqliteReaderPool } from "./store/sqlite/reader-pool.js";
 import { startWalCheckpointer } from "./store/sqlite/wal-checkpointer.js";
 import { Tlog } from "./tlog/tlog.js";
@@ -58,12 +59,9 @@ const THREAD_IDLE_MS = 60_000;
 
 type OnDemand = Pick<OnDemandThreadsOptions, "idleMs" | "starts" | "onFailure">;
 
-export interface Service {
+export interface Service extends FoundLog {
   readonly address: string;
   readonly port: number;
-  readonly head: LogHead;
-  /** How far the clock was behind the log's last entry at the start; 0 = it was not. */
-  readonly clockBehindMs: number;
   readonly keys: ServiceKeys;
   /** What a hard exit waits for. */
   readonly starts: ThreadStarts;

@@ -26,6 +26,7 @@ import type { EntrySource } from "./broadcast/entry-source.js";
 import type { Commitments } from "./commit/commitments.js";
 import type { Config } from "./config.js";
 import type { Lane } from "./lane/lane.js";
+import type { RevokedAgentKey } from "./lane/lane-item.js";
 import type { Metrics } from "./ops/metrics.js";
 import type { ProofRegistry } from "./proofs/proof-registry.js";
 import { encodeNoteKey, NOTE_ED25519 } from "./protocol/signed-note.js";
@@ -87,10 +88,7 @@ export async function listen(parts: Parts): Promise<Server> {
       ...agentKeyRoutes({
         ...shared,
         policy: { isProofOptional: config.ALLOW_KEY_REGISTRATION_WITHOUT_POP },
-        onRevoked: ({ tenantId, agentId, keyId }) => {
-          metrics.revocation();
-          log.warn({ audit: true, tenantId, agentId, keyId }, "agent key revoked");
-        },
+        onRevoked: (key) => noteRevocation(key, metrics, log),
       }),
       ...apiKeyRoutes(shared),
       ...commitmentRoutes(shared),
@@ -122,4 +120,16 @@ export async function listen(parts: Parts): Promise<Server> {
     onRequest: (record) => metrics.request(record),
     logError,
   });
+}
+
+/** A repeat has a line of its own: the process may have ended between a revocation and its line. */
+function noteRevocation(key: RevokedAgentKey, metrics: Metrics, log: Logger): void {
+  const { tenantId, agentId, keyId, purpose: keyAlgorithm, revokedAtMs, wasRevokedBefore } = key;
+  const facts = { audit: true, tenantId, agentId, keyId, keyAlgorithm, revokedAt: new Date(revokedAtMs).toISOString() };
+  if (wasRevokedBefore) {
+    log.info(facts, "agent key was revoked before");
+    return;
+  }
+  metrics.revocation();
+  log.warn(facts, "agent key revoked");
 }

@@ -17,7 +17,7 @@ Usage: stateset-sequencer [serve] [options]
 Options come from flags, then the environment, then --config <file.json>:
 ${describeOptions()}
 
-  --help, --version
+  --help, --version; help COMMAND
 Exit codes: 0 clean, 1 shutdown cut short or not ready, 2 bad configuration or usage, 6 what was verified is not sound, 70 fatal (restart recovers), 73 no folder to unpack into (one file), 75 data folder in use.`;
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -35,17 +35,25 @@ const OFFLINE: Readonly<Record<string, () => Promise<Command>>> = {
   "verify-commitment": async () => (await import("./cli/verify-commitment.js")).verifyCommitmentCommand,
 };
 
+const HELP_FLAGS = ["-h", "--help"];
+const VERSION_FLAGS = ["-V", "-v", "--version"];
+
 async function main(args: readonly string[]): Promise<void> {
-  const [command = "serve", ...rest] = args[0]?.startsWith("--") === false ? args : ["serve", ...args];
+  const [first = "serve", ...others] = args;
+  if (first === "help") return main([others[0] ?? "serve", "--help"]);
+  if (first === "version") return main(["--version"]);
+  const [command, rest] = first.startsWith("-") ? ["serve", args] : [first, others];
   const load = OFFLINE[command];
   if (load !== undefined) process.exitCode = await (await load())(rest, process.env);
-  else if (args.includes("--help")) console.log(HELP);
-  else if (args.includes("--version")) console.log(packageVersion);
-  else if (command === "serve" || command === "health") {
+  else if (command !== "serve" && command !== "health") {
+    throw new ConfigError([`unknown command ${command}; see --help`]);
+  } else if (rest.some((arg) => HELP_FLAGS.includes(arg))) console.log(HELP);
+  else if (rest.some((arg) => VERSION_FLAGS.includes(arg))) console.log(packageVersion);
+  else {
     const config = readConfig(rest, process.env);
     if (command === "serve") await (await import("./serve.js")).serve(config, unheededVariables(process.env));
     else process.exitCode = await (await import("./cli/health.js")).healthCommand(config);
-  } else throw new ConfigError([`unknown command ${command}; see --help`]);
+  }
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -1,12 +1,13 @@
 /** The service as a process: signals, what it says at its start, and how it ends. */
 import { setFlagsFromString } from "node:v8";
+import { toHex } from "./base/bytes.js";
 import { EXIT } from "./base/exit-codes.js";
 import { createLog, type Logger } from "./base/log.js";
 import { ENGINE_FLAGS } from "./base/worker-limits.js";
 import { type Service, startService } from "./compose.js";
 import type { Config } from "./config.js";
 import { hasNativeTransport } from "./transport/native.js";
-import { sodiumEd25519 } from "./verify/ed25519-native.js";
+import { selectEd25519, sodiumEd25519 } from "./verify/ed25519-native.js";
 
 /** The log holds what tenants wrote: like the keys beside it, its files are the owner's, also in a folder that others can enter. */
 const OWNER_ONLY = 0o077;
@@ -52,13 +53,25 @@ export async function serve(config: Config, unheeded: readonly string[]): Promis
   stop.runs(service);
 }
 
-/** Whoever pinned the key before believes nothing that is signed from now on; the operator may only have lost a file. */
-function warnOfNewIdentity({ keys: { generatedFiles: files }, head: { nextOffset } }: Service, log: Logger): void {
-  if (files.length === 0 || nextOffset === 0) return;
-  log.warn(
-    { files, nextOffset },
-    "made anew, for a log with entries: receipts or checkpoints have another signer now. If the files exist, stop and put them back",
-  );
+/**
+ * Whoever pinned the key before believes nothing that is signed from now on; the operator may only have lost a file, or the
+ * environment of the start before.
+ */
+function warnOfNewIdentity({ keys, head: { nextOffset }, formerSigner }: Service, log: Logger): void {
+  const { generatedFiles: files, sequencerId } = keys;
+  if (nextOffset === 0) return;
+  if (files.length > 0) {
+    log.warn(
+      { files, nextOffset },
+      "made anew, for a log with entries: receipts or checkpoints have another signer now. If the files exist, stop and put them back",
+    );
+  } else if (formerSigner !== null) {
+    const former = { sequencerId: formerSigner.sequencerId, publicKey: toHex(formerSigner.publicKey) };
+    log.warn(
+      { former, sequencerId, publicKey: toHex(selectEd25519().publicKey(keys.signingSeed)), nextOffset },
+      "receipts have another signer from here on than the log's last entry. If that is not meant, stop and give the former VES_SEQUENCER_SIGNING_KEY and VES_SEQUENCER_ID, or their files",
+    );
+  }
 }
 
 /** What clocks are corrected by while they run. */

@@ -1,10 +1,12 @@
 /** Checkpoint thread: looks at the WAL now and then until it is told to stop. */
 import { parentPort, workerData } from "node:worker_threads";
+import { tellWhatEndsThread } from "../src/base/thread-errors.js";
 import { openWalCheckpointer } from "../src/store/sqlite/connection.js";
 import { OpenFiles } from "../src/store/sqlite/open-files.js";
 import { checkpointIfDue, endWithout, type WalCheckpointWorkerData } from "../src/store/sqlite/wal-checkpoint.js";
 import { WriterPause } from "../src/store/sqlite/writer-pause.js";
 
+tellWhatEndsThread("checkpoint");
 const { folder, policy, writerPause } = workerData as WalCheckpointWorkerData;
 const pause = new WriterPause(writerPause);
 const db = openWalCheckpointer(folder);

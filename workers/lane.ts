@@ -1,6 +1,7 @@
 /** The lane's thread: its port, its store and its key for `LaneLoop`, which says what happens. */
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.js";
+import { tellWhatEndsThread } from "../src/base/thread-errors.js";
 import { LaneLoop } from "../src/lane/lane-loop.js";
 import type { FromLane, LaneWorkerData, ToLane } from "../src/lane/lane-message.js";
 import { LeafRing } from "../src/store/leaf-ring.js";
@@ -9,6 +10,7 @@ import type { MigrateOptions } from "../src/store/sqlite/migrate.js";
 import { openLaneStore } from "../src/store/sqlite/open-lane-store.js";
 import { selectEd25519 } from "../src/verify/ed25519-native.js";
 
+tellWhatEndsThread("lane");
 const port = parentPort!;
 const options = workerData as LaneWorkerData;
 const ed25519 = selectEd25519();
@@ -17,7 +19,7 @@ const upgrade: MigrateOptions = {
   sliceEntries: options.upgradeSliceEntries,
   onUpgrade: (step) => port.postMessage({ kind: "upgrade", step } satisfies FromLane),
 };
-const { store, head, clockBehindMs } = openLaneStore({ ...options, sequencer, nowMs: systemClock.nowMs(), upgrade });
+const { store, ...found } = openLaneStore({ ...options, sequencer, nowMs: systemClock.nowMs(), upgrade });
 
 const lane = new LaneLoop({
   store,
@@ -37,4 +39,4 @@ const lane = new LaneLoop({
 
 // Not awaited: a rejection ends the thread.
 port.on("message", (message: ToLane) => void lane.wake(message));
-port.postMessage({ kind: "ready", head, clockBehindMs } satisfies FromLane);
+port.postMessage({ kind: "ready", found } satisfies FromLane);

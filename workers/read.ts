@@ -1,6 +1,6 @@
 /** Reader thread: one read-only connection, one task per read. Entries go back packed and moved, the rest is cloned. */
 import { move, transferableSymbol, valueSymbol, workerData } from "piscina";
-import { errorToSend } from "../src/base/thread-tasks.js";
+import { errorToSend } from "../src/base/thread-errors.js";
 import type { LogEntry } from "../src/store/contract.js";
 import { packPage } from "../src/store/packed-page.js";
 import { SqliteCommitmentReader } from "../src/store/sqlite/commitment-reader.js";

@@ -6,6 +6,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { systemClock } from "../src/base/clock.js";
+import { tellWhatEndsThread } from "../src/base/thread-errors.js";
 import { parseNoteKey } from "../src/protocol/signed-note.js";
 import { StorageFullError } from "../src/store/contract.js";
 import { LeafRing } from "../src/store/leaf-ring.js";
@@ -27,6 +28,7 @@ const LOOK_MS = 25;
 const WITNESS_RETRY_MS = 10_000;
 const WITNESS_TIMEOUT_MS = 5_000;
 
+tellWhatEndsThread("tlog");
 const port = parentPort!;
 const options = workerData as TlogWorkerData;
 const ed25519 = selectEd25519();

@@ -33,7 +33,8 @@ function boot(): void {
     process.stdout.write(`${folder}\n`);
     return;
   }
-  if (flag === "--help") process.stdout.write(`${help(manifest)}\n\n`);
+  if (flag === "--help" || flag === "-h" || (flag === "help" && args.length === 1))
+    process.stdout.write(`${help(manifest)}\n\n`);
   // The slow stand-in of the native HTTP server would mean that this file is broken. Said explicitly, it may run.
   process.env.REQUIRE_NATIVE_TRANSPORT ||= "true";
   const file = join(folder, path);

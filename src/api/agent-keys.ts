@@ -12,6 +12,7 @@ import {
   type RegistrationPolicy,
 } from "../keys/prove-registration.js";
 import type { Lane } from "../lane/lane.js";
+import type { RevokedAgentKey } from "../lane/lane-item.js";
 import {
   type AgentKey,
   KEY_PURPOSE_ENCRYPTION,
@@ -32,7 +33,7 @@ export interface AgentKeyRoutesOptions {
   readonly reader: LogReader;
   readonly policy: RegistrationPolicy;
   readonly clock: Clock;
-  onRevoked(key: AgentKey): void;
+  onRevoked(key: RevokedAgentKey): void;
 }
 
 const COLLECTIONS = ["/api/v1/agents/keys", "/api/v1/agent-keys"] as const;
@@ -157,14 +158,14 @@ async function revoke(
 ): Promise<HttpReply> {
   authorizeKeyChange(scope, ref.tenantId, ref.agentId);
   const flow = keyChangeFlow(scope);
-  const key = await lane.command<AgentKey>({ kind: "revoke_agent_key", ref, reason, by }, { flow });
+  const key = await lane.command<RevokedAgentKey>({ kind: "revoke_agent_key", ref, reason, by }, { flow });
   onRevoked(key);
   return jsonReply({
     success: true,
     tenantId: key.tenantId,
     agentId: key.agentId,
     keyId: key.keyId,
-    revokedAt: new Date(key.revokedAtMs!).toISOString(),
+    revokedAt: new Date(key.revokedAtMs).toISOString(),
     message: "Agent key revoked successfully",
   });
 }

@@ -1,7 +1,7 @@
 /** The thread's end of `OnDemandThreads`: one task at a time, each with one answer. */
 import { getPriority, setPriority } from "node:os";
-import { types } from "node:util";
 import { parentPort } from "node:worker_threads";
+import { errorToSend } from "./thread-errors.js";
 
 export interface TaskResult {
   readonly value: unknown;
@@ -28,16 +28,6 @@ export function answerTasks<Task>(work: (task: Task) => TaskResult): void {
     }
   });
   post({ kind: "loaded" });
-}
-
-/**
- * What was thrown, as something that keeps its message on the way to another thread: errors of native modules arrive there as
- * their `code` alone. SQLite's messages name tables and columns, never values.
- */
-export function errorToSend(thrown: unknown): unknown {
-  if (types.isNativeError(thrown) || !(thrown instanceof Error)) return thrown;
-  const { code, message } = thrown as Error & { readonly code?: string };
-  return new Error(code === undefined ? message : `${code}: ${message}`);
 }
 
 const NICE_MAX = 19;

@@ -29,8 +29,8 @@ ${Object.entries(COMMANDS)
 
 async function main([name = "help", ...args]: readonly string[]): Promise<number> {
   if (["help", "-h", "--help", "commands"].includes(name)) {
-    const command = COMMANDS[args[0] ?? ""];
-    if (command !== undefined) return command.run(["--help"]);
+    const [about] = args;
+    if (about !== undefined) return commandOf(about).run(["--help"]);
     console.log(HELP);
     return 0;
   }
@@ -38,9 +38,13 @@ async function main([name = "help", ...args]: readonly string[]): Promise<number
     console.log(packageVersion);
     return 0;
   }
+  return commandOf(name).run(args);
+}
+
+function commandOf(name: string): AdminCommand {
   const command = COMMANDS[name];
   if (command === undefined) throw new UsageError(`unknown command ${name}; see --help`);
-  return command.run(args);
+  return command;
 }
 
 main(process.argv.slice(2)).then(

@@ -13,7 +13,7 @@ export class CommandArgs {
     options: NonNullable<ParseArgsConfig["options"]>,
   ) {
     try {
-      const all = { ...options, help: { type: "boolean" } } as const;
+      const all = { ...options, help: { type: "boolean", short: "h" } } as const;
       const { values, positionals } = parseArgs({ args: [...args], options: all, allowPositionals: true });
       this.#values = values;
       this.positionals = positionals;

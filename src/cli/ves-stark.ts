@@ -15,11 +15,20 @@ import { addSubmitCommand } from "./ves-stark-submit.js";
 const program = new Command("ves-stark")
   .version(packageVersion)
   .description("STARK proofs that an amount complies with a policy. Version 2 proofs do not hide the amount.")
+  .helpCommand(false)
   .exitOverride();
 addComplianceCommands(program);
 addSubmitCommand(program);
 addBenchmarkCommand(program);
 addBatchCommands(program);
+// In place of the library's own, which answers an unknown name with the whole usage.
+program
+  .command("help [command]")
+  .description("display help for command")
+  .action((name?: string) => {
+    const about = name === undefined ? program : program.commands.find((command) => command.name() === name);
+    return about === undefined ? program.error(`error: unknown command '${name}'`) : about.help();
+  });
 for (const command of program.commands) command.exitOverride();
 
 surviveClosedOutput();

@@ -2,6 +2,8 @@
 export interface ClientClock {
   /** Milliseconds since the Unix epoch. */
   nowMs(): number;
+  /** Milliseconds since some moment: nobody sets them, so that how long something takes is measured by these. */
+  elapsedMs(): number;
   /** Runs `run` once after `delayMs`, unless the returned cancel is called before. */
   after(delayMs: number, run: () => void): () => void;
 }
@@ -11,6 +13,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export const platformClock: ClientClock = {
   nowMs: () => Date.now(),
+  elapsedMs: () => performance.now(),
   after(delayMs, run) {
     let timer: ReturnType<typeof setTimeout>;
     const arm = (leftMs: number): void => {

@@ -59,14 +59,14 @@ export class HttpChannel {
   /** The answer's JSON. Rejects with `SequencerError`, or with the signal's reason. */
   async call(request: ChannelRequest): Promise<unknown> {
     const { clock, random, retry } = this.#options;
-    const lastStartMs = clock.nowMs() + retry.totalMsMax;
+    const lastStartMs = clock.elapsedMs() + retry.totalMsMax;
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(request);
       } catch (error) {
         if (!request.isRepeatable || attempt >= retry.attemptsMax || !isRetried(error)) throw error;
         const delayMs = backoffMs(attempt, error.retryAfterSeconds, random, retry.backoff);
-        if (clock.nowMs() + delayMs > lastStartMs) throw error;
+        if (clock.elapsedMs() + delayMs > lastStartMs) throw error;
         await sleep(clock, delayMs, request.signal);
       }
     }

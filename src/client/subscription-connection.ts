@@ -232,7 +232,7 @@ export class SubscriptionConnection {
       this.#fail("disordered");
       return;
     }
-    this.#lastFrameMs = this.#link.clock.nowMs();
+    this.#lastFrameMs = this.#link.clock.elapsedMs();
     const accepted = this.position.acceptFrame(entries);
     this.#buffer.push(accepted);
     if (accepted.length < entries.length) {
@@ -247,14 +247,11 @@ export class SubscriptionConnection {
   #watch(): void {
     const { clock } = this.#link;
     const quietMs = this.#options.quietMs ?? QUIET_MS_DEFAULT;
-    this.#lastFrameMs = clock.nowMs();
+    this.#lastFrameMs = clock.elapsedMs();
     let cancel = (): void => {};
     const arm = (delayMs: number): void => {
       cancel = clock.after(delayMs, () => {
-        const nowMs = clock.nowMs();
-        // A clock that was set back must not make silence longer.
-        this.#lastFrameMs = Math.min(this.#lastFrameMs, nowMs);
-        const leftMs = this.#lastFrameMs + quietMs - nowMs;
+        const leftMs = this.#lastFrameMs + quietMs - clock.elapsedMs();
         if (leftMs > 0) arm(leftMs);
         else this.#on("quiet");
       });

@@ -46,7 +46,7 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
     this.#buffer = new EntryBuffer(bufferEntriesMax);
     this.#connection = new SubscriptionConnection(options, link, this.#buffer);
     this.#consumedOffset = fromOffset;
-    this.#turnStartedMs = link.clock.nowMs();
+    this.#turnStartedMs = link.clock.elapsedMs();
   }
 
   get state(): ConnectionState {
@@ -130,8 +130,7 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
   async #take(): Promise<LogEntry | null> {
     const { clock } = this.#link;
     if (this.#options.verify && this.#buffer.size > 0) {
-      // Either way: a clock can be set back.
-      if (Math.abs(clock.nowMs() - this.#turnStartedMs) < TURN_MS_MAX) return this.#buffer.take();
+      if (clock.elapsedMs() - this.#turnStartedMs < TURN_MS_MAX) return this.#buffer.take();
       this.#pause ??= nextTurn().then(() => {
         this.#pause = null;
       });
@@ -139,7 +138,7 @@ export class Subscription implements AsyncIterableIterator<LogEntry, undefined> 
       await this.#pause;
     }
     const entry = await this.#buffer.take();
-    this.#turnStartedMs = clock.nowMs();
+    this.#turnStartedMs = clock.elapsedMs();
     return entry;
   }
 

@@ -1,12 +1,8 @@
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { boundedCache, type CacheBounds } from "../base/bounded-cache.js";
 import type { Uuid } from "../base/ids.js";
 import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
 import type { ReadingTenant } from "../store/read-turns.js";
-
-export interface CacheBounds {
-  readonly entriesMax: number;
-  readonly ttlMs: number;
-}
 
 /**
  * Commitments by batch id through a bounded LRU. Only their anchors ever change, which nothing here reports: `ttlMs` bounds how
@@ -16,9 +12,9 @@ export class CommitmentDirectory {
   readonly #reader: CommitmentReader;
   readonly #known: LRUCache<Uuid, Commitment>;
 
-  constructor(reader: CommitmentReader, { entriesMax, ttlMs }: CacheBounds) {
+  constructor(reader: CommitmentReader, bounds: CacheBounds) {
     this.#reader = reader;
-    this.#known = new LRUCache({ max: entriesMax, ttl: ttlMs });
+    this.#known = boundedCache(bounds);
   }
 
   /** `asking`: see `LogReader`. */

@@ -1,11 +1,13 @@
 /** What the service holds to commit and to prove: its parts, wired, and ended in reverse order. */
+
+import type { CacheBounds } from "../base/bounded-cache.js";
 import type { Clock } from "../base/clock.js";
 import { Disposals } from "../base/disposal.js";
 import type { UuidSource } from "../base/ids.js";
 import type { Lane } from "../lane/lane.js";
 import type { CommitmentReader, CommitmentSeries } from "../store/commitment-contract.js";
 import { type AutoCommitThresholds, AutoCommitter } from "./auto-committer.js";
-import { type CacheBounds, CommitmentDirectory } from "./commitment-directory.js";
+import { CommitmentDirectory } from "./commitment-directory.js";
 import { Committer, type CommitterOptions } from "./committer.js";
 import { InclusionProofs } from "./inclusion-proofs.js";
 import type { TreeBuilder } from "./tree-builder.js";

@@ -2,12 +2,13 @@
  * Inclusion proofs on demand: not stored, but remembered. A proof is a function of rows that never change, so a remembered
  * one is right for ever; the time limit only makes room. Bounds: `entriesMax` proofs here, `TreeCache` bytes of trees.
  */
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { boundedCache, type CacheBounds } from "../base/bounded-cache.js";
 import { toHex } from "../base/bytes.js";
 import { CodedError } from "../base/errors.js";
 import type { StreamName, Uuid } from "../base/ids.js";
 import type { Commitment, CommitmentReader } from "../store/commitment-contract.js";
-import type { CacheBounds, CommitmentDirectory } from "./commitment-directory.js";
+import type { CommitmentDirectory } from "./commitment-directory.js";
 import type { TreeCache } from "./tree-cache.js";
 
 /** As it travels (wire-api A.7): hex without prefix, path bottom first. */
@@ -41,8 +42,7 @@ export class InclusionProofs {
 
   constructor(options: InclusionProofsOptions) {
     this.#options = options;
-    const { entriesMax, ttlMs } = options.cache;
-    this.#known = new LRUCache({ max: entriesMax, ttl: ttlMs });
+    this.#known = boundedCache(options.cache);
   }
 
   /**

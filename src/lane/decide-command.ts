@@ -66,11 +66,12 @@ function revokeAgentKey(chunk: Chunk, command: Command<"revoke_agent_key">): Com
   if (key === undefined) {
     return { code: "AGENT_KEY_NOT_FOUND", message: `agent ${ref.agentId} has no key ${ref.keyId}` };
   }
-  if (key.revokedAtMs !== null) return key;
-  const revoked: AgentKey = { ...key, revokedAtMs: context.nowMs, revokeReason: reason };
+  const { revokedAtMs } = key;
+  if (revokedAtMs !== null) return { ...key, revokedAtMs, wasRevokedBefore: true };
+  const revoked = { ...key, revokedAtMs: context.nowMs, revokeReason: reason };
   state.agentKeys.set(agentKeyKey(ref), revoked);
   writes.agentKeyRevocations.push({ ref, revokedAtMs: context.nowMs, reason });
-  return revoked;
+  return { ...revoked, wasRevokedBefore: false };
 }
 
 function createApiKey(chunk: Chunk, command: Command<"create_api_key">): CommandResult | CommandRefusal {

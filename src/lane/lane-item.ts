@@ -77,7 +77,13 @@ export type LaneCommandBody = LaneCommand extends infer C
   : never;
 
 /** What a command leaves behind, by its kind. */
-export type CommandResult = AgentKey | ApiKey | Commitment | StoredProof;
+export type CommandResult = AgentKey | RevokedAgentKey | ApiKey | Commitment | StoredProof;
+
+/** As it stands after a revocation, which changes nothing where an earlier one did. */
+export interface RevokedAgentKey extends AgentKey {
+  readonly revokedAtMs: number;
+  readonly wasRevokedBefore: boolean;
+}
 
 /** Why a command was not done. */
 export interface CommandRefusal {

@@ -1,9 +1,9 @@
 import type { Uuid } from "../base/ids.js";
 import { PackReader, PackWriter } from "../base/pack.js";
-import type { LogHead } from "../store/contract.js";
 import { packPageIn } from "../store/packed-page.js";
 import type { PagePlace, PageRing } from "../store/page-ring.js";
 import type { UpgradeStep } from "../store/sqlite/migrate.js";
+import type { FoundLog } from "../store/sqlite/open-lane-store.js";
 import type { TakeOver } from "../store/sqlite/take-over.js";
 import type { IngestForm } from "../verify/verify-request.js";
 import type { ChunkOutcome } from "./commit-chunk.js";
@@ -40,16 +40,11 @@ export type ToLane =
   | { readonly kind: "command"; readonly command: LaneCommand }
   | { readonly kind: "stop" };
 
-/** Where a start finds the log. */
-export interface LaneStart {
-  readonly head: LogHead;
-  /** How far the clock is behind the log's last entry, milliseconds; 0 = it is not. */
-  readonly clockBehindMs: number;
-}
-
 export type FromLane =
   /** Before it is ready, of a log of an older version. */
-  { readonly kind: "upgrade"; readonly step: UpgradeStep } | ({ readonly kind: "ready" } & LaneStart) | ChunkMessage;
+  | { readonly kind: "upgrade"; readonly step: UpgradeStep }
+  | { readonly kind: "ready"; readonly found: FoundLog }
+  | ChunkMessage;
 
 /** A durable chunk. */
 export interface ChunkMessage {

@@ -11,12 +11,12 @@ import { WORKER_LIMITS } from "../base/worker-limits.js";
 import { PackedPage } from "../store/packed-page.js";
 import { PageRing } from "../store/page-ring.js";
 import type { UpgradeStep } from "../store/sqlite/migrate.js";
+import type { FoundLog } from "../store/sqlite/open-lane-store.js";
 import type { IngestForm } from "../verify/verify-request.js";
 import type { CommandResult, LaneCommand, LaneCommandBody } from "./lane-item.js";
 import {
   type ChunkMessage,
   type FromLane,
-  type LaneStart,
   type LaneWorkerData,
   type ToLane,
   unpackIngestAnswers,
@@ -74,20 +74,20 @@ export class Lane implements AsyncDisposable {
     });
   }
 
-  /** Starts the thread, brings the store up to date and tells where the log ends, and when. */
+  /** Starts the thread, brings the store up to date and tells what it found. */
   static async start(
     options: LaneOptions,
     thread: LaneThread = laneThread(options.worker),
-  ): Promise<{ lane: Lane } & LaneStart> {
-    const { head, clockBehindMs } = await new Promise<LaneStart>((resolve, reject) => {
+  ): Promise<{ lane: Lane } & FoundLog> {
+    const found = await new Promise<FoundLog>((resolve, reject) => {
       thread.once("error", (error: Error) => reject(threadError("lane", error)));
       thread.on("message", (message: FromLane) => {
         if (message.kind === "upgrade") options.onUpgrade?.(message.step);
-        if (message.kind === "ready") resolve(message);
+        if (message.kind === "ready") resolve(message.found);
       });
     });
     thread.removeAllListeners("error").removeAllListeners("message");
-    return { lane: new Lane(thread, options), head, clockBehindMs };
+    return { lane: new Lane(thread, options), ...found };
   }
 
   /** Milliseconds since events were last handed to the lane. */

@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly path: string;
   /** Percent-decoded values of the `{name}` segments of the route. */
   readonly params: Readonly<Record<string, string>>;
-  /** Parsed on first use. */
+  /** Parsed on first use, which throws INVALID_FIELD_VALUE for one that is not valid percent-encoding of UTF-8. */
   readonly query: URLSearchParams;
   /** Case does not matter. A header sent several times is joined with ", ". Usable after the handler has awaited. */
   header(name: string): string | undefined;

@@ -1,6 +1,7 @@
 import { CodedError } from "../base/errors.js";
 import { randomUuid } from "../base/random-uuid.js";
 import type { NativeRequest } from "./native.js";
+import { decodePercent } from "./percent-encoding.js";
 
 /**
  * Everything of a request but its body, copied while the native request is still valid. Its size is bounded by the
@@ -29,8 +30,13 @@ export class RequestHead {
     this.requestId = offered !== undefined && ECHOED_REQUEST_ID.test(offered) ? offered : randomUuid();
   }
 
+  /** Throws INVALID_FIELD_VALUE when it is not valid percent-encoding of UTF-8. */
   get query(): URLSearchParams {
-    this.parsedQuery ??= new URLSearchParams(this.rawQuery);
+    if (this.parsedQuery === undefined) {
+      if (decodePercent(this.rawQuery) === null)
+        throw new CodedError("INVALID_FIELD_VALUE", "The query is not valid percent-encoding of UTF-8");
+      this.parsedQuery = new URLSearchParams(this.rawQuery);
+    }
     return this.parsedQuery;
   }
 

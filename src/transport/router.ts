@@ -1,5 +1,6 @@
 import { CodedError } from "../base/errors.js";
 import type { Route } from "./http.js";
+import { decodePercent } from "./percent-encoding.js";
 
 /**
  * Finds the route of a method and path. A static segment wins over a parameter, whichever was declared first; the path
@@ -37,7 +38,7 @@ export class Router {
     for (const route of routes) this.add(route);
   }
 
-  /** Throws INVALID_FIELD_VALUE when a path parameter is not valid percent-encoding. */
+  /** Throws INVALID_FIELD_VALUE when a path parameter is not valid percent-encoding of UTF-8. */
   match(method: string, path: string): RouteMatch {
     const staticNode = this.staticNodes.get(path);
     if (staticNode !== undefined) return leafOf(staticNode, method)?.withoutParams ?? notAllowed(staticNode);
@@ -107,11 +108,14 @@ function notAllowed(node: Node): RouteMatch {
 function decodeParams(names: readonly string[], values: readonly string[]): Readonly<Record<string, string>> {
   const params: Record<string, string> = {};
   for (let i = 0; i < names.length; i++) {
-    try {
-      params[names[i]!] = decodeURIComponent(values[i]!);
-    } catch {
-      throw new CodedError("INVALID_FIELD_VALUE", `Path parameter "${names[i]}" is not valid percent-encoding`);
+    const value = decodePercent(values[i]!);
+    if (value === null) {
+      throw new CodedError(
+        "INVALID_FIELD_VALUE",
+        `Path parameter "${names[i]}" is not valid percent-encoding of UTF-8`,
+      );
     }
+    params[names[i]!] = value;
   }
   return params;
 }

@@ -92,7 +92,9 @@ function upgradeRequest(exchange: Exchange): UpgradeRequest {
   const offered = head.header("sec-websocket-protocol") ?? "";
   return {
     path: head.path,
-    query: head.query,
+    get query() {
+      return head.query;
+    },
     header: (name) => head.header(name),
     remoteAddress: exchange.remoteAddress,
     requestId: head.requestId,

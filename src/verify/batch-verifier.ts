@@ -2,7 +2,8 @@
  * What a verify worker does: a packed batch of requests in, a packed batch of verified requests out. Their signatures are
  * checked together, after all were judged. It shares nothing with other workers but the revocation epoch.
  */
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { boundedCache } from "../base/bounded-cache.js";
 import type { Clock } from "../base/clock.js";
 import { PackWriter } from "../base/pack.js";
 import { agentKeyKey } from "../store/chunk-key.js";
@@ -32,7 +33,7 @@ export class BatchVerifier {
     this.#worker = worker;
     this.#clock = clock;
     this.#epoch = new Int32Array(worker.keyEpoch);
-    this.#knownKeys = new LRUCache({ max: worker.keyCacheEntriesMax });
+    this.#knownKeys = boundedCache({ entriesMax: worker.keyCacheEntriesMax });
   }
 
   verify(task: VerifyTask): VerifyResult {

@@ -4,7 +4,8 @@
  * revocation is durable and before it is answered, so from that answer on no cache anywhere holds the key as usable.
  * Absent keys are never cached: a registration works at once.
  */
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
+import { boundedCache, type CacheBounds } from "../base/bounded-cache.js";
 import { agentKeyKey } from "../store/chunk-key.js";
 import type { AgentKey, AgentKeyRef, LogReader } from "../store/contract.js";
 
@@ -15,12 +16,10 @@ export interface KeyRecord {
   readonly epoch: number;
 }
 
-export interface KeyDirectoryOptions {
+export interface KeyDirectoryOptions extends CacheBounds {
   readonly reader: LogReader;
   /** See `LaneWorkerData.keyEpoch`. */
   readonly keyEpoch: SharedArrayBuffer;
-  readonly entriesMax: number;
-  readonly ttlMs: number;
 }
 
 export class KeyDirectory {
@@ -31,7 +30,7 @@ export class KeyDirectory {
   constructor(options: KeyDirectoryOptions) {
     this.#reader = options.reader;
     this.#epoch = new Int32Array(options.keyEpoch);
-    this.#cache = new LRUCache({ max: options.entriesMax, ttl: options.ttlMs });
+    this.#cache = boundedCache(options);
   }
 
   async find(ref: AgentKeyRef): Promise<KeyRecord> {

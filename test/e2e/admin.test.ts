@@ -16,12 +16,15 @@ async function admin(...args: string[]): Promise<{ code: number | null; stdout: 
 }
 
 it("explains itself and refuses what it does not know", async () => {
-  for (const args of [[], ["help"], ["--help"]]) expect((await admin(...args)).stdout).toContain(BACKFILL);
-  expect((await admin(BACKFILL, "--help")).stdout).toContain("--dry-run");
+  for (const args of [[], ["help"], ["-h"], ["--help"]]) {
+    expect(await admin(...args)).toMatchObject({ code: 0, stdout: expect.stringContaining(BACKFILL), stderr: "" });
+  }
+  for (const flag of ["-h", "--help"]) expect((await admin(BACKFILL, flag)).stdout).toContain("--dry-run");
   expect((await admin("help", BACKFILL)).stdout).toContain("--dry-run");
   expect((await admin("--version")).code).toBe(0);
   for (const args of [
     ["nothing"],
+    ["help", "nothing"],
     [BACKFILL, "--store-id", "00000000-0000-0000-0000-000000000001"],
     [BACKFILL, "--tenant-id", "x"],
     [BACKFILL, "--data-dir", "/nonexistent"],

@@ -354,6 +354,15 @@ describe("agent keys", () => {
       expect((await revoke(1)).json.revokedAt).toBe(first.json.revokedAt);
       expectProblem(await revoke(2), "AGENT_KEY_NOT_FOUND");
       expect((await agent.ingest([agent.sign()])).json.eventsAccepted).toBe(0);
+      // A repeat is told apart: no second revocation.
+      const lines = service.process.lines
+        .filter((line) => line.includes(agent.agentId))
+        .map((line) => JSON.parse(line));
+      const facts = { audit: true, keyId: 1, keyAlgorithm: 1, revokedAt: first.json.revokedAt };
+      expect(lines).toMatchObject([
+        { level: 40, msg: "agent key revoked", ...facts },
+        { level: 30, msg: "agent key was revoked before", ...facts },
+      ]);
     }
   });
 

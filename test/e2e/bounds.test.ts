@@ -296,6 +296,24 @@ describe("options", () => {
     expect(stderr).not.toMatch(/hunter2|swordfish/);
   });
 
+  it.each([
+    ["help", /^stateset-sequencer .*\n\nUsage: /],
+    ["-h", /^stateset-sequencer .*\n\nUsage: /],
+    ["serve -h", /^stateset-sequencer .*\n\nUsage: /],
+    ["help health", /^stateset-sequencer .*\n\nUsage: /],
+    ["help backup", /^Usage: stateset-sequencer backup /],
+    ["verify-log -h", /^Usage: stateset-sequencer verify-log /],
+    ["-V", /^\d+\.\d+\.\d+\n$/],
+    ["version", /^\d+\.\d+\.\d+\n$/],
+  ])("%s answers on standard output", async (args, stdout) => {
+    expect(await runMain(args.split(" "))).toEqual({ code: 0, stdout: expect.stringMatching(stdout), stderr: "" });
+  });
+
+  it.each(["nothing", "nothing --help", "help nothing"])("%s is one line and exit 2", async (args) => {
+    const stderr = "stateset-sequencer: unknown command nothing; see --help\n";
+    expect(await runMain(args.split(" "))).toEqual({ code: 2, stdout: "", stderr });
+  });
+
   it("--help names every option with its flag", async () => {
     const { code, stdout } = await runMain(["--help"]);
     expect(code).toBe(0);

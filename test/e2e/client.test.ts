@@ -314,9 +314,9 @@ describe("client SDK", () => {
   });
 
   test("receipts are checked a turn at a time: whatever else the application does goes on", async () => {
-    let nowMs = 0;
+    let elapsedMs = 0;
     // A millisecond or two each, by this clock ten.
-    const clock = { ...platformClock, nowMs: () => (nowMs += 10) };
+    const clock = { ...platformClock, elapsedMs: () => (elapsedMs += 10) };
     const { nextOffset: fromOffset } = await clientOf().head();
     await agent.submit(events(200));
     const subscription = clientOf({ clock }).subscribe({ fromOffset, verify: await clientOf().sequencer() });

@@ -340,6 +340,10 @@ describe("errors", () => {
     ["/api/v1/log?limit=0", "INVALID_FIELD_VALUE"],
     ["/api/v1/log?limit=-1", "INVALID_FIELD_VALUE"],
     ["/api/v1/log?limit=1&limit=2", "INVALID_FIELD_VALUE"],
+    ["/api/v1/log?entity_id=%ff", "INVALID_FIELD_VALUE"],
+    [`/api/v1/events?tenant_id=${randomUUID()}&store_id=${randomUUID()}&entity_type=%C3`, "INVALID_FIELD_VALUE"],
+    ["/api/v1/entities/order/%ff", "INVALID_FIELD_VALUE"],
+    ["/tlog/tile/%ff/000", "INVALID_FIELD_VALUE"],
     ["/api/v1/log?kind=event2", "INVALID_FIELD_VALUE"],
     ["/api/v1/log?from_offset=x", "CURSOR_MALFORMED"],
     ["/api/v1/log?from_offset=18446744073709551616", "CURSOR_MALFORMED"],
@@ -361,6 +365,7 @@ describe("errors", () => {
       ["epoch=9", "LOG_MISMATCH"],
       ["from_offset=4&batch=2", "INVALID_FIELD_VALUE"],
       ["tenant_id=x", "INVALID_FIELD_VALUE"],
+      ["entity_id=%ff", "INVALID_FIELD_VALUE"],
     ] as const) {
       const { refusal } = await connect(`${service.wsUrl}/subscribe?${query}`, { headers });
       problem(refusal!, code);

@@ -21,11 +21,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { afterAll, describe, expect, it } from "vitest";
 import { packageRoot } from "../../src/base/asset-paths.js";
+import { fromHex, toHex } from "../../src/base/bytes.js";
 import { ServerProcess } from "../../src/cli/server-process.js";
 import { sendBatch, signBatch } from "../support/load.js";
 import { ownPort } from "../support/own-port.js";
 import { runMain } from "../support/run-main.js";
-import { startService } from "../support/service.js";
+import { ed25519, startService, uuid } from "../support/service.js";
 import { makeReadOnly, mountSmallDisk, unmountSmallDisk } from "../support/small-disk.js";
 import { tamper } from "../support/sound-log.js";
 
@@ -92,11 +93,55 @@ describe("a key file that was there before", () => {
       expect(warnings(service.process.lines)).toMatchObject([
         { level: 40, files: [join(service.folder, name)], msg: expect.stringContaining("made anew") },
       ]);
+      // From the first entry by the new one on nothing is to be said.
+      await sendBatch(service, signBatch(await service.agent(), 1));
       expect(await service.process.stop()).toBe(0);
       await service.startAgain();
       expect(warnings(service.process.lines)).toEqual([]);
     },
   );
+});
+
+describe("a key that was given at the last start and is forgotten at the next", () => {
+  const SEED = "5a".repeat(32);
+  const GIVEN = { VES_SEQUENCER_SIGNING_KEY: SEED, VES_SEQUENCER_ID: uuid() };
+
+  it("is named while the last entry is its own, also where the key in its place is no new one", async () => {
+    await using service = await startService();
+    const agent = await service.agent();
+    const restart = async (env: Readonly<Record<string, string>>): Promise<Line[]> => {
+      await sendBatch(service, signBatch(agent, 1));
+      expect(await service.process.stop()).toBe(0);
+      await service.startAgain(env);
+      return warnings(service.process.lines);
+    };
+    const own = (await service.get("/api/v1/sequencer")).json;
+    const given = { sequencerId: GIVEN.VES_SEQUENCER_ID, publicKey: toHex(ed25519.publicKey(fromHex(SEED, 32)!)) };
+    const generated = { sequencerId: own.sequencer_id, publicKey: own.public_key };
+    expect(await restart(GIVEN)).toMatchObject([{ level: 40, former: generated, ...given }]);
+    expect(await restart(GIVEN)).toEqual([]);
+    expect(await restart({})).toMatchObject([{ level: 40, former: given, ...generated, nextOffset: 3 }]);
+    expect(service.process.lines.join("\n")).not.toContain(SEED);
+    expect(await restart({})).toEqual([]);
+  });
+});
+
+describe("a lane that cannot go on", () => {
+  it("says what the database says, and where", async () => {
+    await using service = await startService();
+    const agent = await service.agent();
+    const db = new Database(join(service.folder, "sequencer.db"));
+    db.exec("ALTER TABLE ves_rejections RENAME TO elsewhere");
+    db.close();
+    const event = { ...agent.sign(), agent_signature: "00".repeat(64) };
+    await agent.ingest([event]).catch(() => null);
+    expect(await service.process.exited).toBe(70);
+    const [ended] = service.process.lines.filter((line) => line.includes("memory may be ahead"));
+    const { message, stack } = JSON.parse(ended!).err;
+    expect(message).toMatch(/^the lane thread failed: SQLITE_ERROR: no such table: .*ves_rejections$/);
+    expect(stack).toContain("SqliteLaneStore.commit");
+    expect(ended).not.toContain(event.event_id);
+  });
 });
 
 describe.runIf(process.getuid?.() === 0)("what root does for a service that is another user's", () => {

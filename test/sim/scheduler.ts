@@ -46,6 +46,10 @@ export class Scheduler implements ClientClock {
     return this.#nowMs;
   }
 
+  elapsedMs(): number {
+    return this.#nowMs - START_MS;
+  }
+
   /** Runs `step` after all that waits in this queue, whenever its turn comes. */
   post(name: string, step: () => void): void {
     let queue = this.#queues.find((candidate) => candidate.name === name);

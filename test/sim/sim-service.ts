@@ -212,7 +212,7 @@ function open(options: SimServiceOptions): Opened {
     };
     return variant.lane?.(loop) ?? new LaneLoop(loop);
   });
-  thread.post({ kind: "ready", head, clockBehindMs: 0 }, []);
+  thread.post({ kind: "ready", found: { head, clockBehindMs: 0, formerSigner: null } }, []);
   return { thread, store, worker, keyEpoch, submissions };
 }
 

@@ -1,7 +1,8 @@
 import type { Uuid } from "../../base/ids.js";
-import type { LogHead, LogIdentity } from "../contract.js";
+import type { LogHead, LogIdentity, ReceiptSigner } from "../contract.js";
 import { assertDurable, type Connection } from "./connection.js";
 import { hasColumn } from "./schema-questions.js";
+import { StoredSequencers } from "./stored-sequencers.js";
 
 /** Reads the log's identity, or founds the log with the given id. Its write is the one `synchronous` is asserted after. */
 export function openLogIdentity(db: Connection, freshLogId: Uuid, nowMs: number): LogIdentity {
@@ -36,6 +37,12 @@ export function countEntries(db: Connection): number {
 export function lastSequencedAtMs(db: Connection): number {
   const last = db.prepare(`SELECT sequenced_at_ms FROM entries ORDER BY "offset" DESC LIMIT 1`).pluck().get();
   return (last as number | undefined) ?? 0;
+}
+
+/** Whose receipt the last entry has; null = there is no entry. */
+export function lastSigner(db: Connection): ReceiptSigner | null {
+  const ref = db.prepare(`SELECT sequencer_ref FROM entries ORDER BY "offset" DESC LIMIT 1`).pluck().get();
+  return ref === undefined ? null : new StoredSequencers(db).byRef(ref as number);
 }
 
 export function readLogHead(db: Connection): LogHead {

@@ -3,8 +3,9 @@ import type { LaneStore, LogHead, ReceiptSigner } from "../contract.js";
 import { openWriter } from "./connection.js";
 import { refuseSecondFounding } from "./folder-checks.js";
 import { SqliteLaneStore } from "./lane-store.js";
-import { countEntries, lastSequencedAtMs, openLogIdentity } from "./log-identity.js";
+import { countEntries, lastSequencedAtMs, lastSigner, openLogIdentity } from "./log-identity.js";
 import { type MigrateOptions, migrate } from "./migrate.js";
+import { isSameSigner } from "./stored-sequencers.js";
 import { type TakeOver, takeOverIfRefused } from "./take-over.js";
 import { WriterPause } from "./writer-pause.js";
 
@@ -25,11 +26,17 @@ export interface OpenLaneStoreOptions {
   readonly takeOver?: TakeOver;
 }
 
-export interface OpenedLaneStore {
-  readonly store: LaneStore;
+/** Where a start finds the log. */
+export interface FoundLog {
   readonly head: LogHead;
-  /** How far `nowMs` is behind the log's last entry, milliseconds; 0 = it is not. */
+  /** How far the clock is behind the log's last entry, milliseconds; 0 = it is not. */
   readonly clockBehindMs: number;
+  /** Who signed the log's last entry, if another signs from now on; null = the same, or there is none. */
+  readonly formerSigner: ReceiptSigner | null;
+}
+
+export interface OpenedLaneStore extends FoundLog {
+  readonly store: LaneStore;
 }
 
 /** Opens the write side: schema up to date, log founded or found, durability asserted. The folder's lock must be held. */
@@ -45,5 +52,10 @@ export function openLaneStore(options: OpenLaneStoreOptions): OpenedLaneStore {
     store: new SqliteLaneStore({ db, identity, sequencer, rejectionsKeptMax, generationPlaces, pause }),
     head: { ...identity, nextOffset: countEntries(db) },
     clockBehindMs: Math.max(0, lastSequencedAtMs(db) - options.nowMs),
+    formerSigner: otherThan(sequencer, lastSigner(db)),
   };
+}
+
+function otherThan(signer: ReceiptSigner, last: ReceiptSigner | null): ReceiptSigner | null {
+  return last !== null && isSameSigner(last, signer) ? null : last;
 }

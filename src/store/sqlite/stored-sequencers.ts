@@ -4,6 +4,10 @@ import { uuidFromBytes } from "../../base/ids.js";
 import type { ReceiptSigner } from "../contract.js";
 import type { Connection } from "./connection.js";
 
+export function isSameSigner(a: ReceiptSigner, b: ReceiptSigner): boolean {
+  return a.sequencerId === b.sequencerId && bytesEqual(a.publicKey, b.publicKey);
+}
+
 /** The identities that signed receipts, by their row. Rows never change, so each is read once per connection. */
 export class StoredSequencers {
   readonly #known = new Map<number, ReceiptSigner>();
@@ -16,9 +20,9 @@ export class StoredSequencers {
   }
 
   /** All but one. A row for each identity that the service was ever started with. */
-  others({ sequencerId, publicKey }: ReceiptSigner): ReceiptSigner[] {
+  others(signer: ReceiptSigner): ReceiptSigner[] {
     const all = (this.#newestFirst.all() as number[]).map((ref) => this.byRef(ref));
-    return all.filter((other) => other.sequencerId !== sequencerId || !bytesEqual(other.publicKey, publicKey));
+    return all.filter((other) => !isSameSigner(other, signer));
   }
 
   byRef(ref: number): ReceiptSigner {

@@ -107,6 +107,20 @@ describe("submit", () => {
     await refused;
   });
 
+  test.each([-3_600_000, 3_600_000])("tries as often when its clock is set by %i ms meanwhile", async (byMs) => {
+    const bench = benchOf();
+    const refused = expect(submit(bench)).rejects.toMatchObject({ status: 503, retryAfterSeconds: 25 });
+    await bench.http.last.answer("", 503, { "retry-after": "5" });
+    bench.clock.set(byMs);
+    await bench.clock.advance(5_000);
+    await bench.http.last.answer("", 503, { "retry-after": "5" });
+    expect(bench.clock.waits).toEqual([5_000]);
+    await bench.clock.advance(5_000);
+    await bench.http.last.answer("", 503, { "retry-after": "25" });
+    await refused;
+    expect(bench.http.asked).toHaveLength(3);
+  });
+
   test("an attempt without an answer ends by its deadline", async () => {
     const bench = benchOf({}, { requestTimeoutMs: 1000, retry: { attemptsMax: 1 } });
     const refused = expect(submit(bench)).rejects.toMatchObject({ code: "REQUEST_TIMEOUT", status: 0 });

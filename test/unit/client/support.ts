@@ -12,14 +12,19 @@ export const LOG = { log_id: "11111111-1111-1111-1111-111111111111", epoch: 1 };
 /** Time stands still until it is told to go on. */
 export class HandClock implements ClientClock {
   #nowMs = 1_700_000_000_000;
+  #elapsedMs = 0;
   #timers: { atMs: number; run: () => void }[] = [];
 
   nowMs(): number {
     return this.#nowMs;
   }
 
+  elapsedMs(): number {
+    return this.#elapsedMs;
+  }
+
   after(delayMs: number, run: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, run };
+    const timer = { atMs: this.#elapsedMs + delayMs, run };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);
@@ -28,18 +33,18 @@ export class HandClock implements ClientClock {
 
   /** Delays of what is waited for, milliseconds, shortest first. */
   get waits(): number[] {
-    return this.#timers.map(({ atMs }) => atMs - this.#nowMs).sort((a, b) => a - b);
+    return this.#timers.map(({ atMs }) => atMs - this.#elapsedMs).sort((a, b) => a - b);
   }
 
   /** Somebody sets it, by so many milliseconds: delays under way stay as long as they are. */
   set(byMs: number): void {
     this.#nowMs += byMs;
-    this.#timers = this.#timers.map(({ atMs, run }) => ({ atMs: atMs + byMs, run }));
   }
 
   async advance(ms: number): Promise<void> {
     this.#nowMs += ms;
-    const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs).sort((a, b) => a.atMs - b.atMs);
+    this.#elapsedMs += ms;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#elapsedMs).sort((a, b) => a.atMs - b.atMs);
     this.#timers = this.#timers.filter((timer) => !due.includes(timer));
     for (const { run } of due) run();
     await settle();

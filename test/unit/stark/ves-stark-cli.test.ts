@@ -28,6 +28,15 @@ function run(args: string, env: Record<string, string> = {}): { code: number | n
 describe("ves-stark", () => {
   it("says what it is", () => {
     expect(run("--version")).toEqual({ code: 0, out: `${packageVersion}\n`, err: "" });
+    for (const args of ["help", "-h", "--help"])
+      expect(run(args)).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^Usage: ves-stark \[options\]/),
+        err: "",
+      });
+    expect(run("help verify")).toMatchObject({ code: 0, out: expect.stringMatching(/^Usage: ves-stark verify /) });
+    for (const args of ["nothing", "help nothing"])
+      expect(run(args)).toEqual({ code: 2, out: "", err: "error: unknown command 'nothing'\n" });
   });
 
   it("gen-inputs, prove, verify, inspect", () => {

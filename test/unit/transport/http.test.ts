@@ -177,6 +177,12 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       ["PATCH", "/sync", 405, "METHOD_NOT_ALLOWED"],
       ["OPTIONS", "/sync", 405, "METHOD_NOT_ALLOWED"],
       ["GET", "/things/%zz", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/things/%ff", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/sync?n=%ff", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/sync?n=%C3&n=%A9", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/sync?n=%ED%A0%80", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/sync?%ff=1", 400, "INVALID_FIELD_VALUE"],
+      ["GET", "/sync?n=100%", 400, "INVALID_FIELD_VALUE"],
       ["GET", "/refused", 429, "OVERLOADED"],
       ["GET", "/broken", 500, "INTERNAL_ERROR"],
       ["GET", "/bad-header", 500, "INTERNAL_ERROR"],
@@ -188,6 +194,15 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
       expect(problem).toMatchObject({ code, status, request_id: response.headers.get("x-request-id") });
       expect(JSON.stringify(problem)).not.toContain("secret");
     });
+
+    test.each(["/sync?n=\xff", "/things/\xff", "/sync?n=\xc3"])(
+      "bytes that are no UTF-8 are a 400: %j",
+      async (path) => {
+        using client = running.open();
+        client.write(Buffer.from(head("GET", path), "latin1"));
+        expect(await client.until((text) => text.includes("\r\n\r\n"))).toContain("HTTP/1.1 400 ");
+      },
+    );
 
     test("405 lists the methods, 429 the seconds", async () => {
       expect((await fetch(`${running.url}/sync`, { method: "DELETE" })).headers.get("allow")).toBe("GET, HEAD");

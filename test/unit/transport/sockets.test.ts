@@ -102,6 +102,12 @@ describe.each(TRANSPORTS)("%s transport", (transport) => {
     "sec-websocket-key": randomBytes(16).toString("base64"),
   };
 
+  test("a query that is no UTF-8 is refused", async () => {
+    accept = ({ query }) => new Recorder(query.get("n") ?? "");
+    const { status, json } = await refusalOf(dial("/feed?n=%ff"));
+    expect([status, json]).toMatchObject([400, { code: "INVALID_FIELD_VALUE" }]);
+  });
+
   test("accept sees the request; frames arrive in order and as text", async () => {
     let seen: UpgradeRequest | undefined;
     recorder = new Recorder("b.v1");
