@@ -1,4 +1,7 @@
-import uWS from "uWebSockets.js";
+import type uWebSockets from "uWebSockets.js";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 
 /**
  * The part of uWebSockets.js this folder uses, and whether the machine code of it loaded. The package's own JavaScript
@@ -83,17 +86,32 @@ export interface NativeListener {
   close(): void;
 }
 
-/** The fallback of the package exports a few names only; `getParts` exists in the machine code alone. */
-export const hasNativeTransport: boolean = "getParts" in uWS;
+const uWS = loadNative();
+
+export const hasNativeTransport: boolean = uWS !== null;
+
+/** The package without its machine code; null where that is not for this Node. */
+function loadNative(): typeof uWebSockets | null {
+  const require = createRequire(import.meta.url);
+  const main = require.resolve("uWebSockets.js");
+  const file = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`;
+  const folders = [join(dirname(main), "..", "binaries"), dirname(main)];
+  // Looked for first: loaded without it, the package writes lines of its own among those of the log.
+  if (!folders.some((folder) => existsSync(join(folder, file)))) return null;
+  const loaded = require(main) as typeof uWebSockets;
+  // Its stand-in exports a few names only.
+  return "getParts" in loaded ? loaded : null;
+}
 
 /** Call it only where `hasNativeTransport`. */
 export function createNativeApp(): NativeApp {
-  const app = uWS.App();
+  const native = uWS!;
+  const app = native.App();
   return Object.assign(app as unknown as Omit<NativeApp, "bind">, {
     bind(host: string, port: number, bound: (listener: NativeListener | null) => void): void {
       app.listen(host, port, (token) => {
         if (token === false) bound(null);
-        else bound({ port: uWS.us_socket_local_port(token), close: () => uWS.us_listen_socket_close(token) });
+        else bound({ port: native.us_socket_local_port(token), close: () => native.us_listen_socket_close(token) });
       });
     },
   });
