@@ -1,8 +1,19 @@
 /**
  * Entries between the connection and the consumer, and the consumers that wait for one. Never both: an entry goes to the
- * oldest waiting consumer. The connection stops at `entriesMax` and goes on at half of it.
+ * oldest waiting consumer. The connection stops at `entriesMax`, or at `TEXT_MAX` of their text, and goes on at half of both.
  */
 import type { LogEntry } from "./answers.js";
+
+/**
+ * Characters, as the service sent them: an entry may have a megabyte of them, and is three times that once it is parsed. Entries
+ * of the usual size reach their number long before.
+ */
+const TEXT_MAX = 16 * 1024 * 1024;
+
+interface Held {
+  readonly entry: LogEntry;
+  readonly text: number;
+}
 
 interface Waiter {
   resolve(entry: LogEntry | null): void;
@@ -11,9 +22,11 @@ interface Waiter {
 
 export class EntryBuffer {
   readonly #entriesMax: number;
-  #entries: LogEntry[] = [];
+  #entries: Held[] = [];
   /** `#entries` before this index are taken. */
   #taken = 0;
+  /** Characters of those that are not. */
+  #text = 0;
   readonly #waiters: Waiter[] = [];
   /** What `take` answers after the last entry; null while entries may come. */
   #end: (() => Promise<null>) | null = null;
@@ -31,18 +44,23 @@ export class EntryBuffer {
   }
 
   get isFull(): boolean {
-    return this.room === 0;
+    return this.room === 0 || this.#text >= TEXT_MAX;
   }
 
   get isLow(): boolean {
-    return this.size <= this.#entriesMax / 2;
+    return this.size <= this.#entriesMax / 2 && this.#text <= TEXT_MAX / 2;
   }
 
-  push(entries: readonly LogEntry[]): void {
+  /** `text`: characters of one of them, on average. */
+  push(entries: readonly LogEntry[], text: number): void {
     for (const entry of entries) {
       const waiter = this.#waiters.shift();
-      if (waiter === undefined) this.#entries.push(entry);
-      else waiter.resolve(entry);
+      if (waiter !== undefined) {
+        waiter.resolve(entry);
+        continue;
+      }
+      this.#entries.push({ entry, text });
+      this.#text += text;
     }
   }
 
@@ -69,10 +87,12 @@ export class EntryBuffer {
   clear(): void {
     this.#entries = [];
     this.#taken = 0;
+    this.#text = 0;
   }
 
   #shift(): LogEntry {
-    const entry = this.#entries[this.#taken++]!;
+    const { entry, text } = this.#entries[this.#taken++]!;
+    this.#text -= text;
     if (this.#taken * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#taken);
       this.#taken = 0;

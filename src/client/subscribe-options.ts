@@ -18,7 +18,7 @@ export interface SubscribeOptions extends EntryFilters {
   /** Check every entry's receipt: with the identity the service names at first (true), or better with pinned keys. */
   readonly verify?: boolean | TrustedSigner;
   readonly signal?: AbortSignal | undefined;
-  /** Entries held for a slow consumer. Default 1024. */
+  /** Entries held for a slow consumer, and never more than about 16 MiB of their text. Default 1024. */
   readonly bufferEntriesMax?: number;
   /** Silence after which a socket is checked against the log over HTTP, milliseconds. Default 30 000. */
   readonly quietMs?: number;

@@ -136,10 +136,14 @@ export class SubscriptionConnection {
   /** Reads one page at the cursor, no more entries than there is room for. */
   async #readPage(): Promise<void> {
     const { signal } = this.#work;
-    const page = await this.#requestPage(Math.min(PAGE_ENTRIES_MAX, Math.max(1, this.#buffer.room)), signal);
+    let text = 0;
+    const limit = Math.min(PAGE_ENTRIES_MAX, Math.max(1, this.#buffer.room));
+    const page = await this.#requestPage(limit, signal, (length) => {
+      text = length;
+    });
     if (signal.aborted) return;
     this.#acceptPage(page);
-    this.#buffer.push(page.entries);
+    this.#buffer.push(page.entries, share(text, page.entries));
     this.#on(this.#afterPage(page));
   }
 
@@ -172,8 +176,12 @@ export class SubscriptionConnection {
     throw new SequencerError({ code: "INVALID_RESPONSE", message: "a page of the log is out of order" });
   }
 
-  async #requestPage(limit: number, signal: AbortSignal): Promise<LogPage> {
+  async #requestPage(limit: number, signal: AbortSignal, onText?: (characters: number) => void): Promise<LogPage> {
     const query = { ...this.#cursorQuery(), limit };
+    const parse = (text: string): unknown => {
+      onText?.(text.length);
+      return parseEntries(text);
+    };
     return readLogPage(
       await this.#link.http.call({
         method: "GET",
@@ -181,7 +189,7 @@ export class SubscriptionConnection {
         query,
         signal,
         isRepeatable: false,
-        parse: parseEntries,
+        parse,
       }),
     );
   }
@@ -234,7 +242,7 @@ export class SubscriptionConnection {
     }
     this.#lastFrameMs = this.#link.clock.elapsedMs();
     const accepted = this.position.acceptFrame(entries);
-    this.#buffer.push(accepted);
+    this.#buffer.push(accepted, share(text.length, entries));
     if (accepted.length < entries.length) {
       this.#fail("disordered");
       return;
@@ -270,6 +278,11 @@ export class SubscriptionConnection {
     });
     this.#work.signal.addEventListener("abort", cancel, { once: true });
   }
+}
+
+/** Whole characters: fractions would not add up to nothing again. */
+function share(characters: number, { length }: readonly LogEntry[]): number {
+  return length === 0 ? 0 : Math.ceil(characters / length);
 }
 
 function noSocket(cause: unknown): never {

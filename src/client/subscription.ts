@@ -1,6 +1,6 @@
 /**
  * The log from an offset on, as an endless iterator. Invariant: the consumer gets the matching entries, each once, in order,
- * over whatever connections it takes. Bound: `bufferEntriesMax` entries ahead of the consumer, plus one read of a socket.
+ * over whatever connections it takes. Bound: `bufferEntriesMax` entries, and 16 MiB of their text, ahead of the consumer, plus one read of a socket.
  */
 import type { LogEntry, LogIdentity, SequencerIdentity } from "./answers.js";
 import { BACKOFF, backoffMs } from "./backoff.js";

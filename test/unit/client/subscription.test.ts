@@ -94,6 +94,44 @@ describe("pages", () => {
   });
 });
 
+describe("large entries", () => {
+  const MIB = 1024 * 1024;
+  const large = (offset: number) => ({ ...entry(offset), event: { payload: "x".repeat(6 * MIB) } });
+
+  test("hold a socket back long before they are many, and let it go on when half of them are taken", async () => {
+    const bench = await live({}, { WebSocket: PausableSocket });
+    const socket = HandSocket.last as PausableSocket;
+    await socket.send([large(1), large(2)]);
+    expect([bench.subscription.state, bench.subscription.buffered]).toEqual(["live", 2]);
+    await socket.send(large(3));
+    expect([bench.subscription.state, socket.calls]).toEqual(["paused", ["pause"]]);
+    // What was already read when it was held back.
+    await socket.send(large(4));
+    expect(await offsets(bench, 2)).toEqual([1, 2]);
+    expect(bench.subscription.state).toBe("paused");
+    expect(await offsets(bench, 1)).toEqual([3]);
+    expect([bench.subscription.state, socket.calls]).toEqual(["live", ["pause", "resume"]]);
+    expect(await offsets(bench, 1)).toEqual([4]);
+  });
+
+  test("hold pages back too", async () => {
+    const bench = benchOf();
+    const first = bench.subscription.next();
+    await settle();
+    const body = (from: number, end: number) => ({
+      ...{ ...LOG, next_offset: end, head_offset: 9 },
+      entries: Array.from({ length: end - from }, (_, index) => large(from + index)),
+    });
+    await bench.http.last.answer(body(0, 4));
+    await first;
+    expect([bench.subscription.state, bench.subscription.buffered]).toEqual(["draining", 3]);
+    expect(await offsets(bench, 2)).toEqual([1, 2]);
+    expect(bench.http.last.url.searchParams.get("from_offset")).toBe("4");
+    await bench.http.last.answer(body(4, 5));
+    expect(await offsets(bench, 2)).toEqual([3, 4]);
+  });
+});
+
 describe("silence", () => {
   test("a check moves a filtered cursor past what does not match", async () => {
     const bench = await live({ entityType: "order", quietMs: 1000 });
