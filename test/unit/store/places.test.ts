@@ -247,6 +247,21 @@ describe(`places (seed ${TEST_SEED})`, () => {
     expect(() => log.commit(log.maker.chunk(30))).toThrow("has one place");
   });
 
+  it("that were undone do not come with a later chunk that holds no event", () => {
+    using log = new PlaceLog(8, new Random(TEST_SEED));
+    log.commit(log.maker.chunk(5));
+    const undone = log.maker.chunk(3);
+    log.rollBack(undone);
+    // As of a registration of a key.
+    log.commit([]);
+    log.lane.expectHead(5);
+    for (const { eventId } of undone) expect(log.lane.offsetOfEvent(eventId)).toBeUndefined();
+    log.commit([]);
+    log.lane.expectHead(5);
+    log.commit(undone);
+    log.lane.expectHead(8);
+  });
+
   it("are merged also where every second chunk is undone", () => {
     const random = new Random(TEST_SEED);
     using log = new PlaceLog(100, random);
