@@ -234,6 +234,20 @@ describe("documents", () => {
     expect(answer.json).toMatchObject({ eventsAccepted: 1, eventsRejected: 0 });
   });
 
+  it("say how many stores and which numbers a key may have", async () => {
+    const bodyOf = (path: string) => openapi.paths[path]!.post!.requestBody!.content["application/json"]!.schema;
+    const { maxItems } = bodyOf("/api/v1/admin/api-keys").properties!.storeIds!;
+    const { maximum } = bodyOf("/api/v1/agents/keys").properties!.keyId!;
+    const { tenantId } = agent;
+    for (const more of [0, 1]) {
+      const storeIds = Array.from({ length: maxItems! + more }, () => uuid());
+      const made = await service.post("/api/v1/admin/api-keys", { tenantId, storeIds, permissions: "read" });
+      expect(made.status).toBe(more === 0 ? 200 : 422);
+      const registration = { ...agent.registration(), agentId: uuid(), keyId: maximum! + more };
+      expect((await service.post("/api/v1/agents/keys", registration)).status).toBe(more === 0 ? 200 : 400);
+    }
+  });
+
   it("claim no operation, refusal or member that none of the above has met", () => {
     const { answered, members } = documented;
     const unmet = documented.operationNames().filter((name) => !answered.has(`${name} 200`));

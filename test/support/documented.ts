@@ -6,6 +6,8 @@ import type { Answer, TestService } from "./service.js";
 interface Schema {
   readonly $ref?: string;
   readonly examples?: readonly object[];
+  readonly maxItems?: number;
+  readonly maximum?: number;
   readonly allOf?: readonly Schema[];
   readonly anyOf?: readonly Schema[];
   readonly properties?: Readonly<Record<string, Schema>>;

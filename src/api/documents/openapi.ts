@@ -8,7 +8,7 @@ import { BATCH, operation, pathParameter, query, SHARED, STORE, TENANT } from ".
 import { named, TAGS } from "./operation-names.js";
 import { PROOF_PATHS } from "./proof-paths.js";
 import { PROOF_SCHEMAS } from "./proof-schemas.js";
-import { type Json, list, object, ref, UUID, whole } from "./schema-parts.js";
+import { type Json, KEY_ID, list, object, ref, UUID, whole } from "./schema-parts.js";
 import { SCHEMAS } from "./schemas.js";
 import { TLOG_PATHS } from "./tlog-paths.js";
 
@@ -42,14 +42,14 @@ const KEY_REGISTRATION: Json = {
   ...object(["tenantId", "agentId", "publicKey", "proofOfPossession"], {
     tenantId: UUID,
     agentId: UUID,
-    keyId: { type: "integer", description: "Absent = the agent's highest + 1." },
+    keyId: { ...KEY_ID, description: "Absent = the agent's highest + 1." },
     publicKey: { type: "string", description: "32 bytes, hex or base64." },
     keyAlgorithm: { enum: [1, 2], default: 1, description: "1 Ed25519, 2 X25519." },
     proofOfPossession: {
       type: "string",
       description: "64 bytes of hex: Ed25519 over SHA-256(VES_POP_V1 || public key).",
     },
-    signingKeyId: { type: "integer", description: "X25519 only: the agent's signing key that made the proof." },
+    signingKeyId: { ...KEY_ID, description: "X25519 only: the agent's signing key that made the proof." },
     validFrom: { type: "string", format: "date-time" },
     validTo: { type: "string", format: "date-time" },
   }),
@@ -59,7 +59,7 @@ const KEY_REVOKED: Json = whole({
   success: { const: true },
   tenantId: UUID,
   agentId: UUID,
-  keyId: { type: "integer" },
+  keyId: KEY_ID,
   revokedAt: { type: "string", format: "date-time", description: "Of the first revocation." },
   message: { type: "string" },
 });
@@ -72,7 +72,7 @@ const KEY_COLLECTION: Json = {
       success: { const: true },
       tenantId: UUID,
       agentId: UUID,
-      keyId: { type: "integer" },
+      keyId: KEY_ID,
       keyAlgorithm: { enum: [1, 2] },
       message: { type: "string" },
     }),
@@ -160,7 +160,12 @@ const NEW_API_KEY = operation({
     "Create an API key. Its text is in this answer and nowhere else. It stays until it is revoked, also when the key or token that made it ends before.",
   body: object(["tenantId"], {
     tenantId: UUID,
-    storeIds: { type: "array", items: UUID, description: "Absent or empty = every store of the tenant." },
+    storeIds: {
+      type: "array",
+      maxItems: 1000,
+      items: UUID,
+      description: "Absent or empty = every store of the tenant.",
+    },
     agentId: {
       ...UUID,
       description: "Submits events and registers keys as this agent alone, and reads like any. Absent = of any agent.",
@@ -274,7 +279,7 @@ export const openapi: Json = {
         body: object(["tenantId", "agentId", "keyId"], {
           tenantId: UUID,
           agentId: UUID,
-          keyId: { type: "integer" },
+          keyId: KEY_ID,
           keyAlgorithm: { enum: [1, 2], default: 1 },
           reason: { type: "string", maxLength: 1024 },
         }),

@@ -1,6 +1,6 @@
 /** Compliance and validity proofs in the OpenAPI document. */
 import { operation, pathParameter, query } from "./operation.js";
-import { type Json, object, ref, UUID } from "./schema-parts.js";
+import { type Json, object, ref, U32, UUID } from "./schema-parts.js";
 
 const EVENT = pathParameter("event_id", "Event id.");
 const BATCH = pathParameter("batch_id", "Batch id.");
@@ -21,7 +21,7 @@ const proofMembers: Json = {
     pattern: WITHOUT_NUL,
     description: "Types that start with `stark` are verified, all others are kept as they are.",
   },
-  proofVersion: { type: "integer", minimum: 1, default: 1, description: "2 for STARKs." },
+  proofVersion: { ...U32, minimum: 1, default: 1, description: "2 for STARKs." },
   proofB64: { type: "string", description: "1 to 2097152 bytes; standard or URL-safe base64, padded or not." },
   publicInputs: { type: "object", description: "Must equal the canonical ones." },
 };

@@ -1,4 +1,5 @@
 /** What the schemas of both documents are made of. */
+import { AGENT_KEY_ID_MAX } from "../../protocol/envelope.js";
 
 export type Json = Record<string, unknown>;
 
@@ -10,6 +11,8 @@ export const TIME: Json = { type: "string", format: "date-time" };
 /** `maxLength` counts characters. */
 export const BYTES = "At most as many bytes of UTF-8.";
 export const COUNT: Json = { type: "integer", minimum: 0 };
+export const U32: Json = { ...COUNT, maximum: 2 ** 32 - 1 };
+export const KEY_ID: Json = { ...COUNT, maximum: AGENT_KEY_ID_MAX };
 export const HASH: Json = { type: "string", pattern: "^[0-9a-f]{64}$" };
 
 export const object = (required: readonly string[], properties: Json): Json => ({

@@ -4,7 +4,7 @@ import { ENTRY_KINDS } from "../../protocol/entry-kind.js";
 import { ENVELOPE_REQUIRED } from "../../protocol/envelope.js";
 import { ENVELOPE_EXAMPLE } from "./examples.js";
 import { LEGACY_SCHEMAS } from "./legacy-schemas.js";
-import { BYTES, COUNT, HASH, orNull, ref, TIME, UUID } from "./schema-parts.js";
+import { BYTES, COUNT, HASH, KEY_ID, orNull, ref, TIME, U32, UUID } from "./schema-parts.js";
 
 const hex = (bytes: number, description: string) => ({
   type: "string",
@@ -39,7 +39,7 @@ const encryptedPayload = {
       items: {
         type: "object",
         required: ["recipient_kid", "enc_b64u", "ct_b64u"],
-        properties: { recipient_kid: COUNT, enc_b64u: { type: "string" }, ct_b64u: { type: "string" } },
+        properties: { recipient_kid: U32, enc_b64u: { type: "string" }, ct_b64u: { type: "string" } },
       },
     },
   },
@@ -57,7 +57,7 @@ const envelope = {
     tenant_id: UUID,
     store_id: UUID,
     source_agent_id: UUID,
-    agent_key_id: COUNT,
+    agent_key_id: U32,
     entity_type: { type: "string", minLength: 1, maxLength: 128, description: BYTES },
     entity_id: { type: "string", minLength: 1, maxLength: 512, description: BYTES },
     event_type: { type: "string", minLength: 1, maxLength: 256, description: BYTES },
@@ -196,7 +196,7 @@ const agentKey = {
   properties: {
     tenantId: UUID,
     agentId: UUID,
-    keyId: COUNT,
+    keyId: KEY_ID,
     keyType: { enum: ["signing", "encryption"] },
     keyAlgorithm: { enum: [1, 2], description: "1 Ed25519, 2 X25519." },
     publicKey: hex(32, "Raw public key."),
