@@ -192,7 +192,12 @@ export const OPTIONS = {
     MAX,
     "How long an event may wait before its stream is committed automatically; 0 = never by age.",
   ),
-  VES_COMMIT_INTERVAL_MS: integer(1000, 10, 3_600_000, "How often streams are looked at for automatic commitments."),
+  VES_COMMIT_INTERVAL_MS: integer(
+    1000,
+    10,
+    3_600_000,
+    "How often streams that are due for an automatic commitment are looked for.",
+  ),
   VES_COMMIT_EVENTS_MAX: integer(65_536, 1, 1_048_576, "Most events in one commitment."),
   VES_COMMIT_BUILDS_MAX: integer(
     256,

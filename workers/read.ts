@@ -89,6 +89,10 @@ function readCommitments(task: CommitmentTask): unknown {
       return from.chainState(...task.args);
     case "uncommittedStreams":
       return from.uncommittedStreams(...task.args);
+    case "fullStreams":
+      return from.fullStreams(...task.args);
+    case "oldStreams":
+      return from.oldStreams(...task.args);
   }
 }
 

@@ -58,8 +58,40 @@ export interface UncommittedStream {
   readonly head: number;
   /** Last committed sequence number; 0 = none. */
   readonly committed: number;
-  /** When the first event after it was sequenced, Unix milliseconds. */
-  readonly waitingSinceMs: number;
+  /** Offset of the first event after it. */
+  readonly waitingFromOffset: number;
+}
+
+/** Some of those streams, and the end of the log at the same moment. */
+export interface UncommittedPage {
+  readonly streams: readonly UncommittedStream[];
+  readonly headOffset: number;
+}
+
+/** A stream that is to be committed while it is committed to less than that number. */
+export interface DueStream extends StreamName {
+  readonly ref: number;
+  readonly committedBelow: number;
+}
+
+/** Streams found due in a part of the log, each once. */
+export interface DuePage {
+  readonly streams: readonly DueStream[];
+  /** Where to go on: every entry below it was looked at. */
+  readonly nextOffset: number;
+  /** The end of the log at the same moment. */
+  readonly headOffset: number;
+}
+
+export interface OldPage extends DuePage {
+  /** When the entry at `nextOffset` was sequenced, if it waits and is not old; null = the page ended before there was one. */
+  readonly waitingSinceMs: number | null;
+}
+
+/** Old is what was sequenced at `untilMs` or before, and everything below `untilOffset`. */
+export interface OldBound {
+  readonly untilMs: number;
+  readonly untilOffset: number;
 }
 
 /** Read-only access to durable commitments. `asking`: see `LogReader`. */
@@ -70,5 +102,9 @@ export interface CommitmentReader {
   commitments(query: CommitmentQuery): Promise<readonly Commitment[]>;
   chainState(tenantId: Uuid, storeId: Uuid, sequenceStart: number): Promise<ChainState>;
   /** At most `limit` streams with `ref` above `afterRef`, by `ref`. */
-  uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]>;
+  uncommittedStreams(afterRef: number, limit: number): Promise<UncommittedPage>;
+  /** Streams with so many uncommitted events, by entries from `fromOffset` on: of a stream that has none there nothing is said. */
+  fullStreams(fromOffset: number, events: number): Promise<DuePage>;
+  /** Streams whose uncommitted events from `fromOffset` on are old, up to the first that is not. */
+  oldStreams(fromOffset: number, bound: OldBound): Promise<OldPage>;
 }

@@ -6,7 +6,11 @@ import type {
   Commitment,
   CommitmentQuery,
   CommitmentSeries,
-  UncommittedStream,
+  DuePage,
+  DueStream,
+  OldBound,
+  OldPage,
+  UncommittedPage,
 } from "../commitment-contract.js";
 import {
   COMMITMENT_COLUMNS,
@@ -16,6 +20,7 @@ import {
   SERIES_TABLES,
 } from "./commitment-rows.js";
 import type { Connection } from "./connection.js";
+import { countEntries } from "./log-identity.js";
 import { PlaceFinder } from "./place-finder.js";
 
 /** What is told apart by its transaction has an index of its own: who asks for it does not have the whole chain read. */
@@ -25,6 +30,11 @@ const STATUS_CONDITIONS = {
   anchored: "AND c.chain_tx_hash IS NOT NULL AND c.anchored_at_ms IS NOT NULL",
   all: "",
 } as const;
+
+/** Entries that one page of due streams looks at. */
+const SCAN_ROWS_MAX = 4096;
+
+type WaitingRow = readonly [offset: number, sequencedAtMs: number, number: number, ref: number];
 
 export class SqliteCommitmentReader {
   readonly #db: Connection;
@@ -53,7 +63,23 @@ export class SqliteCommitmentReader {
         `SELECT s.ref, s.tenant_id, s.store_id, s.${head} AS head, s.${committed} AS committed
            FROM streams s INDEXED BY ${uncommitted} WHERE s.${head} > s.${committed} AND s.ref > ? ORDER BY s.ref LIMIT ?`,
       ),
-      sequencedAtMs: db.prepare(`SELECT sequenced_at_ms FROM entries WHERE "offset" = ?`).pluck(),
+      isWaiting: db
+        .prepare(`SELECT 1 FROM streams INDEXED BY ${uncommitted} WHERE ${head} > ${committed} LIMIT 1`)
+        .pluck(),
+      full: db.prepare(
+        `SELECT s.ref, s.tenant_id, s.store_id, n.last - $events + 1 AS committed_below
+           FROM (SELECT stream_ref, max(sequence_number) AS last FROM entries
+                  WHERE "offset" >= $from AND "offset" < $to AND kind = ${kind} GROUP BY stream_ref) n
+           JOIN streams s ON s.ref = n.stream_ref WHERE n.last - s.${committed} >= $events`,
+      ),
+      waiting: db
+        .prepare(
+          `SELECT e."offset", e.sequenced_at_ms, e.sequence_number, s.ref FROM entries e JOIN streams s ON s.ref = e.stream_ref
+            WHERE e."offset" >= ? AND e."offset" < ? AND e.kind = ${kind} AND e.sequence_number > s.${committed}
+            ORDER BY e."offset"`,
+        )
+        .raw(),
+      stream: db.prepare("SELECT ref, tenant_id, store_id FROM streams WHERE ref = ?"),
     };
   }
 
@@ -86,32 +112,79 @@ export class SqliteCommitmentReader {
     }))();
   }
 
-  uncommittedStreams(afterRef: number, limit: number): UncommittedStream[] {
-    const rows = this.#sql.uncommitted.all(afterRef, limit) as UncommittedRow[];
-    return rows.map((row) => ({
-      ref: row.ref,
-      tenantId: uuidFromBytes(row.tenant_id),
-      storeId: uuidFromBytes(row.store_id),
-      head: row.head,
-      committed: row.committed,
-      waitingSinceMs: this.#sequencedAtMs(row.ref, row.committed + 1),
-    }));
+  uncommittedStreams(afterRef: number, limit: number): UncommittedPage {
+    return this.#db.transaction(() => {
+      const headOffset = countEntries(this.#db);
+      const rows = this.#sql.uncommitted.all(afterRef, limit) as UncommittedRow[];
+      const streams = rows.map((row) => ({
+        ...nameOf(row),
+        head: row.head,
+        committed: row.committed,
+        waitingFromOffset: this.#offsetOf(row.ref, row.committed + 1),
+      }));
+      return { streams, headOffset };
+    })();
   }
 
-  #sequencedAtMs(streamRef: number, sequenceNumber: number): number {
+  fullStreams(fromOffset: number, events: number): DuePage {
+    return this.#scan(fromOffset, (from, to) => {
+      const rows = this.#sql.full.all({ events, from, to }) as (StreamRow & { committed_below: number })[];
+      return { streams: rows.map((row) => ({ ...nameOf(row), committedBelow: row.committed_below })), nextOffset: to };
+    });
+  }
+
+  oldStreams(fromOffset: number, { untilMs, untilOffset }: OldBound): OldPage {
+    return this.#scan(fromOffset, (from, to) => {
+      const numbers = new Map<number, number>();
+      let nextOffset = to;
+      let waitingSinceMs: number | null = null;
+      for (const [offset, sequencedAtMs, number, ref] of this.#sql.waiting.iterate(from, to) as Iterable<WaitingRow>) {
+        if (sequencedAtMs <= untilMs || offset < untilOffset) numbers.set(ref, number);
+        else {
+          nextOffset = offset;
+          waitingSinceMs = sequencedAtMs;
+          break;
+        }
+      }
+      const streams = Array.from(numbers, ([ref, committedBelow]): DueStream => {
+        return { ...nameOf(this.#sql.stream.get(ref) as StreamRow), committedBelow };
+      });
+      return { streams, nextOffset, waitingSinceMs };
+    });
+  }
+
+  /** Looks at some entries; at none where nothing waits. */
+  #scan<T extends Omit<DuePage, "headOffset">>(
+    fromOffset: number,
+    look: (from: number, to: number) => T,
+  ): T & { readonly headOffset: number } {
+    return this.#db.transaction(() => {
+      const headOffset = countEntries(this.#db);
+      const from = this.#sql.isWaiting.get() === undefined ? headOffset : Math.min(fromOffset, headOffset);
+      return { ...look(from, Math.min(from + SCAN_ROWS_MAX, headOffset)), headOffset };
+    })();
+  }
+
+  #offsetOf(streamRef: number, sequenceNumber: number): number {
     const offset = this.#places.offsetOfNumber(streamRef, this.#kind, sequenceNumber);
-    const ms = offset === undefined ? undefined : (this.#sql.sequencedAtMs.get(offset) as number | undefined);
-    assert(ms !== undefined, `stream ${streamRef} has no event ${sequenceNumber}, which is below its head`);
-    return ms;
+    assert(offset !== undefined, `stream ${streamRef} has no event ${sequenceNumber}, which is below its head`);
+    return offset;
   }
 }
 
-interface UncommittedRow {
+interface StreamRow {
   readonly ref: number;
   readonly tenant_id: Buffer;
   readonly store_id: Buffer;
+}
+
+interface UncommittedRow extends StreamRow {
   readonly head: number;
   readonly committed: number;
+}
+
+function nameOf({ ref, tenant_id, store_id }: StreamRow) {
+  return { ref, tenantId: uuidFromBytes(tenant_id), storeId: uuidFromBytes(store_id) };
 }
 
 function found(row: unknown): Commitment | null {

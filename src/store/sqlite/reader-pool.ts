@@ -14,7 +14,10 @@ import type {
   CommitmentQuery,
   CommitmentReader,
   CommitmentSeries,
-  UncommittedStream,
+  DuePage,
+  OldBound,
+  OldPage,
+  UncommittedPage,
 } from "../commitment-contract.js";
 import type {
   AgentKey,
@@ -91,6 +94,8 @@ const SIZES: Readonly<Record<ReadMethod | CommitmentMethod, ReadSize>> = {
   commitments: "page",
   chainState: "row",
   uncommittedStreams: "page",
+  fullStreams: "page",
+  oldStreams: "page",
 };
 
 export class SqliteReaderPool implements LogReader, ProofReader {
@@ -242,7 +247,15 @@ class PooledCommitmentReader implements CommitmentReader {
     return this.#run(tenantId, "chainState", [tenantId, storeId, sequenceStart]) as Promise<ChainState>;
   }
 
-  uncommittedStreams(afterRef: number, limit: number): Promise<readonly UncommittedStream[]> {
-    return this.#run(null, "uncommittedStreams", [afterRef, limit]) as Promise<readonly UncommittedStream[]>;
+  uncommittedStreams(afterRef: number, limit: number): Promise<UncommittedPage> {
+    return this.#run(null, "uncommittedStreams", [afterRef, limit]) as Promise<UncommittedPage>;
+  }
+
+  fullStreams(fromOffset: number, events: number): Promise<DuePage> {
+    return this.#run(null, "fullStreams", [fromOffset, events]) as Promise<DuePage>;
+  }
+
+  oldStreams(fromOffset: number, bound: OldBound): Promise<OldPage> {
+    return this.#run(null, "oldStreams", [fromOffset, bound]) as Promise<OldPage>;
   }
 }

@@ -1,27 +1,37 @@
 import { expect, it } from "vitest";
-import type { Uuid } from "../../../src/base/ids.js";
 import { WaitingTimes } from "../../../src/commit/waiting-times.js";
 
-const stream = (ref: number, waitingSinceMs: number, committed = 0) => ({
-  ...{ ref, waitingSinceMs, committed, head: committed + 1 },
-  ...{ tenantId: "" as Uuid, storeId: "" as Uuid },
+it("what bears a time that is yet to come waits from the first look that found it", () => {
+  const times = new WaitingTimes();
+  expect(times.headAt(1000)).toBe(0);
+  times.look(10, 1000);
+  times.look(10, 2000);
+  times.look(15, 3000);
+  expect([999, 1000, 2999, 3000].map((sinceMs) => times.headAt(sinceMs))).toEqual([0, 10, 10, 15]);
+  times.forgetBelow(9);
+  expect(times.headAt(1000)).toBe(10);
+  times.forgetBelow(10);
+  expect([2000, 3000].map((sinceMs) => times.headAt(sinceMs))).toEqual([0, 15]);
+  times.forgetBelow(15);
+  expect(times.headAt(9000)).toBe(0);
 });
 
-it("a stream waits from its first event's time, or from the first look at a time that is yet to come", () => {
+it("nothing waits since a time that the clock has not reached either", () => {
   const times = new WaitingTimes();
-  expect(times.sinceMs(stream(1, 1000), 1000)).toBe(1000);
-  expect(times.sinceMs(stream(1, 9000), 1000)).toBe(1000);
-  expect(times.sinceMs(stream(1, 9000), 3000)).toBe(1000);
-  expect(times.sinceMs(stream(2, 9000), 3000)).toBe(3000);
-  // Others wait since its last commitment, and none since a time that the clock has not reached either.
-  expect(times.sinceMs(stream(1, 9000, 1), 4000)).toBe(4000);
-  expect(times.sinceMs(stream(1, 9000, 1), 500)).toBe(500);
-  expect(times.sinceMs(stream(1, 9000, 1), 9500)).toBe(9000);
+  times.look(10, 1000);
+  times.look(15, 3000);
+  times.look(15, 2000);
+  expect([1000, 1999, 2000].map((sinceMs) => times.headAt(sinceMs))).toEqual([10, 10, 15]);
+  times.look(16, 500);
+  expect([499, 500].map((sinceMs) => times.headAt(sinceMs))).toEqual([0, 16]);
 });
 
-it("of more streams than are remembered each waits from some look at it", () => {
+it("of more looks than are remembered each entry waits from some look behind its own, and not for ever", () => {
   const times = new WaitingTimes();
-  for (let ref = 0; ref < 70_000; ref++) times.sinceMs(stream(ref, 9000), 1000);
-  expect(times.sinceMs(stream(69_999, 9000), 2000)).toBe(1000);
-  expect(times.sinceMs(stream(0, 9000), 2000)).toBe(2000);
+  const looks = 20_000;
+  for (let at = 1; at <= looks; at++) times.look(at, at);
+  const heads = Array.from({ length: looks }, (_, index) => times.headAt(index + 1));
+  expect(heads.every((head, index) => head <= index + 1 && head >= (heads[index - 1] ?? 0))).toBe(true);
+  expect(heads.at(-1)).toBe(looks);
+  expect(times.headAt(looks - 1000)).toBeGreaterThan(looks - 1200);
 });

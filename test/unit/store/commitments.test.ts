@@ -148,11 +148,37 @@ describe("the table", () => {
 
   test("knows which streams wait, since when", () => {
     const reader = new SqliteCommitmentReader(db);
-    const waiting = { ref: 1, ...STREAM, head: EVENTS, committed: 0, waitingSinceMs: 1000 };
-    expect(reader.uncommittedStreams(0, 10)).toEqual([waiting]);
-    expect(reader.uncommittedStreams(1, 10)).toEqual([]);
-    insertRow(1, EVENTS);
-    expect(reader.uncommittedStreams(0, 10)).toEqual([]);
+    const waiting = { ref: 1, ...STREAM, head: EVENTS, committed: 0, waitingFromOffset: 0 };
+    const none = { streams: [], headOffset: EVENTS };
+    expect(reader.uncommittedStreams(0, 10)).toEqual({ streams: [waiting], headOffset: EVENTS });
+    expect(reader.uncommittedStreams(1, 10)).toEqual(none);
+    insertRow(1, 4);
+    expect(reader.uncommittedStreams(0, 10).streams).toEqual([{ ...waiting, committed: 4, waitingFromOffset: 4 }]);
+    insertRow(5, EVENTS);
+    expect(reader.uncommittedStreams(0, 10)).toEqual(none);
+  });
+
+  test("tells of the part of the log it is asked for what is due there", () => {
+    const reader = new SqliteCommitmentReader(db);
+    db.exec('DROP TRIGGER entries_are_never_updated; UPDATE entries SET sequenced_at_ms = 100 * "offset"');
+    const due = (committedBelow: number) => [{ ref: 1, ...STREAM, committedBelow }];
+    const all = { nextOffset: EVENTS, headOffset: EVENTS };
+    insertRow(1, 2);
+    expect(reader.fullStreams(0, 10)).toEqual({ ...all, streams: due(3) });
+    expect(reader.fullStreams(EVENTS - 1, 7)).toEqual({ ...all, streams: due(6) });
+    expect(reader.fullStreams(0, 11)).toEqual({ ...all, streams: [] });
+    expect(reader.fullStreams(EVENTS, 1)).toEqual({ ...all, streams: [] });
+    const old = (fromOffset: number, untilMs: number, untilOffset = 0) =>
+      reader.oldStreams(fromOffset, { untilMs, untilOffset });
+    expect(old(0, 99)).toEqual({ ...all, nextOffset: 2, streams: [], waitingSinceMs: 200 });
+    expect(old(0, 500)).toEqual({ ...all, nextOffset: 6, streams: due(6), waitingSinceMs: 600 });
+    expect(old(6, 500)).toEqual({ ...all, nextOffset: 6, streams: [], waitingSinceMs: 600 });
+    expect(old(0, 0, 9)).toEqual({ ...all, nextOffset: 9, streams: due(9), waitingSinceMs: 900 });
+    expect(old(0, 5000)).toEqual({ ...all, streams: due(12), waitingSinceMs: null });
+    insertRow(3, EVENTS);
+    expect(old(0, 99)).toEqual({ ...all, streams: [], waitingSinceMs: null });
+    expect(reader.fullStreams(0, 1)).toEqual({ ...all, streams: [] });
+    expect(new SqliteCommitmentReader(db, "legacy").fullStreams(0, 1)).toEqual({ ...all, streams: [] });
   });
 });
 
