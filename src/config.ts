@@ -117,7 +117,9 @@ function readFile(path: string | undefined, problems: string[]): Map<string, str
   try {
     content = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    problems.push(`cannot read ${path}: ${(error as Error).message}`);
+    problems.push(
+      `cannot read ${path}: ${error instanceof SyntaxError ? whyNotJson(error) : (error as Error).message}`,
+    );
     return values;
   }
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
@@ -131,6 +133,11 @@ function readFile(path: string | undefined, problems: string[]): Map<string, str
     else values.set(name, String(value));
   }
   return values;
+}
+
+/** Without the engine's excerpt of the file, which may be of a secret. */
+function whyNotJson({ message }: SyntaxError): string {
+  return `it is not JSON${/ at position \d+/.exec(message)?.[0] ?? ""}`;
 }
 
 function refuseUnknown(env: Readonly<Record<string, string | undefined>>, problems: string[]): void {

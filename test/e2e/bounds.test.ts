@@ -314,6 +314,19 @@ describe("options", () => {
     expect(await runMain(args.split(" "))).toEqual({ code: 2, stdout: "", stderr });
   });
 
+  it.each([`{"JWT_SECRET": hunter2hunter2}`, `{"JWT_SECRET": "hunter2"hunter2}`, "hunter2"])(
+    "never prints of a configuration file what may be a secret: %s",
+    async (content) => {
+      const folder = mkdtempSync(join(tmpdir(), "sequencer-config-"));
+      const path = join(folder, "config.json");
+      writeFileSync(path, content);
+      const { code, stderr } = await runMain(["--config", path]);
+      rmSync(folder, { recursive: true });
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/^stateset-sequencer: cannot read .+config\.json: it is not JSON( at position \d+)?\n$/);
+    },
+  );
+
   it("--help names every option with its flag", async () => {
     const { code, stdout } = await runMain(["--help"]);
     expect(code).toBe(0);
