@@ -34,6 +34,9 @@ const STATUS_CONDITIONS = {
 /** Entries that one page of due streams looks at. */
 const SCAN_ROWS_MAX = 4096;
 
+/** So many streams cost less to ask than a page of entries to look at. */
+const FEW_STREAMS = 64;
+
 type WaitingRow = readonly [offset: number, sequencedAtMs: number, number: number, ref: number];
 
 export class SqliteCommitmentReader {
@@ -63,9 +66,6 @@ export class SqliteCommitmentReader {
         `SELECT s.ref, s.tenant_id, s.store_id, s.${head} AS head, s.${committed} AS committed
            FROM streams s INDEXED BY ${uncommitted} WHERE s.${head} > s.${committed} AND s.ref > ? ORDER BY s.ref LIMIT ?`,
       ),
-      isWaiting: db
-        .prepare(`SELECT 1 FROM streams INDEXED BY ${uncommitted} WHERE ${head} > ${committed} LIMIT 1`)
-        .pluck(),
       full: db.prepare(
         `SELECT s.ref, s.tenant_id, s.store_id, n.last - $events + 1 AS committed_below
            FROM (SELECT stream_ref, max(sequence_number) AS last FROM entries
@@ -153,16 +153,23 @@ export class SqliteCommitmentReader {
     });
   }
 
-  /** Looks at some entries; at none where nothing waits. */
+  /** Looks at some entries; at none before the first that waits, where few streams do. */
   #scan<T extends Omit<DuePage, "headOffset">>(
     fromOffset: number,
     look: (from: number, to: number) => T,
   ): T & { readonly headOffset: number } {
     return this.#db.transaction(() => {
       const headOffset = countEntries(this.#db);
-      const from = this.#sql.isWaiting.get() === undefined ? headOffset : Math.min(fromOffset, headOffset);
+      const from = Math.max(Math.min(fromOffset, headOffset), this.#waitingFrom(headOffset));
       return { ...look(from, Math.min(from + SCAN_ROWS_MAX, headOffset)), headOffset };
     })();
+  }
+
+  /** Nothing below this offset waits; found where few streams do, else 0. */
+  #waitingFrom(headOffset: number): number {
+    const rows = this.#sql.uncommitted.all(0, FEW_STREAMS + 1) as UncommittedRow[];
+    if (rows.length > FEW_STREAMS) return 0;
+    return Math.min(headOffset, ...rows.map((row) => this.#offsetOf(row.ref, row.committed + 1)));
   }
 
   #offsetOf(streamRef: number, sequenceNumber: number): number {

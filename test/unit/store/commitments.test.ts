@@ -38,14 +38,8 @@ beforeEach(() => {
     uuidToBytes(STREAM.storeId),
     EVENTS,
   );
-  const insert = db.prepare(
-    `INSERT INTO entries ("offset", kind, stream_ref, sequence_number, event_id, entity_ref, event_type_ref, sequenced_at_ms,
-       sequencer_ref, signing_hash, agent_signature, receipt_signature, envelope)
-     VALUES (?, 0, 1, ?, ?, 1, 1, 1000, 1, ?, ?, ?, ?)`,
-  );
-  for (let i = 1; i <= EVENTS; i++) {
-    insert.run(i - 1, i, sha256(`id ${i}`).subarray(0, 16), sha256(`hash ${i}`), signature(i), signature(i), ZERO);
-  }
+  const insert = insertEntry();
+  for (let i = 1; i <= EVENTS; i++) insert(i);
   db.exec('INSERT INTO places_by_id SELECT event_id, "offset" FROM entries');
   db.exec('INSERT INTO places_by_number SELECT stream_ref, kind, sequence_number, "offset" FROM entries');
 });
@@ -54,6 +48,17 @@ afterEach(() => {
   db.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** The i-th event of the stream, sequenced at 1000 ms. */
+function insertEntry(): (i: number) => void {
+  const insert = db.prepare(
+    `INSERT INTO entries ("offset", kind, stream_ref, sequence_number, event_id, entity_ref, event_type_ref, sequenced_at_ms,
+       sequencer_ref, signing_hash, agent_signature, receipt_signature, envelope)
+     VALUES (?, 0, 1, ?, ?, 1, 1, 1000, 1, ?, ?, ?, ?)`,
+  );
+  return (i) =>
+    insert.run(i - 1, i, sha256(`id ${i}`).subarray(0, 16), sha256(`hash ${i}`), signature(i), signature(i), ZERO);
+}
 
 function signature(i: number): Buffer {
   return Buffer.concat([sha256(`r ${i}`), sha256(`s ${i}`)]);
@@ -180,6 +185,24 @@ describe("the table", () => {
     expect(reader.fullStreams(0, 1)).toEqual({ ...all, streams: [] });
     expect(new SqliteCommitmentReader(db, "legacy").fullStreams(0, 1)).toEqual({ ...all, streams: [] });
   });
+});
+
+test("what is due is looked for from the first event that waits, where few streams do", () => {
+  const count = 5000;
+  const insert = insertEntry();
+  const place = db.prepare("INSERT INTO places_by_number VALUES (1, 0, ?, ?)");
+  db.transaction(() => {
+    for (let i = EVENTS + 1; i <= count; i++) {
+      insert(i);
+      place.run(i, i - 1);
+    }
+  })();
+  db.prepare("UPDATE streams SET ves_head = ?, ves_committed = ?").run(count, 4500);
+  const reader = new SqliteCommitmentReader(db);
+  const all = { nextOffset: count, headOffset: count };
+  const streams = [{ ref: 1, ...STREAM, committedBelow: count }];
+  expect(reader.oldStreams(0, { untilMs: 1000, untilOffset: 0 })).toEqual({ ...all, streams, waitingSinceMs: null });
+  expect(reader.fullStreams(0, 1)).toEqual({ ...all, streams });
 });
 
 test("a chain is read whole and in order, however long it is", () => {
