@@ -12,6 +12,8 @@ interface Refused {
   readonly code: string;
 }
 const MALFORMED: Refused = { status: 400, code: "CURSOR_MALFORMED" };
+/** Of the query as a whole: what it says of the cursor cannot be read. */
+const NO_QUERY: Refused = { status: 400, code: "INVALID_FIELD_VALUE" };
 const IN_FUTURE: Refused = { status: 416, code: "CURSOR_IN_FUTURE" };
 const MISMATCH: Refused = { status: 409, code: "LOG_MISMATCH" };
 
@@ -34,7 +36,8 @@ const REFUSED: readonly (readonly [name: string, query: string, refused: Refused
   ["nothing", "from_offset=", MALFORMED],
   ["a bare name", "from_offset", MALFORMED],
   ["leading zeros", "from_offset=01", MALFORMED],
-  ["a broken escape", "from_offset=%zz", MALFORMED],
+  ["a broken escape", "from_offset=%zz", NO_QUERY],
+  ["an escape of no UTF-8", "from_offset=%ff", NO_QUERY],
   ["given twice", "from_offset=1&from_offset=2", MALFORMED],
   ["given twice alike", "from_offset=1&from_offset=1", MALFORMED],
   ["another log", `from_offset=1&log_id=${uuid()}`, MISMATCH],

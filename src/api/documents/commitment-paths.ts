@@ -53,7 +53,7 @@ export function proofCheck(root: "merkle_root" | "events_root", length: string):
       [root]: hash,
       proof_path: { type: "array", maxItems: 64, items: hash },
       leaf_index: COUNT,
-      leaf_count: { ...sequence, description: length },
+      leaf_count: { ...COUNT, description: length },
     }),
     answer: object(["valid", "leaf_hash", root], {
       valid: { type: "boolean" },

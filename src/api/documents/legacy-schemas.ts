@@ -56,7 +56,7 @@ const sequencedEvent = {
   additionalProperties: false,
   properties: {
     envelope: {
-      allOf: [ref("LegacyEnvelope"), { required: ["envelope_version", "sequence_number"] }],
+      allOf: [ref("LegacyEnvelope"), { type: "object", required: ["envelope_version", "sequence_number"] }],
     },
     sequenced_at: TIME,
   },
